@@ -1,0 +1,57 @@
+"""What can go wrong through no fault of benchspec: each error knows the exit code that it ends the command with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class BenchspecError(Exception):
+    """A mistake that its maker can mend; its text is one clear line."""
+
+    exit_code = 2
+
+
+class PluginError(BenchspecError):
+    """A plugin that cannot be found, cannot be loaded or was given what it cannot use."""
+
+
+class RunError(BenchspecError):
+    """A run that cannot start or go on: a directory in use, a full disk, a missing library."""
+
+
+class NothingSelected(BenchspecError):
+    """`--only` selects no case."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a spec, at the place where it was written; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}"
+
+
+class SpecError(BenchspecError):
+    """A spec that cannot be used; `problems` holds every mistake that was found, in the order of the files' lines."""
+
+    def __init__(self, problems: list[Problem]):
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+def suggest(wrong: str, allowed: list[str]) -> str:
+    """`; did you mean 'x'?` where one of the allowed words is close to the wrong one, else nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(wrong, allowed, n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
