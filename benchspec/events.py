@@ -1,0 +1,45 @@
+"""The measured events: a rank appends a line to its `rank-<n>.jsonl`, the parent reads them back.
+
+Every line is a JSON object with `event` (its kind), `time` (seconds since the epoch) and the fields that
+`schemas/event.schema.json` gives for the kind. The last line of a rank that came to its end is `done`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Event = Mapping[str, Any]
+
+
+class EventLog:
+    """Appends the events of one rank; a line is in the kernel's hands, safe from a killed process, when `add` returns."""
+
+    def __init__(self, folder: Path, rank: int):
+        self._file = (folder / f"rank-{rank}.jsonl").open("ab", buffering=0)
+
+    def add(self, event: str, **fields: Any) -> None:
+        line = json.dumps({"event": event, "time": time.time(), **fields}, separators=(",", ":"))
+        self._file.write(line.encode() + b"\n")
+
+
+def read(file: Path) -> list[Event]:
+    """The events of one rank; a last line that was cut off by a kill is left out."""
+    lines = file.read_bytes().split(b"\n")
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def read_ranks(folder: Path) -> dict[int, list[Event]]:
+    """The events of every rank that wrote any, by rank."""
+    files = {int(file.stem.removeprefix("rank-")): file for file in folder.glob("rank-*.jsonl")}
+    return {rank: read(files[rank]) for rank in sorted(files)}
+
+
+def finished(ranks: Mapping[int, list[Event]]) -> bool:
+    """Whether every rank of the group came to its end."""
+    world = max((event["world"] for events in ranks.values() for event in events if event["event"] == "start"), default=0)
+    ended = sum(any(event["event"] == "done" for event in events) for events in ranks.values())
+    return world > 0 and ended == world
