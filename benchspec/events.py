@@ -43,3 +43,26 @@ def finished(ranks: Mapping[int, list[Event]]) -> bool:
     world = max((event["world"] for events in ranks.values() for event in events if event["event"] == "start"), default=0)
     ended = sum(any(event["event"] == "done" for event in events) for events in ranks.values())
     return world > 0 and ended == world
+
+
+class Tail:
+    """Reads what the ranks of a running case have appended since the last look."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+
+    def new(self) -> list[tuple[int, Event]]:
+        """(rank, event) pairs, each rank's in order."""
+        return [
+            (int(file.stem.removeprefix("rank-")), event)
+            for file in sorted(self._folder.glob("rank-*.jsonl"))
+            for event in self._lines(file)
+        ]
+
+    def _lines(self, file: Path) -> list[Event]:
+        with file.open("rb") as stream:
+            stream.seek(self._read.get(file, 0))
+            whole, newline, _cut = stream.read().rpartition(b"\n")
+        self._read[file] = self._read.get(file, 0) + len(whole) + len(newline)
+        return [json.loads(line) for line in whole.split(b"\n") if line]

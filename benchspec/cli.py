@@ -1,0 +1,241 @@
+"""The command line: one short function a command, and the only place where errors become text and exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from benchspec.errors import BenchspecError, Problem, SpecError
+
+if TYPE_CHECKING:
+    from benchspec.plan import Expansion
+    from benchspec.registry import Registry
+    from benchspec.results import Results
+    from benchspec.spec import Spec
+
+INTERRUPTED = 130
+
+_SET = click.option(
+    "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a value of the spec, e.g. defaults.train.max_steps=20."
+)
+_REPORTER = click.option(
+    "--reporter", "reporters", multiple=True, metavar="NAME", help="Print this report instead of those that the spec names."
+)
+_SPEC = click.argument("spec", metavar="SPEC")
+
+
+def main() -> NoReturn:
+    """Run a command, and turn what went wrong into a line and an exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except SpecError as error:
+        _fail(map(str, sorted(set(error.problems))), error.exit_code)
+    except BenchspecError as error:
+        _fail([f"error: {error}"], error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        _fail(["interrupted; what was finished is kept, and the same command goes on from there"], INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has enough of it.
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        _fail([f"error: {error.filename or 'benchspec'}: {error.strerror or error}"], 2)
+
+
+def _interrupt(signum: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(lines: Iterable[str], code: int) -> NoReturn:
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="benchspec")
+def cli() -> None:
+    """Benchmark the fine-tuning of language models, as a YAML spec says."""
+
+
+@cli.command()
+@_SPEC
+@click.option("--out", metavar="DIR", help="The run directory.  [default: runs/NAME]")
+@click.option("--only", multiple=True, metavar="PATTERN", help="Run the cases whose EXPERIMENT/ID agrees: a part, or a glob.")
+@_SET
+@click.option("--fresh", is_flag=True, help="Move an earlier run directory aside and start anew.")
+@_REPORTER
+def run(
+    spec: str, out: str | None, only: Sequence[str], sets: Sequence[str], fresh: bool, reporters: Sequence[str]
+) -> int:
+    """Run what has no result yet, then report."""
+    from benchspec import progress
+    from benchspec import run as running  # type: ignore[attr-defined]
+
+    loaded, expansion = _checked(spec, sets)
+    _check_reporters(loaded.registry, reporters)
+    _say_warnings(expansion)
+    results = running(loaded, out, only=only, fresh=fresh, progress=progress.for_stream(sys.stderr))
+    _report(loaded.registry, results, reporters)
+    return _exit_code(results)
+
+
+@cli.command()
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def validate(specs: Sequence[str], form: str) -> int:
+    """Check specs, and say everything that is wrong with them."""
+    from benchspec.registry import Registry
+
+    registry = Registry.load()
+    checked = [(path, *_problems(path, registry)) for path in specs]
+    problems = [problem for _, _, found in checked for problem in found]
+    if form == "json":
+        click.echo(json.dumps([_as_json(problem) for problem in problems], indent=1, ensure_ascii=False))
+    else:
+        _say_checked(checked)
+    return 2 if any(problem.severity == "error" for problem in problems) else 0
+
+
+@cli.command()
+@_SPEC
+@_SET
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def plan(spec: str, sets: Sequence[str], form: str) -> None:
+    """Show the cases and what each will need; nothing is run."""
+    from benchspec import needs
+
+    loaded, expansion = _checked(spec, sets)
+    _say_warnings(expansion)
+    show = needs.as_json if form == "json" else needs.as_table
+    click.echo(show(loaded, expansion.cases))
+
+
+@cli.command()
+@click.argument("run_dir", metavar="RUN")
+@_REPORTER
+def report(run_dir: str, reporters: Sequence[str]) -> int:
+    """Report again from a run directory."""
+    from benchspec.registry import Registry
+    from benchspec.results import Results
+
+    registry = Registry.load()
+    _check_reporters(registry, reporters)
+    results = Results.load(run_dir)
+    _report(registry, results, reporters)
+    return _exit_code(results)
+
+
+@cli.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def plugins(form: str) -> None:
+    """List what is installed, from which package, and what did not load."""
+    from benchspec import listing
+    from benchspec.registry import Registry
+
+    show = listing.as_json if form == "json" else listing.as_table
+    click.echo(show(Registry.load()))
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(["spec", "result", "event"]), default="spec", required=False)
+def schema(name: str) -> None:
+    """Print a JSON schema; that of specs has the options of every installed plugin."""
+    from benchspec import schema as schemas
+    from benchspec.registry import Registry
+
+    found = schemas.compose(Registry.load()) if name == "spec" else schemas.load(name)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@cli.command()
+def machine() -> None:
+    """Show what benchspec sees of this machine, and what is missing to run."""
+    from benchspec import machine as here
+
+    click.echo(here.report(here.describe(), here.missing()))
+
+
+def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion]:
+    """A spec and its cases; raises `SpecError` with everything that is wrong with either."""
+    from benchspec import spec as specs
+    from benchspec.plan import expand
+
+    loaded, problems = specs.check(path, sets)
+    expansion = expand(loaded) if loaded else None
+    if loaded is None or expansion is None or problems or expansion.problems:
+        raise SpecError(_distinct([*problems, *(expansion.problems if expansion else [])]))
+    return loaded, expansion
+
+
+def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
+    """How many cases a spec has, and all that is to be said of it."""
+    from benchspec import spec as specs
+    from benchspec.plan import expand
+
+    loaded, problems = specs.check(path, (), registry)
+    if loaded is None:
+        return 0, problems
+    expansion = expand(loaded)
+    return len(expansion.cases), _distinct([*problems, *expansion.problems, *_warnings(expansion)])
+
+
+def _warnings(expansion: Expansion) -> list[Problem]:
+    from dataclasses import replace
+
+    return [*expansion.warnings, *(replace(problem, severity="warning") for problem in expansion.missing)]
+
+
+def _distinct(problems: Sequence[Problem]) -> list[Problem]:
+    """Each mistake once, though the spec and every case that it reaches may have complained."""
+    places = {(problem.file, problem.line, problem.column, problem.message): problem for problem in problems}
+    return sorted(places.values())
+
+
+def _say_warnings(expansion: Expansion) -> None:
+    for problem in _distinct(expansion.warnings):
+        click.echo(problem, err=True)
+
+
+def _say_checked(checked: Sequence[tuple[str, int, list[Problem]]]) -> None:
+    for path, cases, problems in checked:
+        for problem in problems:
+            click.echo(problem, err=True)
+        if not any(problem.severity == "error" for problem in problems):
+            click.echo(f"{path}: ok, {cases} case{'' if cases == 1 else 's'}")
+
+
+def _as_json(problem: Problem) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(problem)
+
+
+def _check_reporters(registry: Registry, names: Sequence[str]) -> None:
+    for name in names:
+        registry.find("reporter", name)
+
+
+def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
+    """Print the reports that were asked for, or print and keep those of the spec."""
+    from benchspec import reports
+
+    for text in reports.printed(registry, results, names):
+        click.echo(text.rstrip("\n"))
+
+
+def _exit_code(results: Results) -> int:
+    """0 where every outcome is as expected, 1 otherwise, 2 where the user has something to mend."""
+    for mistake in results.mistakes:
+        click.echo(f"error: {mistake}", err=True)
+    return 2 if results.mistakes else int(not results.as_expected())

@@ -1,0 +1,320 @@
+"""Spec -> [Case]: each experiment's matrix expanded, defaults filled in, ids given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, cast
+
+from benchspec import document, resolve, schema
+from benchspec.document import Node
+from benchspec.errors import BenchspecError, Problem, SpecError, suggest
+from benchspec.kinds import CASE_KINDS, Hardware, Model, Shape
+from benchspec.references import agrees, matches
+from benchspec.spec import Spec
+
+Combination = dict[str, Node]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One point of a matrix, the unit that runs."""
+
+    #: readable, and bound to what the spec says of the case
+    id: str
+    experiment: str
+    #: what the matrix varied: dotted path -> value
+    axes: Mapping[str, Any]
+    #: the outcomes that are as expected
+    expected: tuple[str, ...]
+    #: what the spec says, before defaults
+    said: Mapping[str, Any]
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    method: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    backend: Mapping[str, Any]
+    launcher: Mapping[str, Any]
+    train: Mapping[str, Any]
+    measure: Mapping[str, Any]
+    limits: Mapping[str, Any]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Every field with every value, as the worker gets it."""
+        return {key: getattr(self, key) for key in (*CASE_KINDS, "train", "measure", "limits")}
+
+    @property
+    def processes(self) -> int:
+        """How many processes the launcher was asked for; 1 where it has no such option."""
+        return int(self.launcher.get("processes", 1))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "experiment": self.experiment, "axes": self.axes, "expected": self.expected} | {
+            "said": self.said,
+            **self.fields,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Case:
+        return cls(**{**data, "expected": tuple(data["expected"])})
+
+
+@dataclass
+class Expansion:
+    """The cases of a spec, and what is wrong with it as far as only they can tell."""
+
+    cases: list[Case] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    #: not wrong, but surely not meant: references to no case, or to another machine
+    warnings: list[Problem] = field(default_factory=list)
+    #: data that is not there; it need not be to plan, but it must be to run
+    missing: list[Problem] = field(default_factory=list)
+
+
+def plan(spec: Spec) -> list[Case]:
+    """The cases of a spec, in its order; raises `SpecError` with all that is wrong with them."""
+    expansion = expand(spec)
+    if expansion.problems:
+        raise SpecError(expansion.problems)
+    return expansion.cases
+
+
+def expand(spec: Spec) -> Expansion:
+    """The cases of every experiment that can be expanded."""
+    found = Expansion()
+    fields = schema.validator(spec.schema, "fields")
+    experiments = spec.node.at(["experiments"])
+    for name, node in experiments.value.items() if isinstance(experiments.value, dict) else ():
+        try:
+            _expand_experiment(spec, name, node, fields, found)
+        except SpecError as error:
+            found.problems += error.problems
+    if not found.problems:
+        found.warnings += _unused_references(spec, found.cases)
+    return found
+
+
+def combinations(matrix: Node) -> list[Combination]:
+    """A matrix's combinations of values, as GitHub Actions makes them."""
+    axes = {path: _values(path, node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
+    originals = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())] if axes else []
+    excluded = matrix.get("exclude")
+    for entry in excluded.value if excluded else []:
+        _check_exclude(entry, list(axes))
+        originals = [original for original in originals if not _agrees(original, entry.value)]
+    included = matrix.get("include")
+    found = _with_included(originals, [entry.value for entry in included.value] if included else [])
+    if not found:
+        raise SpecError([matrix.problem("the matrix is empty: everything is excluded", at_key=True)])
+    return found
+
+
+def _with_included(originals: list[Combination], entries: list[Combination]) -> list[Combination]:
+    """Each entry extends the combinations whose own values it leaves alone, or else is one of its own."""
+    extended = [dict(original) for original in originals]
+    alone: list[Combination] = []
+    for entry in entries:
+        agreeing = [
+            index
+            for index, original in enumerate(originals)
+            if _agrees(original, {path: node for path, node in entry.items() if path in original})
+        ]
+        for index in agreeing:
+            extended[index] |= entry
+        if not agreeing:
+            alone.append(entry)
+    return extended + alone
+
+
+def _agrees(combination: Combination, entry: Mapping[str, Node]) -> bool:
+    return all(agrees(combination[path].plain(), node.plain()) for path, node in entry.items())
+
+
+def _check_exclude(entry: Node, axes: list[str]) -> None:
+    problems = [
+        node.problem(f"'{path}' is no axis of this matrix ({', '.join(axes)}){suggest(path, axes)}", at_key=True)
+        for path, node in entry.value.items()
+        if path not in axes
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
+def _values(path: str, axis: Node) -> list[Node]:
+    """An axis's values; each remembers where its axis stands, for messages about the path."""
+    return [replace(node, key=axis.key) for node in axis.value]
+
+
+def _expand_experiment(spec: Spec, name: str, node: Node, check: Any, found: Expansion) -> None:
+    if not _well_formed(node):
+        return
+    base = _base(spec, node)
+    matrix = node.get("matrix")
+    problems: list[Problem] = []
+    ids: dict[str, Node] = {}
+    for combination in combinations(matrix) if matrix else [{}]:
+        wrong = [_unknown_axis(spec, path, value) for path, value in combination.items()]
+        fields = _assigned(base, combination)
+        case_problems = [problem for problem in wrong if problem] or list(_field_problems(spec, fields, check))
+        if not case_problems:
+            case, case_problems = _case(spec, name, node, fields, combination, found)
+            if case and case.id in ids:
+                case_problems.append((matrix or node).problem(f"two cases have the id '{case.id}'", at_key=True))
+            if case:
+                ids[case.id] = fields
+                found.cases.append(case)
+        problems += case_problems
+    found.problems += [problem for problem in dict.fromkeys(problems) if problem not in found.problems]
+
+
+def _well_formed(node: Node) -> bool:
+    """Whether the matrix has the form of one; what is wrong with it otherwise, the schema has said."""
+    if not isinstance(node.value, dict):
+        return False
+    matrix = node.get("matrix")
+    lists = matrix.value.values() if matrix and isinstance(matrix.value, dict) else []
+    entries = [matrix.get(key) for key in ("include", "exclude")] if matrix else []
+    return (
+        (matrix is None or (isinstance(matrix.value, dict) and bool(matrix.value)))
+        and all(isinstance(values.value, list) and values.value for values in lists)
+        and all(isinstance(item.value, dict) for entry in entries if entry for item in entry.value)
+    )
+
+
+def _base(spec: Spec, experiment: Node) -> Node:
+    """The defaults with the experiment's own fields over them."""
+    known = spec.schema["$defs"]["fields"]["properties"]
+    own = {key: node for key, node in experiment.value.items() if key in known}
+    base = spec.node.get("defaults")
+    over = replace(experiment, value=own)
+    return document.merge_roots(base, over) if base else over
+
+
+def _assigned(base: Node, combination: Combination) -> Node:
+    for path, value in combination.items():
+        base = document.assign(base, path.split("."), value)
+    return base
+
+
+def _unknown_axis(spec: Spec, path: str, node: Node) -> Problem | None:
+    known = list(spec.schema["$defs"]["fields"]["properties"])
+    if path.split(".")[0] in known:
+        return None
+    message = f"unknown axis path '{path}' (a path starts with one of {', '.join(known)}){suggest(path, known)}"
+    return node.problem(message, at_key=True)
+
+
+def _field_problems(spec: Spec, fields: Node, check: Any) -> Iterator[Problem]:
+    """What is wrong with a whole case."""
+    whole = {key: _as_mapping(node) if key in CASE_KINDS else node for key, node in fields.value.items()}
+    for key in ("model", "dataset"):
+        if key not in whole:
+            yield fields.problem(f"'{key}' is missing; give it here, in the matrix or under defaults", at_key=True)
+    yield from schema.problems(check, replace(fields, value=whole), spec.registry)
+
+
+def _as_mapping(node: Node) -> Node:
+    """A plugin's name as the mapping that it stands for, so that its required options are asked for."""
+    return replace(node, value={"name": node}) if isinstance(node.value, str) else node
+
+
+def _case(
+    spec: Spec, name: str, experiment: Node, fields: Node, combination: Combination, found: Expansion
+) -> tuple[Case | None, list[Problem]]:
+    said = resolve.said(spec.registry, fields)
+    resolved = _resolved(spec, fields)
+    problems = list(_model_problems(spec, fields, resolved))
+    for kind in CASE_KINDS:
+        if node := fields.get(kind):
+            nodes = resolve.missing_files(spec.registry, kind, node)
+            found.missing += [node.problem(f"'{node.value}' does not exist") for node in nodes]
+    case = Case(
+        id=_id(said, combination),
+        experiment=name,
+        axes={path: node.plain() for path, node in combination.items()},
+        expected=_expected(experiment, resolved),
+        said=said,
+        **resolved,
+    )
+    return case, problems
+
+
+def _resolved(spec: Spec, fields: Node) -> dict[str, Any]:
+    definitions = spec.schema["$defs"]
+    properties = definitions["fields"]["properties"]
+    resolved: dict[str, Any] = {
+        kind: resolve.plugin(spec.registry, kind, fields.get(kind) or document.bare(properties[kind]["default"]))
+        for kind in CASE_KINDS
+        if fields.get(kind) or "default" in properties[kind]
+    }
+    if resolved["launcher"].get("processes") == "auto":
+        resolved["launcher"]["processes"] = _accelerators(spec) or 1
+    if "backend" not in resolved:
+        name = "fsdp" if resolved["launcher"].get("processes", 1) > 1 else "single"
+        resolved["backend"] = resolve.plugin(spec.registry, "backend", document.bare(name))
+    sections = {key: resolve.section(definitions[key], fields.get(key)) for key in ("train", "measure", "limits")}
+    return resolved | sections
+
+
+def hardware(spec: Spec) -> Hardware:
+    """The machine that the spec names."""
+    node = spec.hardware or document.bare(spec.schema["properties"]["hardware"]["default"])
+    return cast(Hardware, spec.registry.create("hardware", resolve.plugin(spec.registry, "hardware", node)))
+
+
+def _accelerators(spec: Spec) -> int:
+    return hardware(spec).facts().accelerators
+
+
+def shape(spec: Spec, case: Case) -> Shape | None:
+    """The dimensions of a case's model, where they can be known beforehand."""
+    return cast(Model, spec.registry.create("model", case.model)).shape()
+
+
+def _model_problems(spec: Spec, fields: Node, resolved: Mapping[str, Any]) -> Iterator[Problem]:
+    """A model whose options do not make a shape."""
+    try:
+        cast(Model, spec.registry.create("model", resolved["model"])).shape()
+    except BenchspecError as error:
+        yield fields.at(["model"]).problem(str(error))
+    except Exception as error:
+        origin = spec.registry.find("model", resolved["model"]["name"]).origin
+        yield fields.at(["model"]).problem(f"{origin} could not say its shape: {type(error).__name__}: {error}")
+
+
+def _expected(experiment: Node, fields: Mapping[str, Any]) -> tuple[str, ...]:
+    node = experiment.get("expect")
+    entries = node.plain() if node else []
+    outcomes = [entry["outcome"] for entry in entries if matches(entry.get("where", {}), fields)]
+    flat = [name for outcome in outcomes for name in ([outcome] if isinstance(outcome, str) else outcome)]
+    return tuple(dict.fromkeys(flat)) or ("ok",)
+
+
+def _unused_references(spec: Spec, cases: list[Case]) -> Iterator[Problem]:
+    """References that no case agrees with: a `where` that is misspelt is found nowhere else."""
+    for reference in spec.references:
+        mine = [case for case in cases if case.experiment == reference.experiment]
+        if not any(matches(reference.where, case.fields) for case in mine):
+            yield reference.mark.problem("no case agrees with this reference's 'where'", severity="warning")
+
+
+def _id(said: Mapping[str, Any], combination: Combination) -> str:
+    """`opt-6.7b-rows-10000-1f9c2a`: the model, what else was varied, and a digest of all that the spec says."""
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    others = [_words(path, node.plain()) for path, node in combination.items() if path not in ("model", "model.name")]
+    words = "-".join([said["model"]["name"], *others])
+    slug = re.sub(r"[^a-z0-9._]+", "-", words.lower()).strip("-.")[:80]
+    return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _words(path: str, value: Any) -> str:
+    """A value of an axis in a case's id: a plugin by its name, a number with the last word of its path."""
+    if isinstance(value, dict):
+        options = [f"{key}-{item}" for key, item in value.items() if key != "name" and not isinstance(item, dict)]
+        return "-".join([*([str(value["name"])] if "name" in value else []), *options])
+    return str(value) if path in CASE_KINDS else f"{path.split('.')[-1]}-{value}"

@@ -1,0 +1,37 @@
+"""Durations and sizes as people write them: `15 min`, `6h`, `80 GiB`."""
+
+from __future__ import annotations
+
+import re
+
+#: seconds a unit
+DURATIONS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
+#: bytes a unit; decimal and binary prefixes mean what the IEC says
+SIZES = {"B": 1} | {
+    f"{prefix}{suffix}": base**power
+    for power, prefix in enumerate("KMGT", start=1)
+    for suffix, base in (("B", 1000), ("iB", 1024))
+}
+
+_QUANTITY = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]+)\s*")
+
+
+def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
+    """A number with a unit, in the base unit; raises `ValueError` with what is allowed."""
+    match = _QUANTITY.fullmatch(text)
+    known = {unit.lower(): factor for unit, factor in units.items()}
+    if match is None or match[2].lower() not in known:
+        example = "'15 min'" if units is DURATIONS else "'80 GiB'"
+        raise ValueError(f"'{text}' is no number with a unit such as {example} (units: {', '.join(units)})")
+    value = float(match[1]) * known[match[2].lower()]
+    return int(value) if value.is_integer() else value
+
+
+def duration_text(seconds: float) -> str:
+    """Seconds as people say them: `0.42 s`, `12.3 s`, `15 min 3 s`, `2 h 5 min`, `1 d 3 h`."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    first = next(index for index, (amount, _) in enumerate(parts) if amount)
+    return " ".join(f"{amount} {unit}" for amount, unit in parts[first : first + 2] if amount)
