@@ -1,0 +1,123 @@
+"""What the makers' data sheets say of accelerators, by the name that NVML calls them by.
+
+An accelerator belongs here only if its maker publishes *dense* peaks, or says that the printed ones count 2:4 sparsity
+and are twice the dense ones. What is not here has no peak, so that reports leave its MFU out rather than guess it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchspec import Fact
+
+#: an option of every hardware
+PRICE_PER_HOUR: Mapping[str, Any] = {
+    "type": ["number", "null"],
+    "exclusiveMinimum": 0,
+    "default": None,
+    "description": "what the whole machine costs an hour, in your currency",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Datasheet:
+    """An accelerator's published figures: FLOP/s without sparsity, bytes and bytes/s."""
+
+    bf16: float
+    tf32: float
+    fp32: float
+    #: nominal; a maker's GB of device memory are GiB, of which NVML shows 0.4% less, or 6% less of GDDR6 with ECC
+    memory: int
+    memory_bandwidth: float
+    #: NVLink, both directions together; None for a card: whether a bridge joins it to others its name does not tell
+    link_bandwidth: float | None = None
+    source: str
+
+    def peak(self) -> dict[str, float]:
+        """FLOP/s by precision."""
+        return {"bf16": self.bf16, "tf32": self.tf32, "fp32": self.fp32}
+
+
+GIB = 2**30
+_A100 = "NVIDIA A100 data sheet (June 2021)"
+_H100 = "NVIDIA H100 architecture white paper, table of peak rates without sparsity"
+_H100_NVL = "NVIDIA H100 data sheet, H100 NVL (half of its rates with sparsity)"
+_H200 = "NVIDIA H200 data sheet; peak rates as of the H100 SXM, whose chip it shares"
+_H200_NVL = "NVIDIA H200 data sheet, H200 NVL (half of its rates with sparsity)"
+_L4 = "NVIDIA L4 data sheet (half of its rates with sparsity)"
+_L40S = "NVIDIA L40S data sheet"
+_A10 = "NVIDIA A10 data sheet"
+
+
+def _a100(memory: int, memory_bandwidth: float, link_bandwidth: float | None = None) -> Datasheet:
+    """All A100s compute alike; they differ in their memory and in how they are joined."""
+    return Datasheet(
+        bf16=312e12,
+        tf32=156e12,
+        fp32=19.5e12,
+        memory=memory,
+        memory_bandwidth=memory_bandwidth,
+        link_bandwidth=link_bandwidth,
+        source=_A100,
+    )
+
+
+_A100_SXM_80 = _a100(80 * GIB, 2.039e12, 600e9)
+
+#: by NVML's whole name without the leading "NVIDIA", which older drivers leave out; a MIG slice's name goes on after it
+ACCELERATORS: Mapping[str, Datasheet] = {
+    "A100-SXM4-80GB": _A100_SXM_80,
+    "A100-SXM-80GB": _A100_SXM_80,
+    "A100-SXM4-40GB": _a100(40 * GIB, 1.555e12, 600e9),
+    "A100 80GB PCIe": _a100(80 * GIB, 1.935e12),
+    "A100-PCIE-40GB": _a100(40 * GIB, 1.555e12),
+    "H100 80GB HBM3": Datasheet(
+        bf16=989.4e12,
+        tf32=494.7e12,
+        fp32=66.9e12,
+        memory=80 * GIB,
+        memory_bandwidth=3.35e12,
+        link_bandwidth=900e9,
+        source=_H100,
+    ),
+    "H100 PCIe": Datasheet(
+        bf16=756e12, tf32=378e12, fp32=51.2e12, memory=80 * GIB, memory_bandwidth=2.0e12, source=_H100
+    ),
+    "H100 NVL": Datasheet(
+        bf16=835.5e12, tf32=417.5e12, fp32=60e12, memory=94 * GIB, memory_bandwidth=3.9e12, source=_H100_NVL
+    ),
+    "H200": Datasheet(
+        bf16=989.4e12,
+        tf32=494.7e12,
+        fp32=66.9e12,
+        memory=141 * GIB,
+        memory_bandwidth=4.8e12,
+        link_bandwidth=900e9,
+        source=_H200,
+    ),
+    "H200 NVL": Datasheet(
+        bf16=835.5e12, tf32=417.5e12, fp32=60e12, memory=141 * GIB, memory_bandwidth=4.8e12, source=_H200_NVL
+    ),
+    "L4": Datasheet(bf16=121e12, tf32=60e12, fp32=30.3e12, memory=24 * GIB, memory_bandwidth=300e9, source=_L4),
+    "L40S": Datasheet(bf16=362.05e12, tf32=183e12, fp32=91.6e12, memory=48 * GIB, memory_bandwidth=864e9, source=_L40S),
+    "A10": Datasheet(bf16=125e12, tf32=62.5e12, fp32=31.2e12, memory=24 * GIB, memory_bandwidth=600e9, source=_A10),
+}
+
+_BY_NAME = {name.casefold(): datasheet for name, datasheet in ACCELERATORS.items()}
+
+
+def datasheet(name: str) -> Datasheet | None:
+    """The data sheet for a name of NVML's; None where there is none for exactly this one."""
+    return _BY_NAME.get(" ".join(name.casefold().split()).removeprefix("nvidia "))
+
+
+def fact(value: float | None, source: str) -> Fact | None:
+    """A figure with its source; None where it is not known."""
+    return None if value is None else Fact(value, source)
+
+
+def facts_by_precision(peak: Mapping[str, float], source: str) -> dict[str, Fact]:
+    """FLOP/s by precision, each with its source."""
+    return {precision: Fact(value, source) for precision, value in peak.items()}

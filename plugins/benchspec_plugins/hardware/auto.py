@@ -1,0 +1,50 @@
+"""The machine that benchspec runs on, as NVML and the makers' data sheets describe it."""
+
+from __future__ import annotations
+
+from benchspec import Fact, Facts, Hardware, Plugin, hookimpl
+from benchspec.machine import Accelerator, accelerators
+from benchspec_plugins.hardware.accelerators import PRICE_PER_HOUR, datasheet, fact, facts_by_precision
+
+
+class Auto(Hardware):
+    """What is here: the accelerators that this process may use, with the dense peaks of those that are known.
+
+    Where they differ, only the first and those of the same name count.
+    """
+
+    name = "auto"
+    options_schema = {"properties": {"price_per_hour": PRICE_PER_HOUR}}
+
+    def facts(self) -> Facts:
+        found = accelerators()
+        price = fact(self.options["price_per_hour"], "the spec")
+        if not found:
+            return Facts(accelerator=None, accelerators=0, price_per_hour=price)
+        return _facts(found, price)
+
+
+def _facts(found: list[Accelerator], price: Fact | None) -> Facts:
+    first = found[0]
+    # A slice has a share of the peak, and a share of the bandwidths, that no data sheet states.
+    sheet = None if first.mig else datasheet(first.name)
+    return Facts(
+        accelerator=first.name,
+        accelerators=sum(each.name == first.name for each in found),
+        memory=fact(first.memory, _nvml(found)),
+        peak=facts_by_precision(sheet.peak(), sheet.source) if sheet else {},
+        memory_bandwidth=fact(sheet.memory_bandwidth, sheet.source) if sheet else None,
+        link_bandwidth=fact(sheet.link_bandwidth, sheet.source) if sheet else None,
+        price_per_hour=price,
+    )
+
+
+def _nvml(found: list[Accelerator]) -> str:
+    """The source, which also says which accelerators are left out."""
+    others = sorted({each.name for each in found} - {found[0].name})
+    return f"NVML, of {found[0].name}; not counted: {', '.join(others)}" if others else "NVML"
+
+
+@hookimpl
+def benchspec_register() -> list[type[Plugin]]:
+    return [Auto]

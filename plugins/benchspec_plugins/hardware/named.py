@@ -1,0 +1,98 @@
+"""Machines that are known by their figures, for planning for them and for comparing with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchspec import Facts, Hardware, Plugin, hookimpl
+from benchspec_plugins.hardware.accelerators import ACCELERATORS, PRICE_PER_HOUR, fact, facts_by_precision
+
+_RATE = {"type": "number", "exclusiveMinimum": 0}
+_BANDWIDTH = {"type": ["number", "null"], "exclusiveMinimum": 0, "default": None}
+
+
+def _machine(name: str, accelerators: int, source: str = "") -> dict[str, Any]:
+    """The options of a machine with so many accelerators of one data sheet; `source` says where the machine is from."""
+    sheet = ACCELERATORS[name]
+    return {
+        "accelerator": f"NVIDIA {name}",
+        "accelerators": accelerators,
+        "memory": sheet.memory,
+        "peak": sheet.peak(),
+        "memory_bandwidth": sheet.memory_bandwidth,
+        "link_bandwidth": sheet.link_bandwidth,
+        "source": "; ".join(filter(None, (sheet.source, source))),
+    }
+
+
+class Custom(Hardware):
+    """Any machine, described by its options; figures that are not given are not known."""
+
+    name = "custom"
+    options_schema = {
+        "properties": {
+            "accelerator": {
+                "type": ["string", "null"],
+                "default": None,
+                "description": "what its maker calls it, e.g. NVIDIA H100 80GB HBM3",
+            },
+            "accelerators": {"type": "integer", "minimum": 0, "description": "how many there are"},
+            "memory": {
+                "type": ["integer", "string", "null"],
+                "format": "size",
+                "default": None,
+                "description": "bytes an accelerator, or a size such as 80 GiB",
+            },
+            "peak": {
+                "type": "object",
+                "properties": {"bf16": _RATE, "tf32": _RATE, "fp32": _RATE},
+                "additionalProperties": False,
+                "default": {},
+                "description": "FLOP/s an accelerator by precision, without sparsity",
+            },
+            "memory_bandwidth": {**_BANDWIDTH, "description": "bytes/s between an accelerator and its memory"},
+            "link_bandwidth": {
+                **_BANDWIDTH,
+                "description": "bytes/s between one accelerator and the others, both directions together",
+            },
+            "price_per_hour": PRICE_PER_HOUR,
+            "source": {
+                "type": ["string", "null"],
+                "default": None,
+                "description": "where these figures come from; the spec itself where it does not say",
+            },
+        },
+        "required": ["accelerators"],
+    }
+    presets = {
+        "xe9680-h100": _machine("H100 80GB HBM3", 8, "Fauber and Patel 2023 (the machine)"),
+        "xe9680-a100": _machine("A100-SXM4-80GB", 8, "Fauber and Patel 2023 (the machine)"),
+        # Nobody says whose instance it was, so neither its price is known nor whether its GPUs were SXM modules or PCIe
+        # cards, which compute alike and differ in their bandwidths.
+        "cloud-8xa100": {
+            **_machine("A100-SXM4-80GB", 8, "Fauber and Patel 2023 (an undisclosed cloud instance)"),
+            "accelerator": "NVIDIA A100 80GB",
+            "memory_bandwidth": None,
+            "link_bandwidth": None,
+        },
+        "h200": _machine("H200", 8, "NVIDIA HGX H200 (eight a board)"),
+        "cpu": {"accelerator": None, "accelerators": 0},
+    }
+
+    def facts(self) -> Facts:
+        options = self.options
+        source = options["source"] or "the spec"
+        return Facts(
+            accelerator=options["accelerator"],
+            accelerators=options["accelerators"],
+            memory=fact(options["memory"], source),
+            peak=facts_by_precision(options["peak"], source),
+            memory_bandwidth=fact(options["memory_bandwidth"], source),
+            link_bandwidth=fact(options["link_bandwidth"], source),
+            price_per_hour=fact(options["price_per_hour"], "the spec"),
+        )
+
+
+@hookimpl
+def benchspec_register() -> list[type[Plugin]]:
+    return [Custom]
