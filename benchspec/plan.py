@@ -87,7 +87,7 @@ def plan(spec: Spec) -> list[Case]:
 def expand(spec: Spec) -> Expansion:
     """The cases of every experiment that can be expanded."""
     found = Expansion()
-    fields = schema.validator(spec.schema, "fields")
+    fields = schema.validator(schema.compose(spec.registry, whole=True), "fields")
     experiments = spec.node.at(["experiments"])
     for name, node in experiments.value.items() if isinstance(experiments.value, dict) else ():
         try:

@@ -101,8 +101,9 @@ class Registry:
         if found := self._entries.get((kind, name)):
             return _conflict(found).reason
         names = self.names(kind)
-        lost = "".join(f"; not loaded: {broken}" for broken in self.broken)
-        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, names)}{lost}"
+        lost = ", ".join(str(broken.origin) for broken in self.broken)
+        hint = f"; not loaded (`benchspec plugins` says why): {lost}" if lost else ""
+        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, names)}{hint}"
 
     def create(self, kind: str, value: Mapping[str, Any]) -> Plugin:
         """The instance for a resolved value `{name, option…}`; nested plugins are made first."""

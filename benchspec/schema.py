@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.document import Node
 from benchspec.errors import Problem, suggest
-from benchspec.kinds import KINDS
+from benchspec.kinds import CASE_KINDS, KINDS
 from benchspec.metrics import METRICS
 from benchspec.registry import Entry, Registry
 from benchspec.units import DURATIONS, SIZES, quantity
@@ -30,12 +30,16 @@ def load(name: str) -> dict[str, Any]:
     return schema
 
 
-def compose(registry: Registry) -> dict[str, Any]:
-    """The spec's schema, with the names and options of every usable plugin."""
+def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
+    """The spec's schema, with the names and options of every usable plugin.
+
+    Options that are required are so only of `whole` cases: in a spec, a matrix may be what gives them.
+    """
     schema = load("spec")
     definitions = schema["$defs"]
     for kind in KINDS:
-        definitions[kind] = _kind(definitions[kind], registry.entries(kind))
+        demanding = whole or kind not in CASE_KINDS
+        definitions[kind] = _kind(definitions[kind], registry.entries(kind), demanding)
     definitions["references"]["properties"]["metric"] = {
         "description": "what the values are of",
         "enum": list(METRICS),
@@ -60,10 +64,11 @@ def problems(check: Draft202012Validator, root: Node, registry: Registry) -> Ite
         yield from _problems(error, root, registry)
 
 
-def options(entry: Entry) -> dict[str, Any]:
-    """The options of a name as a schema for an object; what its preset sets is no longer required."""
+def options(entry: Entry, demanding: bool) -> dict[str, Any]:
+    """The options of a name as a schema for an object; what its preset sets is not required."""
     given = dict(entry.cls.options_schema)
-    required = [key for key in given.pop("required", []) if key not in entry.preset]
+    wanted = given.pop("required", []) if demanding else []
+    required = [key for key in wanted if key not in entry.preset]
     properties = {"name": {"type": "string"}, **given.pop("properties", {})}
     return {"type": "object", **given, "properties": properties, "required": required, "additionalProperties": False}
 
@@ -74,7 +79,7 @@ def _has_unit(value: object, units: dict[str, float]) -> bool:
     return True
 
 
-def _kind(base: Mapping[str, Any], entries: list[Entry]) -> dict[str, Any]:
+def _kind(base: Mapping[str, Any], entries: list[Entry], demanding: bool) -> dict[str, Any]:
     """A plugin's value: one of the names, or a mapping with a name and that name's options."""
     names = [entry.name for entry in entries]
     known = {"x-kind": base["x-kind"], "enum": names}
@@ -88,21 +93,21 @@ def _kind(base: Mapping[str, Any], entries: list[Entry]) -> dict[str, Any]:
         "else": {
             "required": ["name"],
             "properties": {"name": {"description": "which one", **known}},
-            "allOf": [_named(group, extra) for group in _alike(entries)],
+            "allOf": [_named(group, fields, extra) for group, fields in _alike(entries, demanding)],
         },
     }
 
 
-def _alike(entries: list[Entry]) -> list[list[Entry]]:
+def _alike(entries: list[Entry], demanding: bool) -> list[tuple[list[Entry], dict[str, Any]]]:
     """Entries grouped by the class and by what is required of them, so that one schema serves a class's presets."""
-    groups: dict[tuple[type, tuple[str, ...]], list[Entry]] = {}
+    groups: dict[tuple[type, tuple[str, ...]], tuple[list[Entry], dict[str, Any]]] = {}
     for entry in entries:
-        groups.setdefault((entry.cls, tuple(options(entry)["required"])), []).append(entry)
+        fields = options(entry, demanding)
+        groups.setdefault((entry.cls, tuple(fields["required"])), ([], fields))[0].append(entry)
     return list(groups.values())
 
 
-def _named(group: list[Entry], extra: Mapping[str, Any]) -> dict[str, Any]:
-    fields = options(group[0])
+def _named(group: list[Entry], fields: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     fields["properties"] = {**fields["properties"], **extra}
     doc = (group[0].cls.__doc__ or "").strip().splitlines()
     return {

@@ -1,0 +1,91 @@
+"""Stanford Alpaca's rows, from the Hugging Face hub or from a file in its format."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from benchspec import BenchspecError, Dataset, Row, hookimpl
+from benchspec_plugins.datasets.json_rows import checked, read_rows
+
+HUB_NAME = "tatsu-lab/alpaca"
+#: the full set as Fauber and Patel 2023 counted it; words are whitespace-separated
+PUBLISHED_ROWS = 52_002
+PUBLISHED_WORDS = 3_025_587
+
+_WITHOUT_HUB = (
+    "set `path:` to a local copy, use `dataset: synthetic`, or fill the cache beforehand: set HF_HOME, load "
+    f"'{HUB_NAME}' once with the library `datasets` where the hub can be reached, and run with the same HF_HOME"
+)
+
+
+class Alpaca(Dataset):
+    """Rows with an instruction, an input (often empty) and an output: Alpaca's own, or any file in its format.
+
+    A file is JSON (an array of objects) or JSON Lines (an object a line). `input` may be absent or null; other keys
+    than the three are passed over. A warning says so where the rows are not those that the paper counted, as with the
+    cleaned variants of Alpaca.
+    """
+
+    name = "alpaca"
+    options_schema = {
+        "properties": {
+            "path": {
+                "type": ["string", "null"],
+                "format": "path",
+                "default": None,
+                "description": f"a JSON or JSON Lines file; null: '{HUB_NAME}' from the Hugging Face hub",
+            }
+        }
+    }
+
+    def rows(self) -> Sequence[Row]:
+        """The rows in the file's order, read once."""
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        path = self.options["path"]
+        rows = _from_hub() if path is None else read_rows(Path(path))
+        if difference := _difference(rows, whole=path is None):
+            warnings.warn(f"alpaca: {path or HUB_NAME} has {difference}", stacklevel=2)
+        return rows
+
+
+def _difference(rows: list[Row], whole: bool) -> str | None:
+    """How rows differ from the published ones; None for a file of another size, which does not claim to be Alpaca.
+
+    `whole` says that they must be the full set, whatever their number.
+    """
+    if len(rows) != PUBLISHED_ROWS:
+        return f"{len(rows):,} rows; the paper counted {PUBLISHED_ROWS:,}" if whole else None
+    words = sum(len(text.split()) for row in rows for text in row)
+    if words != PUBLISHED_WORDS:
+        return f"{words:,} words in {len(rows):,} rows; the paper counted {PUBLISHED_WORDS:,}"
+    return None
+
+
+def _from_hub() -> list[Row]:
+    """The hub's rows, or those that an earlier load left in the cache of `datasets`."""
+    try:
+        from datasets import load_dataset
+
+        found = load_dataset(HUB_NAME, split="train").to_list()
+    except ImportError as error:
+        raise BenchspecError(
+            f"alpaca: the hub's rows need the library `datasets` ({error}): pip install 'benchspec[train]'; or "
+            "set `path:` to a local copy, or use `dataset: synthetic`"
+        ) from error
+    # What may go wrong in there (network, disk, cache, Arrow) has no common base class.
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BenchspecError(f"alpaca: '{HUB_NAME}' cannot be loaded ({reason}); {_WITHOUT_HUB}") from error
+    return checked(HUB_NAME, ((f"row {number}", value) for number, value in enumerate(found, 1)))
+
+
+@hookimpl
+def benchspec_register() -> list[type[Dataset]]:
+    """The data sets of this module."""
+    return [Alpaca]

@@ -1,0 +1,118 @@
+"""JSON in Alpaca's format -> rows; whatever is wrong with a file is one line that says where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchspec import BenchspecError, Row
+
+_FORMAT = "expected a JSON array or JSON Lines of objects with instruction, input and output"
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a JSON or JSON Lines file."""
+    text = _text(path)
+    if not text.strip():
+        raise BenchspecError(f"{path}: the file is empty; {_FORMAT}")
+    values = _array(path, text) if text.lstrip().startswith("[") else _lines(path, text)
+    return checked(path, values)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BenchspecError(f"{path}: cannot be read: {error.strerror}; {_FORMAT}") from error
+    except UnicodeDecodeError as error:
+        raise BenchspecError(f"{path}: no text in UTF-8 (at byte {error.start}); {_FORMAT}") from error
+
+
+def _array(path: Path, text: str) -> Iterable[tuple[str, Any]]:
+    """Each row of a JSON array, with the words that say where it stands."""
+    return ((f"row {number}", value) for number, value in enumerate(_parse(path, text), 1))
+
+
+def _lines(path: Path, text: str) -> Iterable[tuple[str, Any]]:
+    """The same of JSON Lines; a document that spreads over lines is JSON of the wrong kind."""
+    # Not splitlines(): JSON strings may hold line separators such as U+2028 as they are.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > 1 and path.suffix != ".jsonl" and not _is_json(lines[0][1]):
+        raise BenchspecError(f"{path}: holds {_kind(_parse(path, text))}, no list of rows; {_FORMAT}")
+    return ((f"row {row} (line {number})", _parse(path, line, number)) for row, (number, line) in enumerate(lines, 1))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _parse(path: Path, text: str, line: int = 1) -> Any:
+    """The value of JSON text that begins at a line of the file."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{line + error.lineno - 1}:{error.colno}"
+        raise BenchspecError(f"{where}: broken JSON: {error.msg}; {_FORMAT}") from error
+    # Nesting without end, or an integer of thousands of digits.
+    except (RecursionError, ValueError) as error:
+        raise BenchspecError(f"{path}: from line {line}: unusable JSON: {error}; {_FORMAT}") from error
+
+
+def checked(source: Path | str, values: Iterable[tuple[str, Any]]) -> list[Row]:
+    """The rows that parsed values hold; each value comes with the words that say where it stands."""
+    rows = [_row(f"{source}: {where}", value) for where, value in values]
+    if not rows:
+        raise BenchspecError(f"{source}: holds no rows; {_FORMAT}")
+    return rows
+
+
+def _row(where: str, value: Any) -> Row:
+    if not isinstance(value, dict):
+        raise BenchspecError(f"{where}: {_kind(value)} in place of an object with instruction, input and output")
+    return Row(*(_field(where, value, key) for key in Row._fields))
+
+
+def _field(where: str, value: dict[str, Any], key: str) -> str:
+    if key not in value and (key != "input" or _misspelt(value, key)):
+        raise BenchspecError(f"{where}: no key '{key}' (found: {_shown(value)}); rename the column or add it")
+    text = value.get(key)
+    if text is None and key == "input":
+        return ""
+    if not isinstance(text, str):
+        raise BenchspecError(f"{where}: '{key}' is {_kind(text)}; it must be a string")
+    if not _encodable(text):
+        raise BenchspecError(f"{where}: '{key}' holds half of a surrogate pair (\\ud800 to \\udfff), which is no text")
+    return text
+
+
+def _encodable(text: str) -> bool:
+    """Whether a tokenizer can take the text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _misspelt(value: dict[str, Any], key: str) -> bool:
+    """Whether the optional key stands there in another form, such as 'Input' or 'inputs'."""
+    return any(other.strip().lower() in (key, f"{key}s") for other in value)
+
+
+def _shown(value: dict[str, Any], most: int = 8) -> str:
+    keys = ", ".join(map(repr, list(value)[:most])) or "none"
+    return f"{keys} and {len(value) - most} more" if len(value) > most else keys
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
+    return names[type(value)]
