@@ -6,7 +6,6 @@ import json
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -22,10 +21,18 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 _SET = click.option(
-    "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a value of the spec, e.g. defaults.train.max_steps=20."
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Set a value of the spec, e.g. defaults.train.max_steps=20.",
 )
 _REPORTER = click.option(
-    "--reporter", "reporters", multiple=True, metavar="NAME", help="Print this report instead of those that the spec names."
+    "--reporter",
+    "reporters",
+    multiple=True,
+    metavar="NAME",
+    help="Print this report instead of those that the spec names.",
 )
 _SPEC = click.argument("spec", metavar="SPEC")
 
@@ -71,7 +78,9 @@ def cli() -> None:
 @cli.command()
 @_SPEC
 @click.option("--out", metavar="DIR", help="The run directory.  [default: runs/NAME]")
-@click.option("--only", multiple=True, metavar="PATTERN", help="Run the cases whose EXPERIMENT/ID agrees: a part, or a glob.")
+@click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Run the cases whose EXPERIMENT/ID agrees: a part, or a glob."
+)
 @_SET
 @click.option("--fresh", is_flag=True, help="Move an earlier run directory aside and start anew.")
 @_REPORTER
@@ -80,7 +89,7 @@ def run(
 ) -> int:
     """Run what has no result yet, then report."""
     from benchspec import progress
-    from benchspec import run as running  # type: ignore[attr-defined]
+    from benchspec import run as running
 
     loaded, expansion = _checked(spec, sets)
     _check_reporters(loaded.registry, reporters)

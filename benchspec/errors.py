@@ -19,7 +19,7 @@ class RunError(BenchspecError):
     """A run that cannot start or go on: a directory in use, a full disk, a missing library."""
 
 
-class NothingSelected(BenchspecError):
+class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
     """`--only` selects no case."""
 
     exit_code = 3

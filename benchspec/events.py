@@ -16,7 +16,7 @@ Event = Mapping[str, Any]
 
 
 class EventLog:
-    """Appends the events of one rank; a line is in the kernel's hands, safe from a killed process, when `add` returns."""
+    """Appends the events of one rank; a line outlives the process once `add` returns."""
 
     def __init__(self, folder: Path, rank: int):
         self._file = (folder / f"rank-{rank}.jsonl").open("ab", buffering=0)
@@ -40,7 +40,9 @@ def read_ranks(folder: Path) -> dict[int, list[Event]]:
 
 def finished(ranks: Mapping[int, list[Event]]) -> bool:
     """Whether every rank of the group came to its end."""
-    world = max((event["world"] for events in ranks.values() for event in events if event["event"] == "start"), default=0)
+    world = max(
+        (event["world"] for events in ranks.values() for event in events if event["event"] == "start"), default=0
+    )
     ended = sum(any(event["event"] == "done" for event in events) for events in ranks.values())
     return world > 0 and ended == world
 

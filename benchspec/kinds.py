@@ -270,4 +270,3 @@ KINDS: Mapping[str, type[Plugin]] = {
 }
 #: the kinds that are fields of a case; the others belong to the run
 CASE_KINDS = ("model", "dataset", "method", "recipe", "backend", "launcher")
-

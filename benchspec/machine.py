@@ -117,6 +117,14 @@ def report(facts: Mapping[str, Any], lacking: Sequence[str]) -> str:
     return "\n\n".join([*texts, _missing_text(lacking)]) + "\n"
 
 
+def joules(uuid: str | None) -> float | None:
+    """What an accelerator has used since its driver was loaded; None where it does not count, or there is none."""
+    with _nvml() as nvml:
+        handle = _ask(nvml.nvmlDeviceGetHandleByUUID, uuid) if nvml and uuid else None
+        millijoules = _ask(nvml.nvmlDeviceGetTotalEnergyConsumption, handle) if handle else None
+    return None if millijoules is None else millijoules / 1000
+
+
 @contextmanager
 def _nvml() -> Iterator[Any]:
     """NVML, started and ended again; None where it cannot start: no library, no driver, no permission."""

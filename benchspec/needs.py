@@ -13,6 +13,8 @@ from benchspec.units import duration_text
 
 #: weights, gradients and Adam's two moments, each in float32
 STATE_BYTES = 16
+_HEADS = ["case", "model", "parameters", "state", "dataset", "backend", "processes", "rows/step", "length", "timeout"]
+_NUMBERS = ("parameters", "state", "processes", "rows/step", "length")
 
 
 def as_json(spec: Spec, cases: Sequence[Case]) -> str:
@@ -38,13 +40,11 @@ def as_table(spec: Spec, cases: Sequence[Case]) -> str:
     from tabulate import tabulate
 
     rows = [_row(case, needs(spec, case)) for case in cases]
-    heads = ["case", "model", "parameters", "state", "dataset", "backend", "processes", "rows/step", "length", "timeout"]
-    right = ("parameters", "state", "processes", "rows/step", "length")
-    aligned = ["right" if head in right else "left" for head in heads]
-    table = tabulate(rows, heads, tablefmt="simple", disable_numparse=True, colalign=aligned if rows else None)
+    aligned = ["right" if head in _NUMBERS else "left" for head in _HEADS]
+    table = tabulate(rows, _HEADS, tablefmt="simple", disable_numparse=True, colalign=aligned if rows else None)
     count = f"{len(cases)} case{'' if len(cases) == 1 else 's'}"
-    note = f"state: weights, gradients and Adam's moments, {STATE_BYTES} bytes a parameter, over all processes that share"
-    return f"{table}\n\n{count}. {note} them; activations come on top."
+    note = f"state: weights, gradients and Adam's moments, {STATE_BYTES} bytes a parameter; a backend that shards"
+    return f"{table}\n\n{count}. {note} spreads it over the processes. Activations come on top."
 
 
 def _row(case: Case, need: dict[str, Any]) -> list[str]:

@@ -87,7 +87,7 @@ def _met(reference: Reference, outcome: str, measured: float | None) -> bool | N
     if reference.kind == "between":
         low, high = reference.value
         return bool(low <= measured <= high)
-    return measured < reference.value if reference.kind == "below" else measured > reference.value
+    return bool(measured < reference.value if reference.kind == "below" else measured > reference.value)
 
 
 def slopes(references: Sequence[Reference]) -> list[dict[str, Any]]:

@@ -162,9 +162,9 @@ def _entries(cls: type[Plugin], origin: Origin) -> list[Entry]:
     return [own, *(Entry(cls.kind, name, cls, preset, origin) for name, preset in cls.presets.items())]
 
 
-def _check(cls: object) -> None:
+def _check(cls: Any) -> None:
     """Raise `PluginError` unless `cls` is a plugin class whose name, options and presets can be used."""
-    if not (isinstance(cls, type) and issubclass(cls, tuple(KINDS.values()))):
+    if not isinstance(cls, type) or not issubclass(cls, Plugin) or not hasattr(cls, "kind"):
         raise PluginError(f"benchspec_register returned {cls!r}, which is no subclass of {', '.join(_bases())}")
     if not isinstance(getattr(cls, "name", None), str):
         raise PluginError(f"the class {cls.__name__} has no name")

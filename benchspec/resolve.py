@@ -64,9 +64,12 @@ def missing_files(registry: Registry, kind: str, node: Node) -> Iterator[Node]:
     for key, option in given.items():
         if key in nested and option.value:
             yield from missing_files(registry, nested[key], option)
-        elif schema["properties"].get(key, {}).get("format") == "path" and isinstance(option.value, str):
-            if not Path(_path(option)).exists():
-                yield option
+        elif schema["properties"].get(key, {}).get("format") == "path" and _is_missing(option):
+            yield option
+
+
+def _is_missing(option: Node) -> bool:
+    return isinstance(option.value, str) and not Path(_path(option)).exists()
 
 
 def name_and_options(node: Node) -> tuple[str, dict[str, Node]]:

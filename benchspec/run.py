@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 import uuid
@@ -20,7 +19,7 @@ from filelock import FileLock, Timeout
 from benchspec import events, machine, metrics, references, results
 from benchspec.errors import NothingSelected, RunError, SpecError
 from benchspec.kinds import Facts, Launcher
-from benchspec.launch import Ending, Flight, judge, note_kernel_kills
+from benchspec.launch import Ending, Flight, note_kernel_kills
 from benchspec.plan import Case, expand, hardware, plan
 from benchspec.progress import Progress, Quiet
 from benchspec.results import Result, Results
@@ -347,4 +346,4 @@ def _write(file: Path, data: Any) -> None:
     """Replace a JSON file at once: a reader sees the old one or the new one."""
     draft = file.with_suffix(".tmp")
     draft.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(draft, file)
+    draft.replace(file)

@@ -15,7 +15,7 @@ from benchspec.registry import Entry, Registry
 from benchspec.units import DURATIONS, SIZES, quantity
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema import Draft202012Validator
 
 SCHEMAS = ("spec", "result", "event")
 #: formats of ours whose strings are numbers with a unit
@@ -116,7 +116,7 @@ def _named(group: list[Entry], fields: dict[str, Any], extra: Mapping[str, Any])
     }
 
 
-def _problems(error: ValidationError, root: Node, registry: Registry) -> Iterator[Problem]:
+def _problems(error: Any, root: Node, registry: Registry) -> Iterator[Problem]:
     path = list(error.absolute_path)
     node = root.at(path)
     if error.validator == "additionalProperties":
@@ -133,21 +133,21 @@ def _problems(error: ValidationError, root: Node, registry: Registry) -> Iterato
         yield node.problem(_message(error, registry))
 
 
-def _extra(error: ValidationError) -> list[str]:
+def _extra(error: Any) -> list[str]:
     return [key for key in error.instance if key not in error.schema.get("properties", {})]
 
 
-def _unknown_key(key: str, error: ValidationError) -> str:
+def _unknown_key(key: str, error: Any) -> str:
     allowed = list(error.schema.get("properties", {}))
     return f"unknown key '{key}' (allowed: {', '.join(allowed)}){suggest(key, allowed)}"
 
 
-def _described(error: ValidationError, key: str) -> str:
+def _described(error: Any, key: str) -> str:
     description = error.schema.get("properties", {}).get(key, {}).get("description")
     return f" ({description})" if description else ""
 
 
-def _message(error: ValidationError, registry: Registry) -> str:
+def _message(error: Any, registry: Registry) -> str:
     """An error in our words; jsonschema's own where there is nothing to add."""
     value, wanted, found = error.validator, error.validator_value, error.instance
     if value == "enum" and "x-kind" in error.schema:
@@ -161,7 +161,11 @@ def _message(error: ValidationError, registry: Registry) -> str:
         names = [wanted] if isinstance(wanted, str) else wanted
         return f"expected {' or '.join(_TYPES[name] for name in names)}, found {shown(found)}"
     if value == "pattern":
-        return f"{shown(found)} is no name: {_NAME}" if wanted == _NAME_PATTERN else f"{shown(found)} does not match {wanted}"
+        return (
+            f"{shown(found)} is no name: {_NAME}"
+            if wanted == _NAME_PATTERN
+            else f"{shown(found)} does not match {wanted}"
+        )
     if value == "format":
         return str(error.cause) if error.cause else f"{shown(found)} is no {wanted}"
     if value in _BOUNDS:

@@ -116,4 +116,7 @@ def test_assigning_below_a_plugins_name_makes_it_a_mapping():
 
 
 def test_assigning_makes_what_is_missing_on_the_way():
-    assert assign(tree("a: 1"), ["train", "save", "every"], tree("5")).plain() == {"a": 1, "train": {"save": {"every": 5}}}
+    assert assign(tree("a: 1"), ["train", "save", "every"], tree("5")).plain() == {
+        "a": 1,
+        "train": {"save": {"every": 5}},
+    }

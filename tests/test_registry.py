@@ -78,7 +78,9 @@ def test_a_misspelt_hook_is_not_passed_over(module):
 
 
 def test_two_plugins_of_one_name_are_both_unusable_and_both_named(module):
-    registry = Registry.load([module("one", dataset("rows")), module("two", dataset("rows")), module("x", dataset("y"))])
+    registry = Registry.load(
+        [module("one", dataset("rows")), module("two", dataset("rows")), module("x", dataset("y"))]
+    )
     assert registry.names("dataset") == ["y"]
     with pytest.raises(PluginError) as caught:
         registry.find("dataset", "rows")

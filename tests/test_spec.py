@@ -51,19 +51,34 @@ def test_a_small_spec_is_all_right(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (replaced("name: small", "name: Small!"), "spec.yaml:2:7: error: name: 'Small!' is no name: lower-case letters"),
+        (
+            replaced("name: small", "name: Small!"),
+            "spec.yaml:2:7: error: name: 'Small!' is no name: lower-case letters",
+        ),
         (replaced("name: small\n", ""), "spec.yaml:1:1: error: 'name' is missing"),
         (replaced("benchspec: 1", "benchspec: 2"), "spec.yaml:1:12: error: benchspec: 2 is not supported"),
-        (replaced("defaults:", "default:"), "spec.yaml:3:1: error: default: unknown key 'default' (allowed: benchspec,"),
+        (
+            replaced("defaults:", "default:"),
+            "spec.yaml:3:1: error: default: unknown key 'default' (allowed: benchspec,",
+        ),
         (replaced("defaults:", "default:"), "did you mean 'defaults'?"),
-        (replaced("opt-tiny", "opt-tini"), "spec.yaml:7:12: error: experiments.one.model: no model is called 'opt-tini'"),
+        (
+            replaced("opt-tiny", "opt-tini"),
+            "spec.yaml:7:12: error: experiments.one.model: no model is called 'opt-tini'",
+        ),
         (replaced("opt-tiny", "opt-tini"), "did you mean 'opt-tiny'?"),
         (replaced("opt-tiny", "[opt-tiny]"), "experiments.one.model: expected a string or a mapping, found a list"),
-        (replaced("rows: 100", "row: 100"), "spec.yaml:4:31: error: defaults.dataset.row: unknown key 'row' (allowed: name"),
+        (
+            replaced("rows: 100", "row: 100"),
+            "spec.yaml:4:31: error: defaults.dataset.row: unknown key 'row' (allowed: name",
+        ),
         (replaced("rows: 100", "rows: many"), "defaults.dataset.rows: expected an integer, found 'many'"),
         (replaced("rows: 100", "rows: 0"), "defaults.dataset.rows: 0 must be at least 1"),
         (replaced("name: synthetic, ", ""), "spec.yaml:4:12: error: defaults.dataset: 'name' is missing"),
-        (replaced("    model: opt-tiny", "    title: x"), "spec.yaml:6:3: error: experiments.one: 'model' is missing; give it"),
+        (
+            replaced("    model: opt-tiny", "    title: x"),
+            "spec.yaml:6:3: error: experiments.one: 'model' is missing; give it",
+        ),
         (SMALL + "    train: {max_steps: 1}\n", "experiments.one.train.max_steps: 1 must be at least 2"),
         (SMALL + "    train: {precision: fp16}\n", "precision: 'fp16' is not allowed (allowed: bf16, fp32)"),
         (SMALL + "    train: {learning_rate: fast}\n", "learning_rate: expected a number, found 'fast'"),
@@ -73,12 +88,27 @@ def test_a_small_spec_is_all_right(write):
         (SMALL + "    matrix: {}\n", "experiments.one.matrix: is empty"),
         (SMALL + "    matrix: {train.seed: []}\n", "experiments.one.matrix.train.seed: is empty"),
         (SMALL + "    matrix: {train.seed: 3}\n", "experiments.one.matrix.train.seed: expected a list, found 3"),
-        (SMALL + "    matrix: {trian.seed: [3]}\n", "spec.yaml:8:14: error: experiments.one.matrix.trian.seed[0]: unknown axis path"),
-        (SMALL + "    matrix: {train.sed: [3, 4]}\n", "spec.yaml:8:14: error: experiments.one.matrix.train.sed[0]: unknown key 'sed'"),
-        (SMALL + "    matrix: {model: [opt-tiny, opt-tini]}\n", "spec.yaml:8:32: error: experiments.one.matrix.model[1]: no model"),
+        (
+            SMALL + "    matrix: {trian.seed: [3]}\n",
+            "spec.yaml:8:14: error: experiments.one.matrix.trian.seed[0]: unknown axis path",
+        ),
+        (
+            SMALL + "    matrix: {train.sed: [3, 4]}\n",
+            "spec.yaml:8:14: error: experiments.one.matrix.train.sed[0]: unknown key 'sed'",
+        ),
+        (
+            SMALL + "    matrix: {model: [opt-tiny, opt-tini]}\n",
+            "spec.yaml:8:32: error: experiments.one.matrix.model[1]: no model",
+        ),
         (SMALL + "    matrix: {train.seed: [1, 1]}\n", "two cases have the id 'opt-tiny-seed-1-"),
-        (SMALL + "    matrix: {train.seed: [1], exclude: [{train.seed: 1}]}\n", "the matrix is empty: everything is excluded"),
-        (SMALL + "    matrix: {train.seed: [1], exclude: [{seed: 1}]}\n", "'seed' is no axis of this matrix (train.seed)"),
+        (
+            SMALL + "    matrix: {train.seed: [1], exclude: [{train.seed: 1}]}\n",
+            "the matrix is empty: everything is excluded",
+        ),
+        (
+            SMALL + "    matrix: {train.seed: [1], exclude: [{seed: 1}]}\n",
+            "'seed' is no axis of this matrix (train.seed)",
+        ),
         (SMALL + "    model.x: 3\n", "unknown key 'model.x'"),
         (replaced("model: opt-tiny", "model: opt"), "experiments.one.model: "),
         (SMALL + "report: [tabel]\n", "no reporter is called 'tabel'"),
@@ -100,7 +130,9 @@ def test_all_mistakes_of_a_file_come_at_once(write):
     assert [line.split(":")[1] for line in sorted(mistakes(write(text)))] == ["4", "7", "8", "9"]
 
 
-REFERENCE = SMALL + "references:\n  - source: a paper\n    metric: train_runtime\n    values:\n      - {experiment: one, %s}\n"
+REFERENCE = (
+    SMALL + "references:\n  - source: a paper\n    metric: train_runtime\n    values:\n      - {experiment: one, %s}\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +226,10 @@ def test_set_reaches_an_axis_and_the_options_of_a_plugin_named_by_a_string(write
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("defaults.train.epoch=3", "--set defaults.train.epoch=3:1:1: error: defaults.train.epoch: unknown key 'epoch'"),
+        (
+            "defaults.train.epoch=3",
+            "--set defaults.train.epoch=3:1:1: error: defaults.train.epoch: unknown key 'epoch'",
+        ),
         ("defaults.train.epochs=x", "expected a number, found 'x'"),
         ("defaults.train.epochs", "expected PATH=VALUE"),
         ("=3", "expected PATH=VALUE"),

@@ -5,13 +5,23 @@ from benchspec.units import DURATIONS, SIZES, duration_text, quantity
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("15 min", 900), ("6h", 21600), ("90 s", 90), ("1.5 h", 5400), ("250 ms", 0.25), ("14 d", 1_209_600), ("1_000 s", 1000)],
+    [
+        ("15 min", 900),
+        ("6h", 21600),
+        ("90 s", 90),
+        ("1.5 h", 5400),
+        ("250 ms", 0.25),
+        ("14 d", 1_209_600),
+        ("1_000 s", 1000),
+    ],
 )
 def test_durations(text, seconds):
     assert quantity(text, DURATIONS) == seconds
 
 
-@pytest.mark.parametrize(("text", "size"), [("80 GiB", 80 * 2**30), ("80GB", 80 * 10**9), ("512 KiB", 2**19), ("7 B", 7)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("80 GiB", 80 * 2**30), ("80GB", 80 * 10**9), ("512 KiB", 2**19), ("7 B", 7)]
+)
 def test_sizes(text, size):
     assert quantity(text, SIZES) == size
 

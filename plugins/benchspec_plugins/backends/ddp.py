@@ -1,0 +1,51 @@
+"""A whole model a process, gradients averaged: torch's DistributedDataParallel."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from benchspec import Backend, hookimpl
+
+
+class Ddp(Backend):
+    """A whole model a process, its gradients averaged over all of them while they are computed."""
+
+    name = "ddp"
+
+    def arguments(self) -> dict[str, Any]:
+        # Every parameter of a causal model takes part in every step, so looking for idle ones would be lost time.
+        return {"ddp_find_unused_parameters": False}
+
+    def prove(self, model: Any) -> dict[str, Any]:
+        import torch.distributed as dist
+        from torch.nn.parallel import DistributedDataParallel
+
+        if not isinstance(model, DistributedDataParallel):
+            raise RuntimeError(f"the model is a {type(model).__name__}, not wrapped in DistributedDataParallel")
+        world, launched = dist.get_world_size(model.process_group), int(os.environ["WORLD_SIZE"])
+        if world != launched:
+            raise RuntimeError(f"DistributedDataParallel spans {world} processes of the {launched} that were launched")
+        if differing := _differing(model):
+            raise RuntimeError(f"parameters differ between ranks, the first of {len(differing)} is {differing[0]}")
+        return {"sharding": "none", "world": world, "total_parameters": sum(p.numel() for p in model.parameters())}
+
+
+def _differing(model: Any) -> list[str]:
+    """Parameters whose sum is not the same on every rank, to the last bit."""
+    import torch
+    import torch.distributed as dist
+
+    names, sums = zip(
+        *((name, p.detach().sum(dtype=torch.float64)) for name, p in model.named_parameters()), strict=True
+    )
+    lowest = torch.stack(sums)
+    highest = lowest.clone()
+    dist.all_reduce(lowest, dist.ReduceOp.MIN)
+    dist.all_reduce(highest, dist.ReduceOp.MAX)
+    return [name for name, equal in zip(names, (lowest == highest).tolist(), strict=True) if not equal]
+
+
+@hookimpl
+def benchspec_register() -> list[type[Backend]]:
+    return [Ddp]

@@ -1,0 +1,46 @@
+"""One process on one device."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from benchspec import Backend, hookimpl
+
+
+class Single(Backend):
+    """One process on one device: no wrapper, no communication."""
+
+    name = "single"
+
+    def arguments(self) -> dict[str, Any]:
+        # A launcher's LOCAL_RANK alone would make accelerate wrap the model for a group of one.
+        if os.environ.get("WORLD_SIZE", "1") == "1":
+            os.environ.pop("LOCAL_RANK", None)
+        return {}
+
+    def trainer(self, cls: type) -> type:
+        class OneDevice(cls):  # type: ignore[misc]
+            """Trainer that leaves a machine's other accelerators alone, over which it would spread each batch."""
+
+            def __init__(self, *args: Any, **kwargs: Any):
+                kwargs["args"]._n_gpu = min(1, kwargs["args"].n_gpu)
+                super().__init__(*args, **kwargs)
+
+        return OneDevice
+
+    def prove(self, model: Any) -> dict[str, Any]:
+        world = int(os.environ.get("WORLD_SIZE", "1"))
+        if world != 1:
+            raise RuntimeError(f"the backend 'single' is for one process, and this group has {world}")
+        if model.__class__.__name__ in ("DistributedDataParallel", "DataParallel"):
+            raise RuntimeError(f"the model is wrapped in {model.__class__.__name__}, though one process trains it")
+        odd = sorted({type(parameter.data).__name__ for parameter in model.parameters()} - {"Tensor"})
+        if odd:
+            raise RuntimeError(f"the model has parameters that are no plain tensors: {', '.join(odd)}")
+        return {"sharding": "none", "world": 1, "total_parameters": sum(p.numel() for p in model.parameters())}
+
+
+@hookimpl
+def benchspec_register() -> list[type[Backend]]:
+    return [Single]

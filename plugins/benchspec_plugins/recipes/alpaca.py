@@ -1,0 +1,242 @@
+"""Stanford Alpaca's fine-tuning process on `transformers.Trainer`, as the white paper ran it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from benchspec import Job, Recipe, hookimpl
+
+if TYPE_CHECKING:
+    import torch
+
+#: rows of a permutation that are Python numbers at once
+CHUNK = 1 << 16
+
+
+class Alpaca(Recipe):
+    """The paper's process: every row once an epoch in a seeded order, response only, AdamW, logging every step.
+
+    Loss and gradients are averaged as today's Trainer does it: over the labelled tokens of the whole optimizer step,
+    all micro-batches and ranks together. The Trainer of 2023 averaged the means of the micro-batches instead, which
+    gave short answers more weight. The losses reported are those that Trainer logs.
+    """
+
+    name = "alpaca"
+    templates = {
+        "with_input": (
+            "Below is an instruction that describes a task, paired with an input that provides further context. "
+            "Write a response that appropriately completes the request.\n\n"
+            "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:"
+        ),
+        "without_input": (
+            "Below is an instruction that describes a task. "
+            "Write a response that appropriately completes the request.\n\n"
+            "### Instruction:\n{instruction}\n\n### Response:"
+        ),
+    }
+
+    def train(self, job: Job) -> Any:
+        with ExitStack() as open_phase:
+            phases = Phases(job, open_phase)
+            phases.enter("shard")
+            trainer = build_trainer(job, phases)
+            trainer.train()
+        save = job.case.train["save"]
+        if save and save["final"]:
+            with job.phase("save"):
+                trainer.save_model(str(job.folder / "final"))
+        return trainer.model_wrapped
+
+
+class Phases:
+    """The phase that training is in; an exception that ends it leaves through its context."""
+
+    def __init__(self, job: Job, stack: ExitStack):
+        self._job = job
+        self._stack = stack
+
+    def enter(self, name: str) -> None:
+        self.leave()
+        self._stack.enter_context(self._job.phase(name))
+
+    def leave(self) -> None:
+        self._stack.close()
+
+
+def build_trainer(job: Job, phases: Phases) -> Any:
+    """Trainer as the backend wants it, counting tokens, and silent on stdout."""
+    from transformers import PrinterCallback, ProgressCallback, TrainingArguments
+
+    from benchspec.data import collate
+
+    trainer = job.backend.trainer(counting_trainer())(
+        model=job.model,
+        args=TrainingArguments(**arguments(job)),
+        train_dataset=job.data,
+        processing_class=job.tokenizer,
+        data_collator=partial(collate, pad_id=padding(job.tokenizer)),
+    )
+    for printing in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(printing)
+    trainer.on_prepared = job.backend.prove
+    trainer.add_callback(reporter(job, trainer, phases))
+    return trainer
+
+
+def padding(tokenizer: Any) -> int:
+    """The padding token, or end of sequence where there is none: the mask is made of lengths, so none is mistaken.
+
+    Stanford's script adds a token and grows the embeddings instead, which changes the model that is measured.
+    """
+    pad = tokenizer.pad_token_id
+    return int(tokenizer.eos_token_id if pad is None else pad)
+
+
+def arguments(job: Job) -> dict[str, Any]:
+    """The settings of `TrainingArguments`; the backend's own come last."""
+    import torch
+
+    train, gpu = job.case.train, torch.cuda.is_available()
+    return {
+        "output_dir": str(job.folder),
+        "num_train_epochs": train["epochs"],
+        "max_steps": -1 if train["max_steps"] is None else train["max_steps"],
+        "per_device_train_batch_size": train["batch_size"],
+        "gradient_accumulation_steps": train["gradient_accumulation"],
+        "bf16": train["precision"] == "bf16",
+        # Trainer raises for `tf32` where there is no GPU.
+        "tf32": train["tf32"] if gpu else None,
+        "use_cpu": not gpu,
+        "optim": "adamw_torch",
+        "learning_rate": train["learning_rate"],
+        "weight_decay": train["weight_decay"],
+        # A float below one is a share of the steps.
+        "warmup_steps": float(train["warmup_ratio"]),
+        "lr_scheduler_type": train["lr_scheduler"],
+        "max_grad_norm": train["max_grad_norm"],
+        "seed": train["seed"],
+        checkpointing_field(): train["activation_checkpointing"],
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        # On, it would put the mean of the losses before in the place of a NaN.
+        "logging_nan_inf_filter": False,
+        "eval_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": gpu,
+        **saving(train["save"]),
+        **job.backend.arguments(),
+    }
+
+
+def saving(save: Any) -> dict[str, Any]:
+    if not save or save["every"] is None:
+        return {"save_strategy": "no"}
+    return {"save_strategy": "steps", "save_steps": save["every"], "save_total_limit": save["keep"]}
+
+
+def checkpointing_field() -> str:
+    """What `TrainingArguments` calls activation checkpointing: transformers renamed it within version 5."""
+    from transformers import TrainingArguments
+
+    fields = TrainingArguments.__dataclass_fields__
+    return "activation_checkpointing" if "activation_checkpointing" in fields else "gradient_checkpointing"
+
+
+def counting_trainer() -> type:
+    """Trainer that counts what each optimizer step of this rank worked on, and draws rows without a list of them."""
+    import torch
+    from transformers import Trainer
+
+    class CountingTrainer(Trainer):
+        """See `counting_trainer`."""
+
+        #: called with the wrapped model, before the clock of training starts
+        on_prepared: Callable[[Any], Any]
+        _counts: torch.Tensor | int = 0
+        _rows = _positions = 0
+
+        def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+            mask, labels = inputs["attention_mask"], inputs["labels"]
+            self._rows += mask.shape[0]
+            self._positions += mask.numel()
+            # On the device and unread: reading here would make it wait for each micro-batch.
+            self._counts = self._counts + torch.stack((mask.sum(), labels[:, 1:].ne(-100).sum()))
+            return super().training_step(model, inputs, *args, **kwargs)
+
+        def take_counts(self) -> tuple[int, int, int, int]:
+            """Rows, tokens, positions and labelled tokens since the last call."""
+            tokens, labelled = torch.as_tensor(self._counts).tolist()
+            counted = self._rows, tokens, self._positions, labelled
+            self._rows = self._positions = self._counts = 0
+            return counted
+
+        def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
+            prepared = super()._prepare_for_training(*args, **kwargs)  # type: ignore[no-untyped-call]
+            self.on_prepared(self.model_wrapped)
+            return prepared
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            dataset: Any = self.train_dataset
+            return shuffled_rows(len(dataset), self.args.seed)
+
+    return CountingTrainer
+
+
+def reporter(job: Job, trainer: Any, phases: Phases) -> Any:
+    """The callback that reports each optimizer step to the job, and opens and closes the `train` phase."""
+    from transformers import TrainerCallback
+
+    class Reporter(TrainerCallback):
+        """See `reporter`."""
+
+        def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+            phases.enter("train")
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+            if "train_runtime" in logs:
+                phases.leave()
+            elif "loss" in logs:
+                rows, tokens, padded, labelled = trainer.take_counts()
+                go_on = job.step(rows, tokens, padded, labelled, logs["loss"], logs.get("grad_norm"))
+                control.should_training_stop = control.should_training_stop or not go_on
+
+    return Reporter()
+
+
+def shuffled_rows(rows: int, seed: int) -> Any:
+    """A sampler of `rows` rows in the order that Trainer's own would draw, at eight bytes a row.
+
+    Trainer's (`accelerate`'s `SeedableRandomSampler`, seeded with seed + epoch) makes a Python list of the permutation:
+    400 MB a rank for ten million rows.
+    """
+    import torch
+    from torch.utils.data import Sampler
+
+    class ShuffledRows(Sampler[int]):
+        """See `shuffled_rows`."""
+
+        epoch = 0
+
+        def __len__(self) -> int:
+            return rows
+
+        def __iter__(self) -> Iterator[int]:
+            order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed + self.epoch))
+            for chunk in torch.split(order, CHUNK):
+                yield from chunk.tolist()
+            self.epoch += 1
+
+        def set_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+    return ShuffledRows()
+
+
+@hookimpl
+def benchspec_register() -> list[type[Recipe]]:
+    return [Alpaca]
