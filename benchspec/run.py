@@ -14,8 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from filelock import FileLock, Timeout
-
 from benchspec import events, machine, metrics, references, results
 from benchspec.errors import NothingSelected, RunError, SpecError
 from benchspec.kinds import Facts, Launcher
@@ -78,8 +76,9 @@ def run(
         _check_other_spec(folder, spec, every)
         facts = hardware(spec).facts()
         current = Run(spec, folder.absolute(), facts, progress or Quiet(), uuid.uuid4().hex[:12])
-        _write_run(current, every)
-        _run_cases(current, _without_result(folder, cases))
+        pending = _without_result(folder, cases)
+        _write_run(current, every, anew=bool(pending))
+        _run_cases(current, pending)
         found = Results.load(folder)
         found.mistakes = current.mistakes
         return found
@@ -129,6 +128,8 @@ def _check_libraries() -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """The run directory for this process alone."""
+    from filelock import FileLock, Timeout
+
     try:
         with FileLock(folder / ".lock", timeout=0):
             yield
@@ -280,10 +281,9 @@ def _proof(ranks: Mapping[int, list[events.Event]]) -> dict[str, Any]:
     return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}
 
 
-def _write_run(run: Run, cases: Sequence[Case]) -> None:
-    """run.json: what was asked for, where, and of what."""
+def _write_run(run: Run, cases: Sequence[Case], *, anew: bool) -> None:
+    """run.json: what was asked for, where, and of what; where nothing is left to run, the machine stays as it was."""
     spec = run.spec
-    here = machine.describe()
     experiments = {name: {"title": node.plain().get("title", name)} for name, node in spec.experiments.items()}
     plugins = sorted({str(entry.origin) for entry in spec.registry.entries()})
     _write(
@@ -297,17 +297,27 @@ def _write_run(run: Run, cases: Sequence[Case]) -> None:
             "set": list(spec.sets),
             "command": sys.argv,
             "report": spec.report,
-            "hardware": hardware_name(spec, run.facts),
-            "machine": here,
-            "machine_line": machine.line(here),
+            **(_here(run) if anew else _as_it_was(run.folder)),
             "plugins": plugins,
             "experiments": experiments,
             "slopes": references.slopes(spec.references),
             "cases": [[case.experiment, case.id] for case in cases],
             "expected": {f"{case.experiment}/{case.id}": list(case.expected) for case in cases},
-            "started": time.time(),
         },
     )
+
+
+def _here(run: Run) -> dict[str, Any]:
+    """The machine that the cases are about to run on."""
+    facts = machine.describe()
+    name = hardware_name(run.spec, run.facts)
+    return {"hardware": name, "machine": facts, "machine_line": machine.line(facts), "started": time.time()}
+
+
+def _as_it_was(folder: Path) -> dict[str, Any]:
+    """What run.json says of the machine that the results are from."""
+    before = json.loads((folder / "run.json").read_text())
+    return {key: before[key] for key in ("hardware", "machine", "machine_line", "started")}
 
 
 def spec_hash(spec: Spec) -> str:

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import IO
-
-import psutil
 
 from benchspec import Handle, Launcher, hookimpl
-from benchspec.process import die_with_parent
-
-#: marks every process of a group, whoever its parent is by now
-MARK = "BENCHSPEC_CASE_DIR"
-#: seconds that torchrun gets to end its workers before they are killed
-PATIENCE = 5.0
 
 
 class Torchrun(Launcher):
@@ -36,98 +22,14 @@ class Torchrun(Launcher):
     }
 
     def start(self, case_dir: Path) -> Handle:
-        with (case_dir / "stdout.log").open("ab") as out, (case_dir / "stderr.log").open("ab") as err:
-            return Group(_spawn(case_dir, self.options["processes"], out, err), case_dir)
+        from benchspec_plugins.launchers import group
+
+        return group.start(case_dir, self.options["processes"])
 
     def attach(self, id: str) -> Handle:
-        pid, created, case_dir = id.split(" ", 2)
-        return Group(_find(int(pid), created), Path(case_dir))
+        from benchspec_plugins.launchers import group
 
-
-class Group:
-    """torchrun and its workers."""
-
-    def __init__(self, leader: psutil.Process | None, case_dir: Path):
-        self._leader = leader
-        self._case_dir = case_dir
-        self._code: int | None = None
-        self.id = f"{leader.pid} {leader.create_time()} {case_dir}" if leader else f"0 0 {case_dir}"
-
-    def poll(self) -> int | None:
-        """The exit code; -1 where an earlier process started the group, so that its code cannot be known."""
-        if self._code is None:
-            self._code = self._exit_code()
-        return self._code
-
-    def _exit_code(self) -> int | None:
-        if self._leader is None or not self._leader.is_running():
-            return -1
-        try:
-            code = self._leader.wait(timeout=0)
-        except psutil.TimeoutExpired:
-            return None
-        return -1 if code is None else code
-
-    def stop(self) -> None:
-        if self._leader and self.poll() is None:
-            self._leader.send_signal(signal.SIGTERM)
-            self._wait()
-        # torchrun may be gone, or killed, with its workers alive: each is a session of its own.
-        while members := _members(self._case_dir):
-            for process in members:
-                process.kill()
-            psutil.wait_procs(members, timeout=1)
-
-    def _wait(self) -> None:
-        end = time.monotonic() + PATIENCE
-        while self.poll() is None and time.monotonic() < end:
-            time.sleep(0.05)
-
-
-def _spawn(case_dir: Path, processes: int, out: IO[bytes], err: IO[bytes]) -> psutil.Process:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    # A session of its own: Ctrl-C reaches benchspec alone, which then ends the group in order.
-    return psutil.Popen(
-        [*command, "--module", "benchspec.worker", str(case_dir)],
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=err,
-        env=_environment(case_dir, processes),
-        start_new_session=True,
-        # Its workers ask for the same: killing benchspec leaves nothing behind.
-        preexec_fn=die_with_parent,
-    )
-
-
-def _environment(case_dir: Path, processes: int) -> dict[str, str]:
-    # torchrun's own default is one thread a process, which leaves a CPU's other cores idle.
-    threads = max(1, _cores() // processes)
-    return {"OMP_NUM_THREADS": str(threads), **os.environ, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _find(pid: int, created: str) -> psutil.Process | None:
-    """The process with a pid, unless the pid belongs to another one by now."""
-    try:
-        process = psutil.Process(pid)
-        return process if str(process.create_time()) == created else None
-    except psutil.NoSuchProcess:
-        return None
-
-
-def _members(case_dir: Path) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if _mark(process) == str(case_dir)]
-
-
-def _mark(process: psutil.Process) -> str | None:
-    try:
-        dead = process.status() == psutil.STATUS_ZOMBIE
-        return None if dead else process.environ().get(MARK)
-    except psutil.Error:
-        return None
+        return group.attach(id)
 
 
 @hookimpl

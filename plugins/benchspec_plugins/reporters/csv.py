@@ -23,8 +23,8 @@ class Csv(Reporter):
     metric that any case has, by id; `basis:METRIC`, where a number was not measured; of a published value
     `published:METRIC` (`900`, `<600`, `>600`, `900..1080`), `ratio:METRIC` (measured / published) or `met:METRIC`,
     `source:METRIC` and `hardware:METRIC`, of a published outcome the same with `outcome` as the METRIC, of a second one
-    of the same case and metric the same with `:2` at the end; `machine`. Columns without any value are left out, but for
-    the first three and the four from `outcome` on.
+    of the same case and metric the same with `:2` at the end; `machine`. Columns without any value are left out, but
+    for the first three and the four from `outcome` on.
     """
 
     name = "csv"
@@ -33,7 +33,8 @@ class Csv(Reporter):
     def render(self, results: Results) -> str:
         rows = [_row(result, results.run) for result in results]
         stream = io.StringIO()
-        writer = csv.DictWriter(stream, _columns(results, rows), restval="", lineterminator="\n")
+        columns = _columns(results, rows)
+        writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         return stream.getvalue()
@@ -60,7 +61,7 @@ def _columns(results: Results, rows: Sequence[Row]) -> list[str]:
 def _row(result: Result, run: Mapping[str, Any]) -> Row:
     row: Row = {key: getattr(result, key) for key in (*_FIRST, *_ENDING)}
     row |= {path: _plain(value) for path, value in result.axes.items()}
-    row |= {metric: value for metric, value in result.metrics.items() if metric in METRICS}
+    row |= result.metrics
     row |= {f"basis:{metric}": basis for metric, basis in result.basis.items()}
     row |= _references(result)
     return row | ({"machine": run["machine_line"]} if run.get("machine_line") else {})

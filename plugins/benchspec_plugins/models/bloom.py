@@ -1,0 +1,82 @@
+"""BLOOM and BLOOMZ: Le Scao et al. 2022, "BLOOM: A 176B-Parameter Open-Access Multilingual Language Model"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchspec import Shape, hookimpl
+from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Causal, size
+
+
+class Bloom(Causal):
+    """BLOOM of any size: ALiBi instead of positions, normed word embeddings, a tied head; any sequence length."""
+
+    name = "bloom"
+    options_schema = {
+        "properties": {
+            **SOURCE_OPTIONS,
+            "layers": size("decoder blocks"),
+            "hidden": size("width of the residual stream; the feed-forward layers are 4 times as wide"),
+            "heads": size("attention heads"),
+            "vocabulary": size("rows of the word embeddings; by default the tokenizer's size, rounded up to 64"),
+            "dropout": DROPOUT,
+        }
+    }
+    config_fields = {
+        "layers": ("n_layer",),
+        "hidden": ("hidden_size",),
+        "heads": ("n_head",),
+        "vocabulary": ("vocab_size",),
+        "dropout": ("hidden_dropout", "attention_dropout"),
+    }
+    blocks = ("BloomBlock",)
+
+    def shape(self) -> Shape | None:
+        vocabulary = self.vocabulary()
+        if not self.has_shape() or vocabulary is None:
+            return None
+        layers, hidden = self.options["layers"], self.options["hidden"]
+        ffn = 4 * hidden
+        attention = 4 * (hidden * hidden + hidden)
+        block = attention + 2 * hidden * ffn + ffn + hidden + 4 * hidden
+        return Shape(
+            layers=layers,
+            hidden=hidden,
+            heads=self.options["heads"],
+            ffn=ffn,
+            vocabulary=vocabulary,
+            positions=None,
+            tied_head=True,
+            parameters=layers * block + vocabulary * hidden + 4 * hidden,
+            lookup_parameters=0,
+        )
+
+    def config(self, vocabulary: int, special: Mapping[str, int | None]) -> Any:
+        from transformers import BloomConfig
+
+        return BloomConfig(**{**self.fields(), "vocab_size": vocabulary, **special})
+
+
+def _preset(hub: str, layers: int, hidden: int, heads: int) -> dict[str, Any]:
+    shape = {"layers": layers, "hidden": hidden, "heads": heads}
+    return {"path": hub, **shape, "vocabulary": 250880, "dropout": 0.0}
+
+
+# Table 3 of the paper, and the configurations beside the checkpoints on the hub.
+Bloom.presets = {
+    "bloom-560m": _preset("bigscience/bloom-560m", 24, 1024, 16),
+    "bloom-1b1": _preset("bigscience/bloom-1b1", 24, 1536, 16),
+    "bloom-1b7": _preset("bigscience/bloom-1b7", 24, 2048, 16),
+    "bloom-3b": _preset("bigscience/bloom-3b", 30, 2560, 32),
+    "bloom-7b1": _preset("bigscience/bloom-7b1", 30, 4096, 32),
+    "bloom-176b": _preset("bigscience/bloom", 70, 14336, 112),
+    "bloomz-7b1": _preset("bigscience/bloomz-7b1", 30, 4096, 32),
+    "bloomz-176b": _preset("bigscience/bloomz", 70, 14336, 112),
+    "bloom-tiny": {"weights": "random", "tokenizer": BYTES, "layers": 2, "hidden": 64, "heads": 4, "dropout": 0.0},
+}
+
+
+@hookimpl
+def benchspec_register() -> list[type[Bloom]]:
+    return [Bloom]

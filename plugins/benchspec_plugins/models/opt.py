@@ -1,0 +1,105 @@
+"""OPT: Zhang et al. 2022, "OPT: Open Pre-trained Transformer Language Models"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchspec import Shape, hookimpl
+from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Causal, size
+
+#: the position table starts with two rows that no position uses
+POSITION_OFFSET = 2
+
+
+class OPT(Causal):
+    """OPT of any size: learned positions, ReLU, a head tied to the word embeddings."""
+
+    name = "opt"
+    options_schema = {
+        "properties": {
+            **SOURCE_OPTIONS,
+            "layers": size("decoder blocks"),
+            "hidden": size("width of the residual stream"),
+            "heads": size("attention heads"),
+            "ffn": size("width of the feed-forward layers; 4 × hidden by default"),
+            "vocabulary": size("rows of the word embeddings; by default the tokenizer's size, rounded up to 64"),
+            "positions": size("longest sequence; 2048 by default"),
+            "embedding": size("width of the word embeddings; `hidden` by default, 512 in OPT-350M"),
+            "pre_norm": {
+                "type": ["boolean", "null"],
+                "default": None,
+                "description": "layer norm before each sub-layer, as in all but OPT-350M; true by default",
+            },
+            "dropout": DROPOUT,
+        }
+    }
+    config_fields = {
+        "layers": ("num_hidden_layers",),
+        "hidden": ("hidden_size",),
+        "heads": ("num_attention_heads",),
+        "ffn": ("ffn_dim",),
+        "vocabulary": ("vocab_size",),
+        "positions": ("max_position_embeddings",),
+        "embedding": ("word_embed_proj_dim",),
+        "pre_norm": ("do_layer_norm_before",),
+        "dropout": ("dropout",),
+    }
+    blocks = ("OPTDecoderLayer",)
+
+    def shape(self) -> Shape | None:
+        vocabulary = self.vocabulary()
+        if not self.has_shape() or vocabulary is None:
+            return None
+        layers, hidden = self.options["layers"], self.options["hidden"]
+        ffn, positions = self.options["ffn"] or 4 * hidden, self.options["positions"] or 2048
+        width = self.options["embedding"] or hidden
+        attention = 4 * (hidden * hidden + hidden)
+        block = attention + 2 * hidden * ffn + ffn + hidden + 4 * hidden
+        table = (positions + POSITION_OFFSET) * hidden
+        projections = 2 * width * hidden if width != hidden else 0
+        final_norm = 0 if self.options["pre_norm"] is False else 2 * hidden
+        return Shape(
+            layers=layers,
+            hidden=hidden,
+            heads=self.options["heads"],
+            ffn=ffn,
+            vocabulary=vocabulary,
+            positions=positions,
+            tied_head=True,
+            parameters=layers * block + vocabulary * width + table + projections + final_norm,
+            lookup_parameters=table,
+        )
+
+    def config(self, vocabulary: int, special: Mapping[str, int | None]) -> Any:
+        from transformers import OPTConfig
+
+        hidden = self.options["hidden"]
+        defaults = {"ffn_dim": 4 * hidden, "max_position_embeddings": 2048, "word_embed_proj_dim": hidden}
+        return OPTConfig(**{**defaults, **self.fields(), "vocab_size": vocabulary, **special})
+
+
+def _preset(hub: str | None, layers: int, hidden: int, heads: int, **other: Any) -> dict[str, Any]:
+    published = {"ffn": 4 * hidden, "vocabulary": 50272, "positions": 2048, "dropout": 0.1}
+    return {"path": hub, "layers": layers, "hidden": hidden, "heads": heads, **published, **other}
+
+
+# Table 1 of the paper, and the configurations beside the checkpoints on the hub.
+OPT.presets = {
+    "opt-125m": _preset("facebook/opt-125m", 12, 768, 12),
+    "opt-350m": _preset("facebook/opt-350m", 24, 1024, 16, embedding=512, pre_norm=False),
+    "opt-1.3b": _preset("facebook/opt-1.3b", 24, 2048, 32),
+    "opt-2.7b": _preset("facebook/opt-2.7b", 32, 2560, 32),
+    "opt-6.7b": _preset("facebook/opt-6.7b", 32, 4096, 32),
+    "opt-13b": _preset("facebook/opt-13b", 40, 5120, 40),
+    "opt-30b": _preset("facebook/opt-30b", 48, 7168, 56),
+    "opt-66b": _preset("facebook/opt-66b", 64, 9216, 72),
+    # Its weights were given out on request, and are not on the hub; its tokenizer is that of the others.
+    "opt-175b": _preset(None, 96, 12288, 96, tokenizer="facebook/opt-66b"),
+    "opt-tiny": {"weights": "random", "tokenizer": BYTES, "layers": 2, "hidden": 64, "heads": 4, "dropout": 0.1},
+}
+
+
+@hookimpl
+def benchspec_register() -> list[type[OPT]]:
+    return [OPT]
