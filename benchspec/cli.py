@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from benchspec.errors import BenchspecError, Problem, SpecError
+from benchspec.errors import BenchspecError, Problem, SpecError, distinct
 
 if TYPE_CHECKING:
-    from benchspec.plan import Expansion
+    from benchspec.plan import Case, Expansion
     from benchspec.registry import Registry
     from benchspec.results import Results
     from benchspec.spec import Spec
@@ -43,7 +43,7 @@ def main() -> NoReturn:
     try:
         sys.exit(cli.main(standalone_mode=False))
     except SpecError as error:
-        _fail(map(str, sorted(set(error.problems))), error.exit_code)
+        _fail(map(str, distinct(error.problems)), error.exit_code)
     except BenchspecError as error:
         _fail([f"error: {error}"], error.exit_code)
     except click.ClickException as error:
@@ -91,9 +91,8 @@ def run(
     from benchspec import progress
     from benchspec import run as running
 
-    loaded, expansion = _checked(spec, sets)
+    loaded, _ = _checked(spec, sets)
     _check_reporters(loaded.registry, reporters)
-    _say_warnings(expansion)
     results = running(loaded, out, only=only, fresh=fresh, progress=progress.for_stream(sys.stderr))
     _report(loaded.registry, results, reporters)
     return _exit_code(results)
@@ -124,10 +123,9 @@ def plan(spec: str, sets: Sequence[str], form: str) -> None:
     """Show the cases and what each will need; nothing is run."""
     from benchspec import needs
 
-    loaded, expansion = _checked(spec, sets)
-    _say_warnings(expansion)
+    loaded, cases = _checked(spec, sets)
     show = needs.as_json if form == "json" else needs.as_table
-    click.echo(show(loaded, expansion.cases))
+    click.echo(show(loaded, cases))
 
 
 @cli.command()
@@ -175,45 +173,41 @@ def machine() -> None:
     click.echo(here.report(here.describe(), here.missing()))
 
 
-def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion]:
-    """A spec and its cases; raises `SpecError` with everything that is wrong with either."""
-    from benchspec import spec as specs
-    from benchspec.plan import expand
+def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, list[Case]]:
+    """A spec and its cases, warnings said; raises `SpecError` with everything that is wrong with either."""
+    from benchspec.plan import unused_references
 
-    loaded, problems = specs.check(path, sets)
-    expansion = expand(loaded) if loaded else None
-    if loaded is None or expansion is None or problems or expansion.problems:
-        raise SpecError(_distinct([*problems, *(expansion.problems if expansion else [])]))
-    return loaded, expansion
+    spec, expansion, problems = _looked_at(path, sets)
+    if spec is None or problems:
+        raise SpecError(problems)
+    for problem in unused_references(spec, expansion.cases):
+        click.echo(problem, err=True)
+    return spec, expansion.cases
+
+
+def _looked_at(
+    path: str, sets: Sequence[str], registry: Registry | None = None
+) -> tuple[Spec | None, Expansion, list[Problem]]:
+    """A spec, its cases, and everything that is wrong with either."""
+    from benchspec import spec as specs
+    from benchspec.plan import Expansion, expand
+
+    spec, problems = specs.check(path, sets, registry)
+    expansion = expand(spec) if spec else Expansion()
+    return spec, expansion, distinct([*problems, *expansion.problems])
 
 
 def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
-    """How many cases a spec has, and all that is to be said of it."""
-    from benchspec import spec as specs
-    from benchspec.plan import expand
-
-    loaded, problems = specs.check(path, (), registry)
-    if loaded is None:
-        return 0, problems
-    expansion = expand(loaded)
-    return len(expansion.cases), _distinct([*problems, *expansion.problems, *_warnings(expansion)])
-
-
-def _warnings(expansion: Expansion) -> list[Problem]:
+    """How many cases a spec has, and all that is to be said of it: mistakes, or else warnings."""
     from dataclasses import replace
 
-    return [*expansion.warnings, *(replace(problem, severity="warning") for problem in expansion.missing)]
+    from benchspec.plan import unused_references
 
-
-def _distinct(problems: Sequence[Problem]) -> list[Problem]:
-    """Each mistake once, though the spec and every case that it reaches may have complained."""
-    places = {(problem.file, problem.line, problem.column, problem.message): problem for problem in problems}
-    return sorted(places.values())
-
-
-def _say_warnings(expansion: Expansion) -> None:
-    for problem in _distinct(expansion.warnings):
-        click.echo(problem, err=True)
+    spec, expansion, problems = _looked_at(path, (), registry)
+    if spec and not problems:
+        missing = (replace(problem, severity="warning") for problem in expansion.missing)
+        problems = distinct([*unused_references(spec, expansion.cases), *missing])
+    return len(expansion.cases), problems
 
 
 def _say_checked(checked: Sequence[tuple[str, int, list[Problem]]]) -> None:

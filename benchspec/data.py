@@ -324,7 +324,7 @@ class FastEncoder:
         self._side = tokenizer.truncation_side
         self.eos: str = tokenizer.eos_token
         with self._bare():
-            self.identity: str = self._backend.to_str()
+            self.identity = f"{self._side} {self._backend.to_str()}"
 
     @contextmanager
     def _bare(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -39,6 +40,14 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
         return f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}"
+
+
+def distinct(problems: Iterable[Problem]) -> list[Problem]:
+    """Each mistake once, in the order of the lines: the spec and every case that it reaches may have told of it."""
+    places: dict[tuple[str, int, int, str], Problem] = {}
+    for problem in problems:
+        places.setdefault((problem.file, problem.line, problem.column, problem.message), problem)
+    return sorted(places.values())
 
 
 class SpecError(BenchspecError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, cast
 
 from benchspec import document, resolve, schema
 from benchspec.document import Node
-from benchspec.errors import BenchspecError, Problem, SpecError, suggest
+from benchspec.errors import BenchspecError, PluginError, Problem, SpecError, distinct, suggest
 from benchspec.kinds import CASE_KINDS, Hardware, Model, Shape
 from benchspec.references import agrees, matches
 from benchspec.spec import Spec
@@ -70,8 +70,6 @@ class Expansion:
 
     cases: list[Case] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    #: not wrong, but surely not meant: references to no case, or to another machine
-    warnings: list[Problem] = field(default_factory=list)
     #: data that is not there; it need not be to plan, but it must be to run
     missing: list[Problem] = field(default_factory=list)
 
@@ -94,8 +92,7 @@ def expand(spec: Spec) -> Expansion:
             _expand_experiment(spec, name, node, fields, found)
         except SpecError as error:
             found.problems += error.problems
-    if not found.problems:
-        found.warnings += _unused_references(spec, found.cases)
+    found.problems = distinct(found.problems)
     return found
 
 
@@ -169,7 +166,7 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: Any, found: Exp
                 ids[case.id] = fields
                 found.cases.append(case)
         problems += case_problems
-    found.problems += [problem for problem in dict.fromkeys(problems) if problem not in found.problems]
+    found.problems += problems
 
 
 def _well_formed(node: Node) -> bool:
@@ -268,7 +265,10 @@ def hardware(spec: Spec) -> Hardware:
 
 
 def _accelerators(spec: Spec) -> int:
-    return hardware(spec).facts().accelerators
+    try:
+        return hardware(spec).facts().accelerators
+    except PluginError:
+        return 0  # the schema has said that there is no such hardware
 
 
 def shape(spec: Spec, case: Case) -> Shape | None:
@@ -295,8 +295,8 @@ def _expected(experiment: Node, fields: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(flat)) or ("ok",)
 
 
-def _unused_references(spec: Spec, cases: list[Case]) -> Iterator[Problem]:
-    """References that no case agrees with: a `where` that is misspelt is found nowhere else."""
+def unused_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
+    """Warnings of references that no case agrees with; the spec must be without mistakes."""
     for reference in spec.references:
         mine = [case for case in cases if case.experiment == reference.experiment]
         if not any(matches(reference.where, case.fields) for case in mine):

@@ -111,7 +111,11 @@ def _named(group: list[Entry], fields: dict[str, Any], extra: Mapping[str, Any])
     fields["properties"] = {**fields["properties"], **extra}
     doc = (group[0].cls.__doc__ or "").strip().splitlines()
     return {
-        "if": {"required": ["name"], "properties": {"name": {"enum": [entry.name for entry in group]}}},
+        "if": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": {"enum": [entry.name for entry in group]}},
+        },
         "then": {"description": doc[0] if doc else "", **fields},
     }
 

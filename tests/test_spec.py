@@ -4,7 +4,8 @@ from textwrap import dedent
 import pytest
 
 from benchspec import SpecError, load, plan
-from benchspec.plan import expand
+from benchspec.errors import distinct
+from benchspec.plan import expand, unused_references
 from benchspec.spec import check
 
 SMALL = """\
@@ -35,7 +36,7 @@ def mistakes(file, *sets):
     """Every line that `benchspec validate` would print, the temporary folder's path left out."""
     spec, problems = check(file, sets)
     found = [*problems, *(expand(spec).problems if spec else [])]
-    return [str(problem).replace(f"{file.parent}/", "") for problem in dict.fromkeys(found)]
+    return [str(problem).replace(f"{file.parent}/", "") for problem in distinct(found)]
 
 
 def replaced(old, new):
@@ -58,10 +59,10 @@ def test_a_small_spec_is_all_right(write):
         (replaced("name: small\n", ""), "spec.yaml:1:1: error: 'name' is missing"),
         (replaced("benchspec: 1", "benchspec: 2"), "spec.yaml:1:12: error: benchspec: 2 is not supported"),
         (
-            replaced("defaults:", "default:"),
-            "spec.yaml:3:1: error: default: unknown key 'default' (allowed: benchspec,",
+            replaced("defaults:", "descripton: x\ndefaults:"),
+            "spec.yaml:3:1: error: descripton: unknown key 'descripton' (allowed: benchspec,",
         ),
-        (replaced("defaults:", "default:"), "did you mean 'defaults'?"),
+        (replaced("defaults:", "descripton: x\ndefaults:"), "did you mean 'description'?"),
         (
             replaced("opt-tiny", "opt-tini"),
             "spec.yaml:7:12: error: experiments.one.model: no model is called 'opt-tini'",
@@ -70,7 +71,7 @@ def test_a_small_spec_is_all_right(write):
         (replaced("opt-tiny", "[opt-tiny]"), "experiments.one.model: expected a string or a mapping, found a list"),
         (
             replaced("rows: 100", "row: 100"),
-            "spec.yaml:4:31: error: defaults.dataset.row: unknown key 'row' (allowed: name",
+            "spec.yaml:4:30: error: defaults.dataset.row: unknown key 'row' (allowed: name",
         ),
         (replaced("rows: 100", "rows: many"), "defaults.dataset.rows: expected an integer, found 'many'"),
         (replaced("rows: 100", "rows: 0"), "defaults.dataset.rows: 0 must be at least 1"),
@@ -167,7 +168,7 @@ def test_references_come_in_their_metrics_unit(write):
 
 def test_a_reference_that_no_case_agrees_with_is_warned_of(write):
     spec = load(write(REFERENCE % "value: 1, where: {model: opt-125m}"))
-    (warning,) = expand(spec).warnings
+    (warning,) = unused_references(spec, plan(spec))
     assert str(warning).endswith("no case agrees with this reference's 'where'") and warning.severity == "warning"
 
 

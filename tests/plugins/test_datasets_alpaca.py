@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from benchspec_plugins.datasets.alpaca import PUBLISHED_ROWS, PUBLISHED_WORDS, Alpaca
 
 from benchspec import BenchspecError, Row
+from benchspec_plugins.datasets.alpaca import PUBLISHED_ROWS, PUBLISHED_WORDS, Alpaca
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

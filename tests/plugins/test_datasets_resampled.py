@@ -1,9 +1,9 @@
 """The data set `resampled`: which rows are drawn, and what they cost."""
 
 import pytest
-from benchspec_plugins.datasets.resampled import Resampled
 
 from benchspec import BenchspecError, Dataset, Row
+from benchspec_plugins.datasets.resampled import Resampled
 
 np = pytest.importorskip("numpy", reason="needs numpy: pip install 'benchspec[train]'")
 

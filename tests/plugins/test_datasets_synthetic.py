@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 import pytest
+
 from benchspec_plugins.datasets.synthetic import Synthetic
 
 TOKENIZER = Path(__file__).resolve().parents[2].parent / "shared" / "tokenizers" / "opt"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from benchspec_plugins.hardware import auto
-from benchspec_plugins.hardware.accelerators import ACCELERATORS, datasheet
 
 from benchspec import Fact
 from benchspec.machine import Accelerator
+from benchspec_plugins.hardware import auto
+from benchspec_plugins.hardware.accelerators import ACCELERATORS, datasheet
 
 
 def gpu(name, memory=80 * 2**30, mig=False):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from benchspec_plugins.hardware.named import Custom
 from jsonschema import Draft202012Validator
 
 from benchspec import Fact
+from benchspec_plugins.hardware.named import Custom
 
 SCHEMA = {"type": "object", "additionalProperties": False, **Custom.options_schema}
 

@@ -178,7 +178,8 @@ def _set_up() -> None:
         # Nothing that would have to be compiled; asking what could be would run the linker.
         deepspeed.ops.__compatible_ops__ = defaultdict(bool)
     for handler in logger.handlers:
-        handler.setStream(sys.stderr)
+        if handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
 
 
 @hookimpl
