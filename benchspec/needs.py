@@ -9,11 +9,11 @@ from typing import Any
 
 from benchspec.plan import Case, shape
 from benchspec.spec import Spec
-from benchspec.units import duration_text
+from benchspec.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32
 STATE_BYTES = 16
-_HEADS = ["case", "model", "parameters", "state", "dataset", "backend", "processes", "rows/step", "length", "timeout"]
+_HEADS = ["case", "parameters", "state", "dataset", "backend", "processes", "rows/step", "length", "timeout"]
 _NUMBERS = ("parameters", "state", "processes", "rows/step", "length")
 
 
@@ -51,9 +51,8 @@ def _row(case: Case, need: dict[str, Any]) -> list[str]:
     state = need["training_state_bytes"]
     return [
         f"{case.experiment}/{case.id}",
-        case.model["name"],
         _count(need["parameters"]),
-        f"{state / 2**30:,.1f} GiB" if state else "?",
+        size_text(state) if state else "?",
         _dataset(case),
         case.backend["name"],
         str(need["processes"]),
@@ -76,4 +75,5 @@ def _dataset(case: Case) -> str:
 
 def _length(case: Case) -> str:
     steps = case.train["max_steps"]
-    return f"{steps} steps" if steps else f"{case.train['epochs']:g} epochs"
+    epochs = case.train["epochs"]
+    return f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"

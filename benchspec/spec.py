@@ -163,7 +163,7 @@ def _in_unit(value: Any, metric: str | None) -> Any:
     if isinstance(value, list):
         return [_in_unit(item, metric) for item in value]
     if isinstance(value, str) and metric:
-        units = {"s": DURATIONS, "B": SIZES}.get(METRICS[metric].unit)
+        units = {"s": DURATIONS, "bytes": SIZES}.get(METRICS[metric].unit)
         if units is None:
             raise ValueError(f"'{value}' has a unit, and {metric} is a plain number")
         return quantity(value, units)

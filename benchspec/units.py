@@ -35,3 +35,9 @@ def duration_text(seconds: float) -> str:
     parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
     first = next(index for index, (amount, _) in enumerate(parts) if amount)
     return " ".join(f"{amount} {unit}" for amount, unit in parts[first : first + 2] if amount)
+
+
+def size_text(size: float) -> str:
+    """Bytes as people say them: `618 MiB`, `106 GiB`, `1.95 TiB`."""
+    power = min(4, max(0, (int(size).bit_length() - 1) // 10))
+    return f"{size / 1024**power:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
