@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchspec import Shape, hookimpl
-from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Causal, size
+from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Shaped, size
 
 
-class Bloom(Causal):
+class Bloom(Shaped):
     """BLOOM of any size: ALiBi instead of positions, normed word embeddings, a tied head; any sequence length."""
 
     name = "bloom"
@@ -23,39 +23,34 @@ class Bloom(Causal):
             "dropout": DROPOUT,
         }
     }
-    config_fields = {
-        "layers": ("n_layer",),
-        "hidden": ("hidden_size",),
-        "heads": ("n_head",),
-        "vocabulary": ("vocab_size",),
-        "dropout": ("hidden_dropout", "attention_dropout"),
-    }
     blocks = ("BloomBlock",)
+    model_type = "bloom"
+    config_class = "BloomConfig"
+    dimensions = {"layers": "n_layer", "hidden": "hidden_size", "heads": "n_head", "vocabulary": "vocab_size"}
+    dropouts = ("hidden_dropout",)
+    assumed = {"tie_word_embeddings": True}
 
-    def shape(self) -> Shape | None:
-        vocabulary = self.vocabulary()
-        if not self.has_shape() or vocabulary is None:
-            return None
-        layers, hidden = self.options["layers"], self.options["hidden"]
+    def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
+        return {}
+
+    def count(self, sizes: Mapping[str, Any]) -> Shape:
+        layers, hidden, vocabulary = sizes["layers"], sizes["hidden"], sizes["vocabulary"]
         ffn = 4 * hidden
         attention = 4 * (hidden * hidden + hidden)
-        block = attention + 2 * hidden * ffn + ffn + hidden + 4 * hidden
+        norm = 2 * hidden
+        block = attention + 2 * norm + 2 * hidden * ffn + ffn + hidden
         return Shape(
             layers=layers,
             hidden=hidden,
-            heads=self.options["heads"],
+            heads=sizes["heads"],
             ffn=ffn,
             vocabulary=vocabulary,
             positions=None,
             tied_head=True,
-            parameters=layers * block + vocabulary * hidden + 4 * hidden,
+            parameters=layers * block + vocabulary * hidden + 2 * norm,
+            # There are no position tables, and the word embeddings are multiplied with too, as the head.
             lookup_parameters=0,
         )
-
-    def config(self, vocabulary: int, special: Mapping[str, int | None]) -> Any:
-        from transformers import BloomConfig
-
-        return BloomConfig(**{**self.fields(), "vocab_size": vocabulary, **special})
 
 
 def _preset(hub: str, layers: int, hidden: int, heads: int) -> dict[str, Any]:

@@ -1,20 +1,23 @@
-"""What the causal models have in common: options, tokenizers, weights, and what to say where they are not to be had."""
+"""What the causal models have in common: options, tokenizers, weights, and a shape that options or a checkpoint give."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from benchspec import Model, PluginError
+from benchspec import Model, PluginError, Shape
 from benchspec_plugins.models.byte_tokenizer import SIZE, byte_tokenizer
+from benchspec_plugins.models.hub import load
 
 #: the tokenizer that needs no download
 BYTES = "bytes"
 #: matrix products are fastest on sizes that are multiples of this
 MULTIPLE = 64
+#: options that every shape needs
+REQUIRED = ("layers", "hidden", "heads")
 
 SOURCE_OPTIONS: Mapping[str, Any] = {
     "weights": {
@@ -36,152 +39,234 @@ SOURCE_OPTIONS: Mapping[str, Any] = {
     },
 }
 
+DROPOUT = {
+    "type": ["number", "null"],
+    "minimum": 0,
+    "exclusiveMaximum": 1,
+    "default": None,
+    "description": "probability of dropping a hidden value; by default the checkpoint's, or the published one",
+}
+
+#: how messages say a dimension
+WORDS = {
+    "hidden": "a hidden size of {}",
+    "ffn": "an ffn size of {}",
+    "vocabulary": "a vocabulary of {}",
+    "embedding": "embeddings of width {}",
+    "rotary": "{} rotary dimensions",
+    "pre_norm": "pre_norm {}",
+}
+
 
 def size(description: str) -> dict[str, Any]:
     """The schema of an option that is a dimension of the network."""
     return {"type": ["integer", "null"], "minimum": 1, "default": None, "description": description}
 
 
-DROPOUT = {
-    "type": ["number", "null"],
-    "minimum": 0,
-    "exclusiveMaximum": 1,
-    "default": None,
-    "description": "probability of dropping a hidden value; by default the published one",
-}
-
-
 class Causal(Model):
-    """A decoder of `transformers`, with pretrained or random weights."""
-
-    #: options -> fields of the configuration class; an option that is None leaves the field alone
-    config_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-
-    def config(self, vocabulary: int, special: Mapping[str, int | None]) -> Any:
-        """The configuration for the options, with that vocabulary and those special tokens."""
-        raise NotImplementedError
+    """A decoder of `transformers` with its tokenizer, and where both come from."""
 
     def tokenizer(self) -> Any:
+        return self._tokenizer
+
+    def build(self) -> Any:
+        config = self.config()
+        config.use_cache = False
+        self._check_vocabulary(config)
+        return self._random(config) if self.options["weights"] == "random" else self._pretrained(config)
+
+    def config(self) -> Any:
+        """The `transformers` configuration to build."""
+        return self._config_of_checkpoint("`path: FOLDER`")
+
+    @cached_property
+    def _tokenizer(self) -> Any:
         name = self.options["tokenizer"] or self.options["path"]
         if name == BYTES:
             return byte_tokenizer()
         if name is None:
-            raise PluginError(f"no tokenizer is known for this model; give `tokenizer: FOLDER` or `tokenizer: {BYTES}`")
-        with _within_reach("tokenizer", name, f"`tokenizer: FOLDER`, `tokenizer: {BYTES}`"):
-            return _with_padding(_tokenizer(name))
+            raise PluginError(
+                f"the model '{self.name}' has no tokenizer of its own; give `tokenizer: FOLDER` or `tokenizer: {BYTES}`"
+            )
+        from transformers import AutoTokenizer
 
-    def build(self) -> Any:
-        network = self._random() if self.options["weights"] == "random" else self._pretrained()
-        network.config.use_cache = False
-        return network
+        found = load(AutoTokenizer.from_pretrained, name, "tokenizer", f"`tokenizer: FOLDER` or `tokenizer: {BYTES}`")
+        return _with_padding(found, name)
 
-    def fields(self) -> dict[str, Any]:
-        """The configuration's fields that the options set."""
-        given = {key: self.options.get(key) for key in self.config_fields}
-        return {field: value for key, value in given.items() if value is not None for field in self.config_fields[key]}
+    def _config_of_checkpoint(self, ways_out: str) -> Any:
+        from transformers import AutoConfig
 
-    def has_shape(self) -> bool:
-        """Whether the options give the shape; raises `PluginError` where neither they nor a checkpoint do."""
-        missing = [key for key in ("layers", "hidden", "heads") if self.options.get(key) is None]
+        return load(AutoConfig.from_pretrained, self._checkpoint(), "configuration", ways_out)
+
+    def _checkpoint(self) -> str:
+        if self.options["path"] is None:
+            raise PluginError(
+                f"the model '{self.name}' has no weights to start from, since none of this shape are on the hub; "
+                "give them by `path: FOLDER`, or choose `weights: random`"
+            )
+        return str(self.options["path"])
+
+    def _random(self, config: Any) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        _adopt_special_tokens(config, self._tokenizer)
+        try:
+            return AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        except ValueError as error:
+            reason = str(error).split("\n")[0]
+            raise PluginError(
+                f"'{self.options['path']}' is not the configuration of a causal model: {reason}"
+            ) from error
+
+    def _pretrained(self, config: Any) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        # float32 whatever the checkpoint holds: a float16 one would train float16 parameters with a float16 Adam.
+        return load(
+            AutoModelForCausalLM.from_pretrained,
+            self._checkpoint(),
+            "weights",
+            "`weights: random` or `path: FOLDER`",
+            config=config,
+            dtype=torch.float32,
+        )
+
+    def _check_vocabulary(self, config: Any) -> None:
+        """Raise unless every token has a row in the embeddings: training would end in an index error, or never see it."""
+        entries, rows = _entries(self._tokenizer), config.get_text_config().vocab_size
+        if entries > rows:
+            raise PluginError(
+                f"the tokenizer has {entries} entries and the model's vocabulary {rows}; give another `tokenizer`"
+            )
+
+
+class Shaped(Causal):
+    """A family of networks: the options give the shape, or a checkpoint has it and the options agree."""
+
+    #: the family's `model_type`, as a checkpoint's config.json says it
+    model_type: ClassVar[str]
+    #: the family's configuration class in `transformers`
+    config_class: ClassVar[str]
+    #: options that are dimensions -> fields of the configuration
+    dimensions: ClassVar[Mapping[str, str]]
+    #: fields of the configuration that the option `dropout` sets
+    dropouts: ClassVar[tuple[str, ...]]
+    #: what `count` takes for granted of a configuration
+    assumed: ClassVar[Mapping[str, Any]]
+
+    def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
+        """The dimensions that follow from others; raises `PluginError` where the others make no network."""
+        raise NotImplementedError
+
+    def count(self, sizes: Mapping[str, Any]) -> Shape:
+        """The shape that all dimensions together make."""
+        raise NotImplementedError
+
+    def shape(self) -> Shape | None:
+        if self._has_checkpoint() and self.options["path"] is not None:
+            sizes = self._sizes_of_checkpoint()
+        else:
+            sizes = self._sizes_of_options()
+        return None if sizes is None or sizes["vocabulary"] is None else self.count(sizes)
+
+    def config(self) -> Any:
+        config = self._agreed_config() if self._has_checkpoint() else self._config_of_options()
+        for field in self.dropouts if self.options["dropout"] is not None else ():
+            setattr(config, field, self.options["dropout"])
+        return config
+
+    def _has_checkpoint(self) -> bool:
+        """Whether a checkpoint's configuration is built: for its weights, or since the options give no shape."""
+        missing = [key for key in REQUIRED if self.options[key] is None]
         if missing and self.options["path"] is None:
             raise PluginError(
                 f"the model '{self.name}' needs {', '.join(missing)}, or `path`, a checkpoint that has them"
             )
-        return not missing
+        return bool(missing) or self.options["weights"] == "pretrained"
 
-    def vocabulary(self) -> int | None:
-        """The vocabulary, where it can be known without reading a tokenizer: a multiple of 64 that holds all of it."""
-        if self.options["vocabulary"] is not None:
-            return int(self.options["vocabulary"])
-        return _rounded(SIZE) if self.options["tokenizer"] == BYTES else None
+    def _given(self) -> dict[str, Any]:
+        return {key: self.options[key] for key in self.dimensions if self.options[key] is not None}
 
-    def _random(self) -> Any:
-        import torch
-        from transformers import AutoModelForCausalLM
+    def _sizes_of_options(self) -> dict[str, Any]:
+        """Every dimension; a vocabulary that only reading a tokenizer can tell is None."""
+        given = self._given()
+        known = _rounded(SIZE) if self.options["tokenizer"] == BYTES else None
+        return {"vocabulary": known, **self._checked_defaults(given["hidden"], given["heads"]), **given}
 
-        config = self._config_of_path() if not self.has_shape() else self._config_of_options()
-        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    def _checked_defaults(self, hidden: int, heads: int) -> dict[str, Any]:
+        if hidden % heads:
+            raise PluginError(f"the model '{self.name}' cannot split hidden ({hidden}) evenly over {heads} heads")
+        return self.defaults(hidden, heads)
 
     def _config_of_options(self) -> Any:
-        tokenizer = self.tokenizer()
-        vocabulary = self.vocabulary() or _rounded(len(tokenizer))
-        if vocabulary < len(tokenizer):
-            raise PluginError(f"the tokenizer has {len(tokenizer)} entries, the model's vocabulary {vocabulary}")
-        names = ("bos_token_id", "eos_token_id", "pad_token_id")
-        return self.config(vocabulary, {name: getattr(tokenizer, name) for name in names})
+        import transformers
 
-    def _config_of_path(self) -> Any:
-        from transformers import AutoConfig
+        sizes = self._sizes_of_options()
+        sizes["vocabulary"] = sizes["vocabulary"] or _rounded(_entries(self._tokenizer))
+        fields = {field: sizes[key] for key, field in self.dimensions.items()}
+        return getattr(transformers, self.config_class)(**fields)
 
-        path = self.options["path"]
-        with _within_reach("configuration", path, "`path: FOLDER`, or the shape as options"):
-            config = AutoConfig.from_pretrained(path, local_files_only=_is_local(path))
-        self._check_shape(config)
-        for field, value in self.fields().items():
-            setattr(config, field, value)
+    def _agreed_config(self) -> Any:
+        complete = all(self.options[key] is not None for key in REQUIRED)
+        config = self._config_of_checkpoint(f"{'`weights: random` or ' if complete else ''}`path: FOLDER`")
+        self._sizes_in(config.to_dict())
         return config
 
-    def _pretrained(self) -> Any:
-        import torch
-        from transformers import AutoModelForCausalLM
+    def _sizes_of_checkpoint(self) -> dict[str, Any] | None:
+        """As a folder's config.json says, else as the options do where they leave nothing to the checkpoint."""
+        file = Path(self.options["path"]) / "config.json"
+        if not file.is_file():
+            return self._sizes_of_options() if len(self._given()) == len(self.dimensions) else None
+        try:
+            found = json.loads(file.read_text())
+        except ValueError as error:
+            raise PluginError(f"{file} is no JSON: {error}") from error
+        as_assumed = all(found.get(field, value) == value for field, value in self.assumed.items())
+        sizes = self._sizes_in(found)
+        return sizes if as_assumed else None
 
-        path = self.options["path"]
-        if path is None:
-            raise PluginError(
-                "no checkpoint of this model is on the hub; give `path: FOLDER`, or take `weights: random`"
-            )
-        config = self._config_of_path()
-        # transformers would otherwise ask a web service to convert a checkpoint that is not in safetensors.
-        os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-        with _within_reach("weights", path, "`weights: random`, `path: FOLDER`"):
-            # float32 whatever the checkpoint holds: a float16 one would train float16 parameters with a float16 Adam.
-            # Where a checkpoint has no safetensors, torch reads it with weights_only: tensors, and no code.
-            return AutoModelForCausalLM.from_pretrained(
-                path, config=config, dtype=torch.float32, local_files_only=_is_local(path)
-            )
+    def _sizes_in(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A configuration's dimensions, None where one has no name that is known; raises unless the options agree."""
+        where = f"the checkpoint in {self.options['path']}"
+        if found.get("model_type") != self.model_type:
+            raise PluginError(f"{where} is a {found.get('model_type')}, no {self.model_type}; the model `hf` takes any")
+        if any(field not in found for field in self.dimensions.values()):
+            return None
+        read = {key: found[field] for key, field in self.dimensions.items() if found[field] is not None}
+        sizes = {**self._checked_defaults(read["hidden"], read["heads"]), **read}
+        for key, wanted in self._given().items():
+            if sizes[key] != wanted:
+                raise PluginError(f"{where} has {_words(key, sizes[key])}, the spec says {wanted}")
+        return sizes
 
-    def _check_shape(self, config: Any) -> None:
-        """Raise unless a checkpoint has the shape that the options give; dropout is free."""
-        for key, names in self.config_fields.items():
-            wanted = self.options.get(key)
-            found = getattr(config, names[0], wanted)
-            if wanted is not None and "dropout" not in key and found is not None and found != wanted:
-                raise PluginError(f"the checkpoint in {self.options['path']} has {key} {found}, the spec says {wanted}")
+
+def _words(dimension: str, value: Any) -> str:
+    return WORDS.get(dimension, f"{{}} {dimension}").format(value)
 
 
 def _rounded(entries: int) -> int:
     return -(-entries // MULTIPLE) * MULTIPLE
 
 
-def _tokenizer(name: str) -> Any:
-    from transformers import AutoTokenizer
+def _entries(tokenizer: Any) -> int:
+    """How many rows the ids of a tokenizer reach over; more than it has tokens where there are gaps between them."""
+    return 1 + max(tokenizer.get_vocab().values())
 
-    return AutoTokenizer.from_pretrained(name, local_files_only=_is_local(name))
 
-
-def _with_padding(tokenizer: Any) -> Any:
-    if tokenizer.eos_token_id is None:
-        raise PluginError(f"the tokenizer {tokenizer.name_or_path} has no end-of-sequence token")
-    if tokenizer.pad_token_id is None:
-        # Not a token of its own, for which the embeddings would have to grow: padding is masked by length.
+def _with_padding(tokenizer: Any, name: str) -> Any:
+    if tokenizer.eos_token is None:
+        raise PluginError(f"the tokenizer in '{name}' has no end-of-sequence token; give another `tokenizer`")
+    if tokenizer.pad_token is None:
+        # Not a token of its own, for which the embeddings would have to grow: padding is masked by length, so nothing
+        # is ever learnt about it, and a larger network would be measured than the one that is named.
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def _is_local(name: str) -> bool:
-    return Path(name).is_dir()
-
-
-@contextmanager
-def _within_reach(what: str, name: str, ways_out: str) -> Iterator[None]:
-    """Turns what the hub's client says of a name that is not to be had into one line with the ways out."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split("\n")[0].split())
-        download = "" if _is_local(name) else f", or download it where there is a network: `hf download {name}`"
-        raise PluginError(f"no {what} to be had from '{name}' ({reason[:200]}); give {ways_out}{download}") from error
-
-
-Presets = Mapping[str, Mapping[str, Any]]
-ConfigClass = Callable[..., Any]
+def _adopt_special_tokens(config: Any, tokenizer: Any) -> None:
+    """Make a network of random weights know the tokenizer that it will be trained with."""
+    config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    # Networks keep the padding token's embedding at zero; where it is eos, that has to be learnt.
+    config.pad_token_id = None if tokenizer.pad_token_id == tokenizer.eos_token_id else tokenizer.pad_token_id

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchspec import Shape, hookimpl
-from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Causal, size
+from benchspec import PluginError, Shape, hookimpl
+from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Shaped, size
 
 
-class GPTJ(Causal):
+class GPTJ(Shaped):
     """GPT-J of any size: rotary positions, parallel residual branches, an untied head with bias."""
 
     name = "gpt-j"
@@ -26,43 +26,46 @@ class GPTJ(Causal):
             "dropout": DROPOUT,
         }
     }
-    config_fields = {
-        "layers": ("n_layer",),
-        "hidden": ("n_embd",),
-        "heads": ("n_head",),
-        "ffn": ("n_inner",),
-        "vocabulary": ("vocab_size",),
-        "positions": ("n_positions",),
-        "rotary": ("rotary_dim",),
-        "dropout": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
-    }
     blocks = ("GPTJBlock",)
+    model_type = "gptj"
+    config_class = "GPTJConfig"
+    dimensions = {
+        "layers": "n_layer",
+        "hidden": "n_embd",
+        "heads": "n_head",
+        "ffn": "n_inner",
+        "vocabulary": "vocab_size",
+        "positions": "n_positions",
+        "rotary": "rotary_dim",
+    }
+    dropouts = ("resid_pdrop", "embd_pdrop")
+    assumed = {"tie_word_embeddings": False}
 
-    def shape(self) -> Shape | None:
-        vocabulary = self.vocabulary()
-        if not self.has_shape() or vocabulary is None:
-            return None
-        layers, hidden = self.options["layers"], self.options["hidden"]
-        ffn = self.options["ffn"] or 4 * hidden
-        block = 2 * hidden + 4 * hidden * hidden + 2 * hidden * ffn + ffn + hidden
+    def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
+        rotary = self.options["rotary"] or hidden // heads
+        if rotary % 2 or rotary > hidden // heads:
+            raise PluginError(
+                f"rotary ({rotary}) must be even, and at most the {hidden // heads} dimensions of a head: it turns pairs"
+            )
+        return {"ffn": 4 * hidden, "positions": 2048, "rotary": rotary}
+
+    def count(self, sizes: Mapping[str, Any]) -> Shape:
+        layers, hidden, ffn, vocabulary = sizes["layers"], sizes["hidden"], sizes["ffn"], sizes["vocabulary"]
+        attention = 4 * hidden * hidden
+        norm = 2 * hidden
+        block = attention + norm + 2 * hidden * ffn + ffn + hidden
         words, head = vocabulary * hidden, vocabulary * hidden + vocabulary
         return Shape(
             layers=layers,
             hidden=hidden,
-            heads=self.options["heads"],
+            heads=sizes["heads"],
             ffn=ffn,
             vocabulary=vocabulary,
             positions=None,
             tied_head=False,
-            parameters=layers * block + words + 2 * hidden + head,
+            parameters=layers * block + words + norm + head,
             lookup_parameters=words,
         )
-
-    def config(self, vocabulary: int, special: Mapping[str, int | None]) -> Any:
-        from transformers import GPTJConfig
-
-        defaults = {"rotary_dim": self.options["hidden"] // self.options["heads"], "n_positions": 2048}
-        return GPTJConfig(**{**defaults, **self.fields(), "vocab_size": vocabulary, **special})
 
 
 # The configuration beside the checkpoint on the hub.
@@ -84,7 +87,9 @@ GPTJ.presets = {
         "layers": 2,
         "hidden": 64,
         "heads": 4,
-        "rotary": 8,
+        "ffn": 256,
+        "positions": 2048,
+        "rotary": 16,
         "dropout": 0.0,
     },
 }

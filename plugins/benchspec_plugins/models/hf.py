@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchspec import Shape, hookimpl
+from benchspec import hookimpl
 from benchspec_plugins.models.causal import SOURCE_OPTIONS, Causal
 
 
@@ -20,15 +20,10 @@ class HF(Causal):
         "required": ["path"],
     }
 
-    def has_shape(self) -> bool:
-        return False
-
-    def shape(self) -> Shape | None:
-        return None
-
     def build(self) -> Any:
         network = super().build()
-        self.blocks = tuple(network._no_split_modules or ())
+        # Only the network itself can say; until then there is nothing to shard by.
+        self.blocks = tuple(sorted(network._no_split_modules or ()))
         return network
 
 

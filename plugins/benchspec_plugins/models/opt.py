@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchspec import Shape, hookimpl
-from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Causal, size
+from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Shaped, size
 
 #: the position table starts with two rows that no position uses
 POSITION_OFFSET = 2
 
 
-class OPT(Causal):
+class OPT(Shaped):
     """OPT of any size: learned positions, ReLU, a head tied to the word embeddings."""
 
     name = "opt"
@@ -34,54 +34,57 @@ class OPT(Causal):
             "dropout": DROPOUT,
         }
     }
-    config_fields = {
-        "layers": ("num_hidden_layers",),
-        "hidden": ("hidden_size",),
-        "heads": ("num_attention_heads",),
-        "ffn": ("ffn_dim",),
-        "vocabulary": ("vocab_size",),
-        "positions": ("max_position_embeddings",),
-        "embedding": ("word_embed_proj_dim",),
-        "pre_norm": ("do_layer_norm_before",),
-        "dropout": ("dropout",),
-    }
     blocks = ("OPTDecoderLayer",)
+    model_type = "opt"
+    config_class = "OPTConfig"
+    dimensions = {
+        "layers": "num_hidden_layers",
+        "hidden": "hidden_size",
+        "heads": "num_attention_heads",
+        "ffn": "ffn_dim",
+        "vocabulary": "vocab_size",
+        "positions": "max_position_embeddings",
+        "embedding": "word_embed_proj_dim",
+        "pre_norm": "do_layer_norm_before",
+    }
+    dropouts = ("dropout",)
+    # Galactica, for one, is an OPT without biases.
+    assumed = {
+        "enable_bias": True,
+        "layer_norm_elementwise_affine": True,
+        "_remove_final_layer_norm": False,
+        "tie_word_embeddings": True,
+    }
 
-    def shape(self) -> Shape | None:
-        vocabulary = self.vocabulary()
-        if not self.has_shape() or vocabulary is None:
-            return None
-        layers, hidden = self.options["layers"], self.options["hidden"]
-        ffn, positions = self.options["ffn"] or 4 * hidden, self.options["positions"] or 2048
-        width = self.options["embedding"] or hidden
+    def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
+        return {"ffn": 4 * hidden, "positions": 2048, "embedding": hidden, "pre_norm": True}
+
+    def count(self, sizes: Mapping[str, Any]) -> Shape:
+        layers, hidden, ffn, width = sizes["layers"], sizes["hidden"], sizes["ffn"], sizes["embedding"]
         attention = 4 * (hidden * hidden + hidden)
-        block = attention + 2 * hidden * ffn + ffn + hidden + 4 * hidden
-        table = (positions + POSITION_OFFSET) * hidden
+        norms = 4 * hidden
+        block = attention + norms + 2 * hidden * ffn + ffn + hidden
+        table = (sizes["positions"] + POSITION_OFFSET) * hidden
         projections = 2 * width * hidden if width != hidden else 0
-        final_norm = 0 if self.options["pre_norm"] is False else 2 * hidden
+        final_norm = 2 * hidden if sizes["pre_norm"] else 0
         return Shape(
             layers=layers,
             hidden=hidden,
-            heads=self.options["heads"],
+            heads=sizes["heads"],
             ffn=ffn,
-            vocabulary=vocabulary,
-            positions=positions,
+            vocabulary=sizes["vocabulary"],
+            positions=sizes["positions"],
             tied_head=True,
-            parameters=layers * block + vocabulary * width + table + projections + final_norm,
+            parameters=layers * block + sizes["vocabulary"] * width + table + projections + final_norm,
+            # The word embeddings are multiplied with too, as the head.
             lookup_parameters=table,
         )
 
-    def config(self, vocabulary: int, special: Mapping[str, int | None]) -> Any:
-        from transformers import OPTConfig
-
-        hidden = self.options["hidden"]
-        defaults = {"ffn_dim": 4 * hidden, "max_position_embeddings": 2048, "word_embed_proj_dim": hidden}
-        return OPTConfig(**{**defaults, **self.fields(), "vocab_size": vocabulary, **special})
-
 
 def _preset(hub: str | None, layers: int, hidden: int, heads: int, **other: Any) -> dict[str, Any]:
-    published = {"ffn": 4 * hidden, "vocabulary": 50272, "positions": 2048, "dropout": 0.1}
-    return {"path": hub, "layers": layers, "hidden": hidden, "heads": heads, **published, **other}
+    shape = {"layers": layers, "hidden": hidden, "heads": heads, "ffn": 4 * hidden}
+    published = {"vocabulary": 50272, "positions": 2048, "embedding": hidden, "pre_norm": True, "dropout": 0.1}
+    return {"path": hub, **shape, **published, **other}
 
 
 # Table 1 of the paper, and the configurations beside the checkpoints on the hub.
@@ -96,7 +99,16 @@ OPT.presets = {
     "opt-66b": _preset("facebook/opt-66b", 64, 9216, 72),
     # Its weights were given out on request, and are not on the hub; its tokenizer is that of the others.
     "opt-175b": _preset(None, 96, 12288, 96, tokenizer="facebook/opt-66b"),
-    "opt-tiny": {"weights": "random", "tokenizer": BYTES, "layers": 2, "hidden": 64, "heads": 4, "dropout": 0.1},
+    "opt-tiny": {
+        "weights": "random",
+        "tokenizer": BYTES,
+        "layers": 2,
+        "hidden": 64,
+        "heads": 4,
+        "ffn": 256,
+        "positions": 2048,
+        "dropout": 0.1,
+    },
 }
 
 
