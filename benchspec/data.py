@@ -108,6 +108,12 @@ def prepare(
         return _open(pointer, cache)
 
 
+def cache_folder() -> Path:
+    """Where this host keeps token arrays: `$BENCHSPEC_CACHE`, or `benchspec` in the user's cache folder."""
+    own = os.environ.get("BENCHSPEC_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchspec"
+
+
 def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
     """A batch of tensors of shape (rows, longest row), padded on the right; prompt and padding are not learnt.
 
@@ -150,7 +156,7 @@ def _resolve(
     rows = dataset.rows()
     if not rows:
         raise BenchspecError(f"dataset {dataset.name!r} has no rows: there is nothing to learn from")
-    encoder = _encoder(tokenizer)
+    encoder = encoder_for(tokenizer)
     name = fingerprint(rows, encoder, templates, max_length)
     folder = cache / name
     with FileLock(cache / f"{name}.lock"):
@@ -377,7 +383,8 @@ class PlainEncoder:
         return np.fromiter((length for _, length in self.encode(texts)), np.int64, len(texts))
 
 
-def _encoder(tokenizer: Any) -> Encoder:
+def encoder_for(tokenizer: Any) -> Encoder:
+    """The quickest way through a tokenizer; its `identity` tells it from others."""
     return FastEncoder(tokenizer) if getattr(tokenizer, "backend_tokenizer", None) else PlainEncoder(tokenizer)
 
 

@@ -172,7 +172,7 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     from benchspec import data
 
     length = job.case.train["max_length"]
-    wanted = [invocation, job.case.dataset, dict(recipe.templates), length, data._encoder(job.tokenizer).identity]
+    wanted = [invocation, job.case.dataset, dict(recipe.templates), length, data.encoder_for(job.tokenizer).identity]
     tokens = data.prepare(
         dataset,
         job.tokenizer,
@@ -180,17 +180,11 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
         length,
         request=hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16],
         pointers=job.folder.parents[3] / "data",
-        cache=cache_folder(),
+        cache=data.cache_folder(),
     )
     totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}
     job.log.add("data", **totals, planned_steps=planned_steps(tokens.rows, job.case.train, job.world))
     return tokens
-
-
-def cache_folder() -> Path:
-    """Where this host keeps token arrays: `$BENCHSPEC_CACHE`, or `benchspec` in the user's cache folder."""
-    own = os.environ.get("BENCHSPEC_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchspec"
 
 
 def planned_steps(rows: int, train: Mapping[str, Any], world: int) -> int:

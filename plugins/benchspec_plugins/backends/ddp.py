@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 from benchspec import Backend, hookimpl
+from benchspec_plugins.backends.devices import on_own_accelerator
 
 
 class Ddp(Backend):
@@ -16,6 +18,9 @@ class Ddp(Backend):
     def arguments(self) -> dict[str, Any]:
         # Every parameter of a causal model takes part in every step, so looking for idle ones would be lost time.
         return {"ddp_find_unused_parameters": False}
+
+    def building(self) -> AbstractContextManager[Any]:
+        return on_own_accelerator()
 
     def prove(self, model: Any) -> dict[str, Any]:
         import torch.distributed as dist

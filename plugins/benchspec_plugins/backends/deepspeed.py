@@ -6,10 +6,11 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from benchspec import Backend, PluginError, hookimpl
+from benchspec_plugins.backends.devices import on_own_accelerator
 
 #: options that DeepSpeed reads at some stages only
 STAGES = {
@@ -94,7 +95,7 @@ class DeepSpeed(Backend):
         return given | ({"stage3_gather_16bit_weights_on_model_save": True} if self.stage == 3 else {})
 
     def building(self) -> AbstractContextManager[Any]:
-        return _splitting(self._zero()) if self.stage == 3 else nullcontext()
+        return _splitting(self._zero()) if self.stage == 3 else on_own_accelerator()
 
     def trainer(self, cls: type) -> type:
         if self.stage < 3:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 from benchspec import Backend, hookimpl
 
@@ -117,6 +116,8 @@ def _shards(model: Any, world: int) -> tuple[int, int]:
 @contextmanager
 def _empty() -> Iterator[None]:
     """A context in which models have no storage for their parameters, but real buffers, and no checkpoint is read."""
+    from unittest.mock import patch
+
     from accelerate import init_empty_weights  # type: ignore[import-untyped]
     from transformers import PreTrainedModel
 

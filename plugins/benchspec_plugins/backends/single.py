@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 from benchspec import Backend, hookimpl
+from benchspec_plugins.backends.devices import on_own_accelerator
 
 
 class Single(Backend):
@@ -28,6 +30,9 @@ class Single(Backend):
                 super().__init__(*args, **kwargs)
 
         return OneDevice
+
+    def building(self) -> AbstractContextManager[Any]:
+        return on_own_accelerator()
 
     def prove(self, model: Any) -> dict[str, Any]:
         world = int(os.environ.get("WORLD_SIZE", "1"))

@@ -1,4 +1,4 @@
-"""What the causal models have in common: options, tokenizers, weights, and a shape that options or a checkpoint give."""
+"""What the causal models have in common: options, tokenizers, weights, and shapes given or found in a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from benchspec import Model, PluginError, Shape
 from benchspec_plugins.models.byte_tokenizer import SIZE, byte_tokenizer
-from benchspec_plugins.models.hub import load
+from benchspec_plugins.models.hub import in_a_line, load
 
 #: the tokenizer that needs no download
 BYTES = "bytes"
@@ -110,14 +110,12 @@ class Causal(Model):
         import torch
         from transformers import AutoModelForCausalLM
 
+        auto: Any = AutoModelForCausalLM
         _adopt_special_tokens(config, self._tokenizer)
         try:
-            return AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+            return auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
         except ValueError as error:
-            reason = str(error).split("\n")[0]
-            raise PluginError(
-                f"'{self.options['path']}' is not the configuration of a causal model: {reason}"
-            ) from error
+            raise PluginError(f"no causal model can be made of '{self.options['path']}': {in_a_line(error)}") from error
 
     def _pretrained(self, config: Any) -> Any:
         import torch
@@ -134,7 +132,7 @@ class Causal(Model):
         )
 
     def _check_vocabulary(self, config: Any) -> None:
-        """Raise unless every token has a row in the embeddings: training would end in an index error, or never see it."""
+        """Raise unless every token has a row in the embeddings: training would end in an index error."""
         entries, rows = _entries(self._tokenizer), config.get_text_config().vocab_size
         if entries > rows:
             raise PluginError(
@@ -252,7 +250,7 @@ def _rounded(entries: int) -> int:
 
 def _entries(tokenizer: Any) -> int:
     """How many rows the ids of a tokenizer reach over; more than it has tokens where there are gaps between them."""
-    return 1 + max(tokenizer.get_vocab().values())
+    return 1 + int(max(tokenizer.get_vocab().values()))
 
 
 def _with_padding(tokenizer: Any, name: str) -> Any:

@@ -45,7 +45,8 @@ class GPTJ(Shaped):
         rotary = self.options["rotary"] or hidden // heads
         if rotary % 2 or rotary > hidden // heads:
             raise PluginError(
-                f"rotary ({rotary}) must be even, and at most the {hidden // heads} dimensions of a head: it turns pairs"
+                f"the model 'gpt-j' turns pairs of a head's {hidden // heads} dimensions: "
+                f"rotary ({rotary}) must be even, and no more than these"
             )
         return {"ffn": 4 * hidden, "positions": 2048, "rotary": rotary}
 

@@ -15,6 +15,7 @@ def load(from_pretrained: Callable[..., Any], name: str, what: str, ways_out: st
 
     Raises `PluginError`, one line that names `ways_out`, where it is not to be had.
     """
+    from huggingface_hub.errors import HFValidationError
     from safetensors import SafetensorError
 
     local = Path(name).is_dir()
@@ -26,37 +27,30 @@ def load(from_pretrained: Callable[..., Any], name: str, what: str, ways_out: st
         # Without a word about remote code, transformers would stop and ask whoever sits at the terminal.
         return from_pretrained(name, local_files_only=local or offline, trust_remote_code=False, **more)
     except (OSError, ValueError, ImportError, SafetensorError) as error:
-        missing = offline and isinstance(error, OSError)
-        reason = _not_here(name) if missing else _in_a_line(error)
-        download = f", or download it where there is a network: `hf download {name}`" if missing else ""
-        raise PluginError(f"no {what} to be had from '{name}': {reason}; give {ways_out}{download}") from error
+        failed = f"no {what} to be had from '{name}'"
+        if isinstance(error.__cause__, HFValidationError):
+            raise PluginError(f"{failed}: there is no such folder; give {ways_out}") from error
+        if offline and isinstance(error, OSError):
+            raise PluginError(
+                f"{failed}: it is no folder, not in the hub's cache here, and the hub cannot be reached; "
+                f"give {ways_out}, or download it where there is a network: `hf download {name}`"
+            ) from error
+        raise PluginError(f"{failed}: {in_a_line(error)}; give {ways_out}") from error
 
 
 def hub_answers() -> bool:
     """Whether the hub can be reached: asked once, where its client would ask six times over 23 s for every file."""
     from huggingface_hub import constants, get_session
-    from huggingface_hub.utils import httpx
 
     try:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except (httpx.HTTPError, OSError):
+    except Exception:  # of whichever HTTP library this release of the hub's client uses
         return False
     return True
 
 
-def _not_here(name: str) -> str:
-    from huggingface_hub import constants
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
-
-    try:
-        validate_repo_id(name)
-    except HFValidationError:
-        return "there is no such folder"
-    return f"it is no folder, not in the hub's cache here, and {constants.ENDPOINT} cannot be reached"
-
-
-def _in_a_line(error: Exception) -> str:
-    """The start of what a library says; custom code is the one thing that it advises and benchspec does not do."""
+def in_a_line(error: Exception) -> str:
+    """The start of what a library says; remote code is the one thing that it advises and benchspec does not do."""
     if "trust_remote_code" in str(error):
         return "it brings code of its own, which benchspec does not run"
     text = " ".join(str(error).split())
