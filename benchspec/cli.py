@@ -169,8 +169,10 @@ def schema(name: str) -> None:
 def machine() -> None:
     """Show what benchspec sees of this machine, and what is missing to run."""
     from benchspec import machine as here
+    from benchspec import machine_text
 
-    click.echo(here.report(here.describe(), here.missing()))
+    facts = here.describe()
+    click.echo(machine_text.report(facts, here.missing(facts)))
 
 
 def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, list[Case]]:

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec import events, machine, metrics, references, results
+from benchspec import events, machine, machine_text, metrics, references, results
 from benchspec.errors import NothingSelected, RunError, SpecError
 from benchspec.kinds import Facts, Launcher
 from benchspec.launch import Ending, Flight, note_kernel_kills
@@ -311,7 +311,7 @@ def _here(run: Run) -> dict[str, Any]:
     """The machine that the cases are about to run on."""
     facts = machine.describe()
     name = hardware_name(run.spec, run.facts)
-    return {"hardware": name, "machine": facts, "machine_line": machine.line(facts), "started": time.time()}
+    return {"hardware": name, "machine": facts, "machine_line": machine_text.line(facts), "started": time.time()}
 
 
 def _as_it_was(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec import machine
+from benchspec import nvml
 from benchspec.errors import BenchspecError
 from benchspec.events import EventLog
 from benchspec.kinds import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
@@ -62,7 +62,7 @@ class Rank:
         self._begin(name)
         if name == "train":
             self.before = snapshot(self.model)
-            self.joules = machine.joules(_device_uuid())
+            self.joules = nvml.joules(_device_uuid())
             self._begin("first-step")
         yield
         if name == "train":
@@ -99,7 +99,7 @@ class Rank:
         self.log.add("end", phase=name)
 
     def _log_energy(self) -> None:
-        now = machine.joules(_device_uuid())
+        now = nvml.joules(_device_uuid())
         if now is not None and self.joules is not None:
             self.log.add("energy", joules=now - self.joules)
 
@@ -147,7 +147,7 @@ def _check_devices() -> None:
     """Raise where the case would run on something else than what is asked for, and still look fine."""
     import torch
 
-    gpus = machine.accelerators()
+    gpus = nvml.accelerators()
     if gpus and not torch.cuda.is_available():
         raise BenchspecError(
             f"the driver sees {len(gpus)} GPUs and torch {torch.__version__} sees none, so this would run on the CPU; "

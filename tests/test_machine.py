@@ -18,7 +18,8 @@ import psutil
 import pynvml
 import pytest
 
-from benchspec import machine
+from benchspec import machine, machine_text
+from benchspec.nvml import Accelerator, accelerators, nvidia
 
 H100 = {"name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-1", "memory": 85_520_809_984, "milliwatts": 700_000, "mig": 0}
 SLICE = {"name": "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "uuid": "MIG-1", "memory": 10_200_547_328}
@@ -172,8 +173,8 @@ def without(*names):
 
 def test_an_accelerator_is_named_with_its_memory_and_power_limit(nvml):
     fake = nvml(H100)
-    assert machine.accelerators() == [
-        machine.Accelerator(
+    assert accelerators() == [
+        Accelerator(
             name="NVIDIA H100 80GB HBM3", uuid="GPU-100", memory=85_520_809_984, power_limit=700.0, mig=False
         )
     ]
@@ -182,12 +183,12 @@ def test_an_accelerator_is_named_with_its_memory_and_power_limit(nvml):
 
 def test_names_may_be_bytes(nvml):
     nvml({**H100, "name": b"NVIDIA L4"})
-    assert [gpu.name for gpu in machine.accelerators()] == ["NVIDIA L4"]
+    assert [gpu.name for gpu in accelerators()] == ["NVIDIA L4"]
 
 
 def test_figures_that_nvml_does_not_say_are_none(nvml):
     fake = nvml({"name": "NVIDIA A10"})
-    (gpu,) = machine.accelerators()
+    (gpu,) = accelerators()
     assert (gpu.memory, gpu.power_limit, gpu.mig) == (None, None, False)
     assert fake.open == 0
 
@@ -195,23 +196,23 @@ def test_figures_that_nvml_does_not_say_are_none(nvml):
 def test_nvml_is_ended_after_an_error(nvml):
     fake = nvml({**H100, "memory": "no number"})
     with pytest.raises(ValueError, match="no number"):
-        machine.accelerators()
+        accelerators()
     assert fake.open == 0
 
 
 def test_no_gpu_no_driver_and_no_permission_are_no_accelerators(nvml):
     nvml()
-    assert machine.accelerators() == []
+    assert accelerators() == []
     fake = nvml(H100, refuses=["nvmlInit"])
-    assert machine.accelerators() == []
+    assert accelerators() == []
     assert fake.open == 0
 
 
 def test_gpus_without_permission_do_not_count(nvml, monkeypatch):
     nvml(H100, H100, H100, refuses=[0])
-    assert [gpu.uuid for gpu in machine.accelerators()] == ["GPU-200", "GPU-300"]
+    assert [gpu.uuid for gpu in accelerators()] == ["GPU-200", "GPU-300"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert [gpu.uuid for gpu in machine.accelerators()] == ["GPU-200"]
+    assert [gpu.uuid for gpu in accelerators()] == ["GPU-200"]
 
 
 @pytest.mark.parametrize(
@@ -231,23 +232,23 @@ def test_gpus_without_permission_do_not_count(nvml, monkeypatch):
 def test_cuda_visible_devices_is_respected(nvml, monkeypatch, visible, expected):
     nvml(H100, H100, H100, slices=[SLICE])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [gpu.uuid for gpu in machine.accelerators()] == expected
+    assert [gpu.uuid for gpu in accelerators()] == expected
 
 
 def test_mig_is_noted(nvml, monkeypatch):
     nvml({**H100, "mig": 1}, slices=[SLICE])
-    (whole,) = machine.accelerators()
+    (whole,) = accelerators()
     assert whole.mig
     assert whole.memory is None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1")
-    (part,) = machine.accelerators()
+    (part,) = accelerators()
     assert part.mig
     assert part.memory == 10_200_547_328
 
 
 def test_links_through_switches_count_every_link(nvml):
     nvml(H100, H100)
-    assert machine._nvidia()["links"] == [["X", "NV18"], ["NV18", "X"]]
+    assert nvidia()["links"] == [["X", "NV18"], ["NV18", "X"]]
 
 
 def test_links_between_two_gpus_count_those_that_end_at_the_other(nvml):
@@ -257,12 +258,12 @@ def test_links_between_two_gpus_count_those_that_end_at_the_other(nvml):
         {**H100, "ends": [first] * 4 + [third] * 2},
         {**H100, "ends": [first] * 2 + [second] * 2},
     )
-    assert machine._nvidia()["links"] == [["X", "NV4", "NV2"], ["NV4", "X", "NV2"], ["NV2", "NV2", "X"]]
+    assert nvidia()["links"] == [["X", "NV4", "NV2"], ["NV4", "X", "NV2"], ["NV2", "NV2", "X"]]
 
 
 def test_without_nvlink_the_way_through_pcie_is_said(nvml):
     nvml(H100, H100, nvlink=False)
-    found = machine._nvidia()
+    found = nvidia()
     assert found["links"] == [["X", "SYS"], ["SYS", "X"]]
     assert (found["driver"], found["driver_cuda"]) == ("535.104.05", "12.2")
 
@@ -274,8 +275,8 @@ def test_this_machine_is_described_in_json():
     assert 0 < found["cpu"]["usable"] <= found["cpu"]["threads"]
     assert re.fullmatch(r"\d+\.\d+.*", found["libraries"]["benchspec"])
     assert (found["torch"] is None) == (found["libraries"]["torch"] is None)
-    assert machine.line(found)
-    assert machine.report(found, machine.missing(found))
+    assert machine_text.line(found)
+    assert machine_text.report(found, machine.missing(found))
 
 
 def test_a_description_tells_neither_host_name_nor_environment(monkeypatch):
@@ -374,7 +375,7 @@ def test_a_repository_without_commits_has_no_commit(tmp_path):
 
 def test_nothing_is_missing_on_a_complete_server():
     assert machine.missing(facts()) == []
-    assert machine.report(facts(), []).endswith("nothing is missing to run\n")
+    assert machine_text.report(facts(), []).endswith("nothing is missing to run\n")
 
 
 def test_missing_libraries_name_the_extra_to_install():
@@ -383,7 +384,7 @@ def test_missing_libraries_name_the_extra_to_install():
         "torch, transformers, accelerate are not installed: pip install 'benchspec[train]'",
         "deepspeed is not installed (only the backend 'deepspeed' needs it): pip install 'benchspec[deepspeed]'",
     ]
-    assert machine.report(found, machine.missing(found)).rstrip().endswith("pip install 'benchspec[deepspeed]'")
+    assert machine_text.report(found, machine.missing(found)).rstrip().endswith("pip install 'benchspec[deepspeed]'")
 
 
 def test_only_what_stops_every_run_is_a_blocker():
@@ -446,15 +447,15 @@ def test_a_broken_torch_is_refused_with_its_error():
 
 def test_little_shared_memory_matters_between_gpus_only():
     (line,) = machine.missing(facts(shared_memory=64 * 2**20))
-    assert line.startswith("/dev/shm holds 64.0 MiB, too little for NCCL between 8 GPUs: ")
+    assert line.startswith("/dev/shm holds 64 MiB, too little for NCCL between 8 GPUs: ")
     alone = facts(shared_memory=64 * 2**20, accelerators=facts()["accelerators"][:1], links=[])
     assert machine.missing(alone) == []
 
 
 def test_the_line_under_every_report():
-    assert machine.line(facts()) == (
+    assert machine_text.line(facts()) == (
         "8 × NVIDIA H100 80GB HBM3 (NVLink), driver 570.86.15, CUDA 12.8, NCCL 2.27.7; "
-        "2 × Intel Xeon Platinum 8470, 104 cores, 2.0 TiB RAM; Linux 5.15; "
+        "2 × Intel Xeon Platinum 8470, 104 cores, 2 TiB RAM; Linux 5.15; "
         "Python 3.11.7, torch 2.13.0+cu128, transformers 5.23.0, DeepSpeed 0.19.8; benchspec 0.1.0 (a1b2c3d)"
     )
 
@@ -470,11 +471,11 @@ def test_the_line_without_gpu_torch_or_checkout():
         torch=None,
         commit={"id": "f" * 40, "dirty": True},
     )
-    assert machine.line(bare) == (
-        "no accelerator; AMD EPYC, 4 threads (1.5 of 4 threads usable), 24.0 GiB RAM; Linux 5.15; "
+    assert machine_text.line(bare) == (
+        "no accelerator; AMD EPYC, 4 threads (1.5 of 4 threads usable), 24 GiB RAM; Linux 5.15; "
         "Python 3.11.7; benchspec 0.1.0 (fffffff, modified)"
     )
-    assert machine.line({**bare, "commit": None}).endswith("benchspec 0.1.0")
+    assert machine_text.line({**bare, "commit": None}).endswith("benchspec 0.1.0")
 
 
 @pytest.mark.parametrize(
@@ -487,17 +488,17 @@ def test_the_line_without_gpu_torch_or_checkout():
     ],
 )
 def test_the_line_says_how_gpus_are_joined(links, said):
-    assert said in machine.line(facts(links=links))
+    assert said in machine_text.line(facts(links=links))
 
 
 def test_different_gpus_are_counted_apart():
     first = facts()["accelerators"][0]
-    line = machine.line(facts(accelerators=[first, first, {**first, "name": "NVIDIA L4"}], links=[]))
+    line = machine_text.line(facts(accelerators=[first, first, {**first, "name": "NVIDIA L4"}], links=[]))
     assert line.startswith("2 × NVIDIA H100 80GB HBM3, 1 × NVIDIA L4, driver")
 
 
 def test_the_report_shows_every_part():
-    text = machine.report(facts(libraries=without("accelerate")), ["accelerate is not installed"])
+    text = machine_text.report(facts(libraries=without("accelerate")), ["accelerate is not installed"])
     assert re.search(r"^  7 +NVIDIA H100 80GB HBM3 +79\.6 GiB +700 W", text, re.MULTILINE)
     assert re.search(r"^  7( +NV18){7} +X$", text, re.MULTILINE)
     assert re.search(r"^  processor +2 × Intel Xeon Platinum 8470$", text, re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchspec import Fact
-from benchspec.machine import Accelerator
+from benchspec.nvml import Accelerator
 from benchspec_plugins.hardware import auto
 from benchspec_plugins.hardware.accelerators import ACCELERATORS, datasheet
 

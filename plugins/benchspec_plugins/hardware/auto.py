@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchspec import Fact, Facts, Hardware, Plugin, hookimpl
-from benchspec.machine import Accelerator, accelerators
+from benchspec.nvml import Accelerator, accelerators
 from benchspec_plugins.hardware.accelerators import PRICE_PER_HOUR, datasheet, fact, facts_by_precision
 
 

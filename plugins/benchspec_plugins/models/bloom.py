@@ -23,6 +23,7 @@ class Bloom(Shaped):
             "dropout": DROPOUT,
         }
     }
+    architecture = "bloom"
     blocks = ("BloomBlock",)
     model_type = "bloom"
     config_class = "BloomConfig"

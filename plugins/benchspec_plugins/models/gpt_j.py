@@ -26,6 +26,7 @@ class GPTJ(Shaped):
             "dropout": DROPOUT,
         }
     }
+    architecture = "gptj"
     blocks = ("GPTJBlock",)
     model_type = "gptj"
     config_class = "GPTJConfig"

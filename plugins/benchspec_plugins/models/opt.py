@@ -34,6 +34,7 @@ class OPT(Shaped):
             "dropout": DROPOUT,
         }
     }
+    architecture = "opt"
     blocks = ("OPTDecoderLayer",)
     model_type = "opt"
     config_class = "OPTConfig"

@@ -1,0 +1,167 @@
+"""The NVIDIA GPUs of this machine, as the driver's management library tells of them: no torch is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """A GPU that this process may use, or a MIG slice of one."""
+
+    name: str
+    uuid: str | None
+    #: bytes; None for a GPU in MIG mode, of which a process gets a slice of unknown size
+    memory: int | None
+    #: watts
+    power_limit: float | None
+    #: whether it is a slice, or a GPU that is cut into slices
+    mig: bool
+
+
+def accelerators() -> list[Accelerator]:
+    """The NVIDIA GPUs that this process may use, in NVML's order (by PCI bus); none where there is no driver."""
+    with _nvml() as nvml:
+        return [_accelerator(nvml, handle) for handle in _handles(nvml)]
+
+
+def joules(uuid: str | None) -> float | None:
+    """What an accelerator has used since its driver was loaded; None where it does not count, or there is none."""
+    with _nvml() as nvml:
+        handle = _ask(nvml.nvmlDeviceGetHandleByUUID, uuid) if nvml and uuid else None
+        millijoules = _ask(nvml.nvmlDeviceGetTotalEnergyConsumption, handle) if handle else None
+    return None if millijoules is None else millijoules / 1000
+
+
+@contextmanager
+def _nvml() -> Iterator[Any]:
+    """NVML, started and ended again; None where it cannot start: no library, no driver, no permission."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield None
+        return
+    try:
+        yield pynvml
+    finally:
+        _ask(pynvml.nvmlShutdown)
+
+
+def _ask(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What NVML answers; None where it cannot say, as it often cannot in virtual machines and for MIG slices."""
+    import pynvml
+
+    try:
+        return function(*arguments)
+    except pynvml.NVMLError:
+        return None
+
+
+def _text(value: str | bytes | None) -> str | None:
+    """NVML's text: bytes in some versions of its Python package, str in others."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _handles(nvml: Any) -> list[Any]:
+    """NVML's handles of what CUDA_VISIBLE_DEVICES leaves visible."""
+    if nvml is None:
+        return []
+    found = [_ask(nvml.nvmlDeviceGetHandleByIndex, index) for index in range(_ask(nvml.nvmlDeviceGetCount) or 0)]
+    # A GPU that this process has no permission for is counted by NVML, and skipped by CUDA.
+    present = [handle for handle in found if handle is not None]
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return present if chosen is None else _chosen(nvml, present, chosen.split(","))
+
+
+def _chosen(nvml: Any, present: list[Any], entries: list[str]) -> list[Any]:
+    """The handles that the entries name; as in CUDA, an entry that names nothing hides itself and all after it."""
+    handles: list[Any] = []
+    for entry in entries:
+        handle = _handle(nvml, present, entry.strip())
+        if handle is None:
+            break
+        handles.append(handle)
+    return handles
+
+
+def _handle(nvml: Any, present: list[Any], entry: str) -> Any:
+    """The handle for an index, for the beginning of a GPU's UUID, or for a MIG slice's whole one."""
+    if entry.isdecimal():
+        return present[int(entry)] if int(entry) < len(present) else None
+    if entry.startswith("MIG-"):
+        return _ask(nvml.nvmlDeviceGetHandleByUUID, entry)
+    if not entry.startswith("GPU-"):
+        return None
+    return next((handle for handle in present if (_uuid(nvml, handle) or "").startswith(entry)), None)
+
+
+def _uuid(nvml: Any, handle: Any) -> str | None:
+    return _text(_ask(nvml.nvmlDeviceGetUUID, handle))
+
+
+def _accelerator(nvml: Any, handle: Any) -> Accelerator:
+    memory = _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+    milliwatts = _ask(nvml.nvmlDeviceGetPowerManagementLimit, handle)
+    uuid = _uuid(nvml, handle)
+    cut = (_ask(nvml.nvmlDeviceGetMigMode, handle) or [None])[0] == nvml.NVML_DEVICE_MIG_ENABLE
+    return Accelerator(
+        name=_text(_ask(nvml.nvmlDeviceGetName, handle)) or "unknown",
+        uuid=uuid,
+        memory=None if memory is None or cut else int(memory.total),
+        power_limit=None if milliwatts is None else milliwatts / 1000,
+        mig=cut or (uuid or "").startswith("MIG-"),
+    )
+
+
+def nvidia() -> dict[str, Any]:
+    """The accelerators, what joins them, the driver, and the newest CUDA that the driver can serve."""
+    with _nvml() as nvml:
+        handles = _handles(nvml)
+        return {
+            "accelerators": [asdict(_accelerator(nvml, handle)) for handle in handles],
+            "links": _links(nvml, handles) if len(handles) > 1 else [],
+            "driver": _text(_ask(nvml.nvmlSystemGetDriverVersion)) if nvml else None,
+            "driver_cuda": _cuda(_ask(nvml.nvmlSystemGetCudaDriverVersion)) if nvml else None,
+        }
+
+
+def _cuda(number: int | None) -> str | None:
+    """12080 is CUDA 12.8."""
+    return f"{number // 1000}.{number % 1000 // 10}" if number else None
+
+
+def _links(nvml: Any, handles: list[Any]) -> list[list[str]]:
+    """What joins each pair, in the words of `nvidia-smi topo -m`."""
+    ends = [_nvlink_ends(nvml, handle) for handle in handles]
+    return [
+        ["X" if row == column else _link(nvml, one, other, ends[row]) for column, other in enumerate(handles)]
+        for row, one in enumerate(handles)
+    ]
+
+
+def _nvlink_ends(nvml: Any, handle: Any) -> list[bytes]:
+    """The PCI address at the far end of each NVLink in use: another GPU's, or a switch's."""
+    used = [n for n in range(nvml.NVML_NVLINK_MAX_LINKS) if _ask(nvml.nvmlDeviceGetNvLinkState, handle, n) == 1]
+    return [_bus(_ask(nvml.nvmlDeviceGetNvLinkRemotePciInfo, handle, n)) for n in used]
+
+
+def _bus(pci: Any) -> bytes:
+    return b"" if pci is None else pci.busId
+
+
+def _link(nvml: Any, one: Any, other: Any, ends: list[bytes]) -> str:
+    if _ask(nvml.nvmlDeviceGetP2PStatus, one, other, nvml.NVML_P2P_CAPS_INDEX_NVLINK) == nvml.NVML_P2P_STATUS_OK:
+        # Links that end at the other GPU are counted; where a switch stands between, all of them lead there.
+        direct = ends.count(_bus(_ask(nvml.nvmlDeviceGetPciInfo, other)))
+        return f"NV{direct or len(ends) or '?'}"
+    return _PCIE.get(_ask(nvml.nvmlDeviceGetTopologyCommonAncestor, one, other), "?")
+
+
+#: NVML_TOPOLOGY_* as `nvidia-smi topo -m` abbreviates it: one PCIe switch, several, a host bridge, a NUMA node, beyond
+_PCIE: Mapping[int | None, str] = {0: "PIX", 10: "PIX", 20: "PXB", 30: "PHB", 40: "NODE", 50: "SYS"}
