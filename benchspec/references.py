@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,39 +56,44 @@ def agrees(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def beside(
-    references: Sequence[Reference],
-    experiment: str,
-    fields: Mapping[str, Any],
-    outcome: str,
-    metrics: Mapping[str, float],
-) -> list[dict[str, Any]]:
-    """What was published of a case, each with its ratio to what was measured, or whether it was met."""
+def published(references: Sequence[Reference], experiment: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was published of a case, slopes left out: they are of several cases."""
     return [
-        _beside(reference, outcome, metrics)
+        {
+            "source": reference.source,
+            "hardware": reference.hardware,
+            "metric": reference.metric,
+            reference.kind: reference.value,
+        }
         for reference in references
         if reference.kind != "slope" and reference.experiment == experiment and matches(reference.where, fields)
     ]
 
 
-def _beside(reference: Reference, outcome: str, metrics: Mapping[str, float]) -> dict[str, Any]:
-    measured = metrics.get(reference.metric) if reference.metric else None
-    told = {"source": reference.source, "hardware": reference.hardware, "metric": reference.metric}
-    told[reference.kind] = reference.value
-    if reference.kind == "value":
-        return told | {"ratio": measured / reference.value if measured is not None and reference.value else None}
-    return told | {"met": _met(reference, outcome, measured)}
+def beside(told: Sequence[Mapping[str, Any]], outcome: str, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Published values, each with its ratio to what was measured, or whether it was met; None: not measured."""
+    return [{**value, **_verdict(value, outcome, metrics)} for value in told]
 
 
-def _met(reference: Reference, outcome: str, measured: float | None) -> bool | None:
-    if reference.kind == "outcome":
-        return bool(outcome == reference.value)
+def _verdict(told: Mapping[str, Any], outcome: str, metrics: Mapping[str, float]) -> dict[str, Any]:
+    measured = metrics.get(told["metric"])
+    if "value" in told:
+        known = measured is not None and told["value"]
+        return {"ratio": measured / told["value"] if known else None}
+    return {"met": _met(told, outcome, measured)}
+
+
+def _met(told: Mapping[str, Any], outcome: str, measured: float | None) -> bool | None:
+    if "outcome" in told:
+        return bool(outcome == told["outcome"])
     if measured is None:
         return None
-    if reference.kind == "between":
-        low, high = reference.value
+    low = told.get("above", -math.inf)
+    high = told.get("below", math.inf)
+    if "between" in told:
+        low, high = told["between"]
         return bool(low <= measured <= high)
-    return bool(measured < reference.value if reference.kind == "below" else measured > reference.value)
+    return bool(low < measured < high)
 
 
 def slopes(references: Sequence[Reference]) -> list[dict[str, Any]]:

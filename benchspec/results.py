@@ -6,11 +6,12 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, overload
 
 from benchspec.errors import BenchspecError, RunError
+from benchspec.references import beside
 
 JOURNAL = "results.jsonl"
 RUN = "run.json"
@@ -74,7 +75,8 @@ class Results(Sequence[Result]):
         """The results in a run directory; raises `BenchspecError` where it is none or cannot be read."""
         folder = Path(folder)
         run = _read_run(folder)
-        return cls(_planned(_latest(read_journal(folder)), run), run, folder)
+        planned = _planned(_latest(read_journal(folder)), run)
+        return cls([_beside_published(result, run) for result in planned], run, folder)
 
     @property
     def name(self) -> str:
@@ -181,6 +183,12 @@ def _planned(latest: Mapping[tuple[str, str], Result], run: Mapping[str, Any]) -
     if "cases" not in run:
         return list(latest.values())
     return [latest[experiment, case] for experiment, case in run["cases"] if (experiment, case) in latest]
+
+
+def _beside_published(result: Result, run: Mapping[str, Any]) -> Result:
+    """The result with what its spec says of published values now: references may come after a measurement."""
+    told = run.get("published", {}).get(f"{result.experiment}/{result.case}")
+    return result if told is None else replace(result, references=beside(told, result.outcome, result.metrics))
 
 
 def _strict(value: Any) -> Any:

@@ -262,9 +262,7 @@ def _record(run: Run, case: Case, attempt: Path, ending: Ending, started: float,
         basis={},
         intervals=reduced.intervals,
         proof=_proof(ranks),
-        references=references.beside(
-            run.spec.references, case.experiment, case.fields, ending.outcome, reduced.metrics
-        ),
+        references=references.beside(_published(run.spec, case), ending.outcome, reduced.metrics),
         started=started,
         finished=finished,
         log=list(ending.log),
@@ -273,6 +271,10 @@ def _record(run: Run, case: Case, attempt: Path, ending: Ending, started: float,
     if ending.mistake:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
     run.progress.ended(case, result)
+
+
+def _published(spec: Spec, case: Case) -> list[dict[str, Any]]:
+    return references.published(spec.references, case.experiment, case.fields)
 
 
 def _proof(ranks: Mapping[int, list[events.Event]]) -> dict[str, Any]:
@@ -301,6 +303,7 @@ def _write_run(run: Run, cases: Sequence[Case], *, anew: bool) -> None:
             "plugins": plugins,
             "experiments": experiments,
             "slopes": references.slopes(spec.references),
+            "published": {f"{case.experiment}/{case.id}": _published(spec, case) for case in cases},
             "cases": [[case.experiment, case.id] for case in cases],
             "expected": {f"{case.experiment}/{case.id}": list(case.expected) for case in cases},
         },

@@ -1,6 +1,6 @@
 import pytest
 
-from benchspec.references import Reference, beside, matches, slopes
+from benchspec.references import Reference, beside, matches, published, slopes
 
 FIELDS = {
     "model": {"name": "opt-6.7b", "layers": 32},
@@ -11,6 +11,10 @@ FIELDS = {
 def reference(kind, value, **changed):
     given = {"source": "a paper", "hardware": "h", "metric": "train_runtime", "experiment": "sizes", "where": {}}
     return Reference(**{**given, "kind": kind, "value": value, "per": None, "mark": None, **changed})
+
+
+def told_of(*references):
+    return published(references, "sizes", FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -43,25 +47,25 @@ def test_where(where, agrees):
     ],
 )
 def test_a_measured_value_beside_a_published_one(kind, value, key, verdict):
-    (told,) = beside([reference(kind, value)], "sizes", FIELDS, "ok", {"train_runtime": 450})
+    (told,) = beside(told_of(reference(kind, value)), "ok", {"train_runtime": 450})
     assert told[key] == verdict and told[kind] == value
     assert (told["source"], told["hardware"], told["metric"]) == ("a paper", "h", "train_runtime")
 
 
 def test_what_was_not_measured_has_no_ratio_and_meets_nothing():
-    told = beside([reference("value", 900), reference("below", 900)], "sizes", FIELDS, "oom", {})
+    told = beside(told_of(reference("value", 900), reference("below", 900)), "oom", {})
     assert (told[0]["ratio"], told[1]["met"]) == (None, None)
 
 
 def test_an_outcome():
-    published = reference("outcome", "oom", metric=None)
-    assert beside([published], "sizes", FIELDS, "oom", {})[0]["met"] is True
-    assert beside([published], "sizes", FIELDS, "ok", {})[0]["met"] is False
+    told = told_of(reference("outcome", "oom", metric=None))
+    assert beside(told, "oom", {})[0]["met"] is True
+    assert beside(told, "ok", {})[0]["met"] is False
 
 
 def test_other_experiments_and_slopes_stand_elsewhere():
     slope = reference("slope", 180, per={"dataset.rows": 10_000})
-    assert beside([slope, reference("value", 1, experiment="rows")], "sizes", FIELDS, "ok", {}) == []
+    assert told_of(slope, reference("value", 1, experiment="rows")) == []
     assert slopes([slope, reference("value", 1)]) == [
         {"experiment": "sizes", "metric": "train_runtime", "slope": 180, "per": {"dataset.rows": 10_000}}
         | {"source": "a paper", "hardware": "h"}

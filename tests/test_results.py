@@ -211,3 +211,13 @@ def test_a_full_disk_is_said_in_a_line(tmp_path, monkeypatch):
 )
 def test_an_outcome_may_be_expected(expected, as_expected):
     assert Results([result(), oom()], {"expected": expected}).as_expected() == as_expected
+
+
+def test_a_reference_that_came_after_the_measurement_is_shown(tmp_path):
+    append(tmp_path, result(metrics={"train_runtime": 450.0}))
+    told = {"source": "a paper", "hardware": None, "metric": "train_runtime", "value": 900}
+    mine = result()
+    run = {"name": "x", "published": {f"{mine.experiment}/{mine.case}": [told]}}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    (found,) = Results.load(tmp_path)
+    assert found.references == [{**told, "ratio": 0.5}]

@@ -23,7 +23,6 @@ class Bloom(Shaped):
             "dropout": DROPOUT,
         }
     }
-    architecture = "bloom"
     blocks = ("BloomBlock",)
     model_type = "bloom"
     config_class = "BloomConfig"

@@ -16,8 +16,6 @@ from benchspec_plugins.models.hub import in_a_line, load
 BYTES = "bytes"
 #: matrix products are fastest on sizes that are multiples of this
 MULTIPLE = 64
-#: seconds that the hub gets to answer, twice, before what is on this machine must do
-PATIENCE = 4
 #: options that every shape needs
 REQUIRED = ("layers", "hidden", "heads")
 
@@ -66,134 +64,191 @@ def size(description: str) -> dict[str, Any]:
 
 
 class Causal(Model):
-    """A decoder of `transformers`, with pretrained or random weights."""
-
-    #: the `model_type` of the configurations that fit; None: any
-    architecture: ClassVar[str | None] = None
-    #: options -> fields of the configuration class; an option that is None leaves the field alone
-    config_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-
-    def config(self, vocabulary: int, special: Mapping[str, int | None]) -> Any:
-        """The configuration for the options, with that vocabulary and those special tokens."""
-        raise NotImplementedError
+    """A decoder of `transformers` with its tokenizer, and where both come from."""
 
     def tokenizer(self) -> Any:
+        return self._tokenizer
+
+    def build(self) -> Any:
+        config = self.config()
+        config.use_cache = False
+        self._check_vocabulary(config)
+        return self._random(config) if self.options["weights"] == "random" else self._pretrained(config)
+
+    def config(self) -> Any:
+        """The `transformers` configuration to build."""
+        return self._config_of_checkpoint("`path: FOLDER`")
+
+    @cached_property
+    def _tokenizer(self) -> Any:
         name = self.options["tokenizer"] or self.options["path"]
         if name == BYTES:
             return byte_tokenizer()
         if name is None:
-            raise PluginError(f"no tokenizer is known for this model; give `tokenizer: FOLDER` or `tokenizer: {BYTES}`")
-        with _within_reach("tokenizer", name, f"`tokenizer: FOLDER`, `tokenizer: {BYTES}`") as only_here:
-            return _with_padding(_tokenizer(name, only_here))
+            raise PluginError(
+                f"the model '{self.name}' has no tokenizer of its own; give `tokenizer: FOLDER` or `tokenizer: {BYTES}`"
+            )
+        from transformers import AutoTokenizer
 
-    def build(self) -> Any:
-        network = self._random() if self.options["weights"] == "random" else self._pretrained()
-        network.config.use_cache = False
-        # From here on the shape is known, also where a folder or a tokenizer had to tell it.
-        self.options = {**self.options, **self._told_by(network.config)}
-        return network
+        found = load(AutoTokenizer.from_pretrained, name, "tokenizer", f"`tokenizer: FOLDER` or `tokenizer: {BYTES}`")
+        return _with_padding(found, name)
 
-    def fields(self) -> dict[str, Any]:
-        """The configuration's fields that the options set."""
-        given = {key: self.options.get(key) for key in self.config_fields}
-        return {field: value for key, value in given.items() if value is not None for field in self.config_fields[key]}
+    def _config_of_checkpoint(self, ways_out: str) -> Any:
+        from transformers import AutoConfig
 
-    def has_shape(self) -> bool:
-        """Whether the options give the shape; raises `PluginError` for one that cannot be, or where nothing gives it."""
-        missing = [key for key in ("layers", "hidden", "heads") if self.options.get(key) is None]
+        return load(AutoConfig.from_pretrained, self._checkpoint(), "configuration", ways_out)
+
+    def _checkpoint(self) -> str:
+        if self.options["path"] is None:
+            raise PluginError(
+                f"the model '{self.name}' has no weights to start from, since none of this shape are on the hub; "
+                "give them by `path: FOLDER`, or choose `weights: random`"
+            )
+        return str(self.options["path"])
+
+    def _random(self, config: Any) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        auto: Any = AutoModelForCausalLM
+        _adopt_special_tokens(config, self._tokenizer)
+        try:
+            return auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        except ValueError as error:
+            raise PluginError(f"no causal model can be made of '{self.options['path']}': {in_a_line(error)}") from error
+
+    def _pretrained(self, config: Any) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        # float32 whatever the checkpoint holds: a float16 one would train float16 parameters with a float16 Adam.
+        return load(
+            AutoModelForCausalLM.from_pretrained,
+            self._checkpoint(),
+            "weights",
+            "`weights: random` or `path: FOLDER`",
+            config=config,
+            dtype=torch.float32,
+        )
+
+    def _check_vocabulary(self, config: Any) -> None:
+        """Raise unless every token has a row in the embeddings: training would end in an index error."""
+        entries, rows = _entries(self._tokenizer), config.get_text_config().vocab_size
+        if entries > rows:
+            raise PluginError(
+                f"the tokenizer has {entries} entries and the model's vocabulary {rows}; give another `tokenizer`"
+            )
+
+
+class Shaped(Causal):
+    """A family of networks: the options give the shape, or a checkpoint has it and the options agree."""
+
+    #: the family's `model_type`, as a checkpoint's config.json says it
+    model_type: ClassVar[str]
+    #: the family's configuration class in `transformers`
+    config_class: ClassVar[str]
+    #: options that are dimensions -> fields of the configuration
+    dimensions: ClassVar[Mapping[str, str]]
+    #: fields of the configuration that the option `dropout` sets
+    dropouts: ClassVar[tuple[str, ...]]
+    #: what `count` takes for granted of a configuration
+    assumed: ClassVar[Mapping[str, Any]]
+
+    def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
+        """The dimensions that follow from others, where nothing else is said."""
+        raise NotImplementedError
+
+    def check(self, sizes: Mapping[str, Any]) -> None:
+        """Raise `PluginError` for dimensions that make no network."""
+        if sizes["hidden"] % sizes["heads"]:
+            raise PluginError(
+                f"the model '{self.name}' cannot split hidden ({sizes['hidden']}) evenly over {sizes['heads']} heads"
+            )
+
+    def count(self, sizes: Mapping[str, Any]) -> Shape:
+        """The shape that all dimensions together make."""
+        raise NotImplementedError
+
+    def shape(self) -> Shape | None:
+        if self._has_checkpoint() and self.options["path"] is not None:
+            sizes = self._sizes_of_checkpoint()
+        else:
+            sizes = self._sizes_of_options()
+        return None if sizes is None or sizes["vocabulary"] is None else self.count(sizes)
+
+    def config(self) -> Any:
+        config = self._agreed_config() if self._has_checkpoint() else self._config_of_options()
+        for field in self.dropouts if self.options["dropout"] is not None else ():
+            setattr(config, field, self.options["dropout"])
+        return config
+
+    def _has_checkpoint(self) -> bool:
+        """Whether a checkpoint's configuration is built: for its weights, or since the options give no shape."""
+        missing = [key for key in REQUIRED if self.options[key] is None]
         if missing and self.options["path"] is None:
             raise PluginError(
                 f"the model '{self.name}' needs {', '.join(missing)}, or `path`, a checkpoint that has them"
             )
-        if not missing and self.options["hidden"] % self.options["heads"]:
-            raise PluginError(f"hidden {self.options['hidden']} is no multiple of heads {self.options['heads']}")
-        return not missing
+        return bool(missing) or self.options["weights"] == "pretrained"
 
-    def vocabulary(self) -> int | None:
-        """The vocabulary, where it can be known without reading a tokenizer: a multiple of 64 that holds all of it."""
-        if self.options["vocabulary"] is not None:
-            return int(self.options["vocabulary"])
-        return _rounded(SIZE) if self.options["tokenizer"] == BYTES else None
+    def _given(self) -> dict[str, Any]:
+        return {key: self.options[key] for key in self.dimensions if self.options[key] is not None}
 
-    def _told_by(self, config: Any) -> dict[str, Any]:
-        """The options as a configuration has them."""
-        found = {key: getattr(config, names[0], None) for key, names in self.config_fields.items()}
-        return {key: value for key, value in found.items() if value is not None}
+    def _sizes_of_options(self) -> dict[str, Any]:
+        """Every dimension; a vocabulary that only reading a tokenizer can tell is None."""
+        known = _rounded(SIZE) if self.options["tokenizer"] == BYTES else None
+        return {"vocabulary": known, **self._completed(self._given())}
 
-    def _random(self) -> Any:
-        import torch
-        from transformers import AutoModelForCausalLM
-
-        config = self._config_of_options() if self.has_shape() else self._config_of_path()
-        with _within_reach("network", self.options["path"] or self.name, "another `path`"):
-            return AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+    def _completed(self, sizes: Mapping[str, Any]) -> dict[str, Any]:
+        completed = {**self.defaults(sizes["hidden"], sizes["heads"]), **sizes}
+        self.check(completed)
+        return completed
 
     def _config_of_options(self) -> Any:
-        tokenizer = self.tokenizer()
-        vocabulary = self.vocabulary() or _rounded(_entries(tokenizer))
-        _check_room(tokenizer, vocabulary)
-        return self.config(vocabulary, _special(tokenizer))
+        import transformers
 
-    def _config_of_path(self) -> Any:
-        from transformers import AutoConfig
+        sizes = self._sizes_of_options()
+        sizes["vocabulary"] = sizes["vocabulary"] or _rounded(_entries(self._tokenizer))
+        fields = {field: sizes[key] for key, field in self.dimensions.items()}
+        return getattr(transformers, self.config_class)(**fields)
 
-        path = self.options["path"]
-        with _within_reach("configuration", path, "`path: FOLDER`, or the shape as options") as only_here:
-            config = AutoConfig.from_pretrained(path, local_files_only=only_here, trust_remote_code=False)
-        self._check_shape(config)
-        if self.options["tokenizer"] is not None:
-            # Only one that was chosen: some checkpoints' own have more entries than the network, and never use them.
-            _check_room(self.tokenizer(), config.get_text_config().vocab_size)
-        for field, value in self.fields().items():
-            setattr(config, field, value)
+    def _agreed_config(self) -> Any:
+        complete = all(self.options[key] is not None for key in REQUIRED)
+        config = self._config_of_checkpoint(f"{'`weights: random` or ' if complete else ''}`path: FOLDER`")
+        self._sizes_in(config.to_dict())
         return config
 
-    def _pretrained(self) -> Any:
-        path = self.options["path"]
-        if path is None:
-            raise PluginError(
-                f"no checkpoint of '{self.name}' with this shape is known; "
-                "give `path: FOLDER`, or take `weights: random`"
-            )
-        config = self._config_of_path()
-        # transformers would otherwise ask a web service to convert a checkpoint that is not in safetensors.
-        os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-        with _within_reach("weights", path, "`weights: random`, `path: FOLDER`") as only_here:
-            return _loaded(path, config, only_here)
+    def _sizes_of_checkpoint(self) -> dict[str, Any] | None:
+        """As a folder's config.json says, else as the options do where they leave nothing to the checkpoint."""
+        file = Path(self.options["path"]) / "config.json"
+        if not file.is_file():
+            return self._sizes_of_options() if len(self._given()) == len(self.dimensions) else None
+        try:
+            found = json.loads(file.read_text())
+        except ValueError as error:
+            raise PluginError(f"{file} is no JSON: {error}") from error
+        as_assumed = all(found.get(field, value) == value for field, value in self.assumed.items())
+        sizes = self._sizes_in(found)
+        return sizes if as_assumed else None
 
-    def _check_shape(self, config: Any) -> None:
-        """Raise unless a checkpoint is of this family and has the shape that the options give; dropout is free."""
-        path = self.options["path"]
-        if self.architecture not in (None, config.model_type):
-            raise PluginError(f"'{path}' holds a {config.model_type}, not a model '{self.name}'; 'hf' takes any")
-        told = self._told_by(config)
-        for key in self.config_fields.keys() - {"dropout"}:
-            wanted = self.options.get(key)
-            if wanted is not None and told.get(key, wanted) != wanted:
-                raise PluginError(f"{key} is {told[key]} in '{path}', and {wanted} in the spec or its preset")
+    def _sizes_in(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A configuration's dimensions, None where one has no name that is known; raises unless the options agree."""
+        where = f"the checkpoint in {self.options['path']}"
+        if found.get("model_type") != self.model_type:
+            raise PluginError(f"{where} is a {found.get('model_type')}, no {self.model_type}; the model `hf` takes any")
+        if any(field not in found for field in self.dimensions.values()):
+            return None
+        sizes = self._completed(
+            {key: found[field] for key, field in self.dimensions.items() if found[field] is not None}
+        )
+        for key, wanted in self._given().items():
+            if sizes[key] != wanted:
+                raise PluginError(f"{where} has {_words(key, sizes[key])}, the spec says {wanted}")
+        return sizes
 
 
-def _loaded(path: str, config: Any, only_here: bool) -> Any:
-    """The checkpoint in float32, whatever it holds: a float16 one would train float16 parameters with such an Adam.
-
-    Where it has no safetensors, torch reads it with `weights_only`: tensors, and no code.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    loaded = AutoModelForCausalLM.from_pretrained(
-        path,
-        config=config,
-        dtype=torch.float32,
-        local_files_only=only_here,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
-    # A backend that reads the checkpoint on one rank only gives the others an empty network, and nothing to tell.
-    network, told = loaded if isinstance(loaded, tuple) else (loaded, {})
-    if missing := sorted(told.get("missing_keys", ())):
-        raise ValueError(f"{len(missing)} parameters are not in it, {missing[0]} among them")
-    return network
+def _words(dimension: str, value: Any) -> str:
+    return WORDS.get(dimension, f"{{}} {dimension}").format(value)
 
 
 def _rounded(entries: int) -> int:
@@ -201,74 +256,22 @@ def _rounded(entries: int) -> int:
 
 
 def _entries(tokenizer: Any) -> int:
-    """How many embeddings a tokenizer needs: its ids may have gaps."""
-    return int(max(tokenizer.get_vocab().values())) + 1
+    """How many rows the ids of a tokenizer reach over; more than it has tokens where there are gaps between them."""
+    return 1 + int(max(tokenizer.get_vocab().values()))
 
 
-def _check_room(tokenizer: Any, vocabulary: int) -> None:
-    if (entries := _entries(tokenizer)) > vocabulary:
-        raise PluginError(f"the tokenizer has {entries} entries, more than the model's vocabulary of {vocabulary}")
-
-
-def _special(tokenizer: Any) -> dict[str, int | None]:
-    names = ("bos_token_id", "eos_token_id", "pad_token_id")
-    ids = {name: getattr(tokenizer, name) for name in names}
-    if ids["pad_token_id"] == ids["eos_token_id"]:
-        # An embedding learns nothing from the padding token, but must from the end of a sequence.
-        ids["pad_token_id"] = None
-    return ids
-
-
-def _tokenizer(name: str, only_here: bool) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(name, local_files_only=only_here, trust_remote_code=False)
-
-
-def _with_padding(tokenizer: Any) -> Any:
-    if tokenizer.eos_token_id is None:
-        raise PluginError(f"the tokenizer {tokenizer.name_or_path} has no end-of-sequence token")
-    if tokenizer.pad_token_id is None:
-        # Not a token of its own, for which the embeddings would have to grow: padding is masked by length.
+def _with_padding(tokenizer: Any, name: str) -> Any:
+    if tokenizer.eos_token is None:
+        raise PluginError(f"the tokenizer in '{name}' has no end-of-sequence token; give another `tokenizer`")
+    if tokenizer.pad_token is None:
+        # Not a token of its own, for which the embeddings would have to grow: padding is masked by length, so nothing
+        # is ever learnt about it, and a larger network would be measured than the one that is named.
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def _is_local(name: str) -> bool:
-    return Path(name).is_dir()
-
-
-@contextmanager
-def _within_reach(what: str, name: str, ways_out: str) -> Iterator[bool]:
-    """Yields whether to look on this machine only; turns what is then not to be had into one line with the ways out."""
-    silence = None if _is_local(name) else _hub_silence()
-    try:
-        yield _is_local(name) or silence is not None
-    except (OSError, ValueError, RuntimeError) as error:
-        if "trust_remote_code" in str(error):
-            raise PluginError(f"'{name}' comes with code of its own, which benchspec does not run") from error
-        reason = f"the hub does not answer: {silence}" if silence else str(error)
-        download = "" if _is_local(name) else f", or download it where there is a network: `hf download {name}`"
-        raise PluginError(f"no {what} to be had from '{name}' ({_short(reason)}); give {ways_out}{download}") from error
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:200]
-
-
-def _hub_silence() -> str | None:
-    """Why the hub does not answer, or None where it does.
-
-    Asked beforehand, because the hub's client would try for half a minute, and for each file again.
-    """
-    from huggingface_hub import constants, get_session
-
-    reason = None
-    for _ in range(2):
-        try:
-            get_session().head(constants.ENDPOINT, timeout=PATIENCE)
-        except Exception as error:  # which ones depends on the library that the hub's client uses for HTTP
-            reason = _short(str(error)) or type(error).__name__
-        else:
-            return None
-    return reason
+def _adopt_special_tokens(config: Any, tokenizer: Any) -> None:
+    """Make a network of random weights know the tokenizer that it will be trained with."""
+    config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    # Networks keep the padding token's embedding at zero; where it is eos, that has to be learnt.
+    config.pad_token_id = None if tokenizer.pad_token_id == tokenizer.eos_token_id else tokenizer.pad_token_id

@@ -26,7 +26,6 @@ class GPTJ(Shaped):
             "dropout": DROPOUT,
         }
     }
-    architecture = "gptj"
     blocks = ("GPTJBlock",)
     model_type = "gptj"
     config_class = "GPTJConfig"
@@ -43,13 +42,16 @@ class GPTJ(Shaped):
     assumed = {"tie_word_embeddings": False}
 
     def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
-        rotary = self.options["rotary"] or hidden // heads
-        if rotary % 2 or rotary > hidden // heads:
+        return {"ffn": 4 * hidden, "positions": 2048, "rotary": hidden // heads}
+
+    def check(self, sizes: Mapping[str, Any]) -> None:
+        super().check(sizes)
+        width = sizes["hidden"] // sizes["heads"]
+        if sizes["rotary"] % 2 or sizes["rotary"] > width:
             raise PluginError(
-                f"the model 'gpt-j' turns pairs of a head's {hidden // heads} dimensions: "
-                f"rotary ({rotary}) must be even, and no more than these"
+                f"the model '{self.name}' turns pairs of a head's {width} dimensions: "
+                f"rotary ({sizes['rotary']}) must be even, and no more than these"
             )
-        return {"ffn": 4 * hidden, "positions": 2048, "rotary": rotary}
 
     def count(self, sizes: Mapping[str, Any]) -> Shape:
         layers, hidden, ffn, vocabulary = sizes["layers"], sizes["hidden"], sizes["ffn"], sizes["vocabulary"]

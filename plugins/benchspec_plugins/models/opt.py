@@ -34,7 +34,6 @@ class OPT(Shaped):
             "dropout": DROPOUT,
         }
     }
-    architecture = "opt"
     blocks = ("OPTDecoderLayer",)
     model_type = "opt"
     config_class = "OPTConfig"

@@ -1,0 +1,54 @@
+"""BLOOM's presets against the published figures and `transformers`."""
+
+import pytest
+
+pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from benchspec_plugins.models.bloom import Bloom
+from test_models_causal import assert_counts, create
+
+# As the model cards on the hub print them.
+PUBLISHED = {
+    "bloom-560m": 559_214_592,
+    "bloom-1b1": 1_065_314_304,
+    "bloom-1b7": 1_722_408_960,
+    "bloom-3b": 3_002_557_440,
+    "bloom-7b1": 7_069_016_064,
+    "bloomz-7b1": 7_069_016_064,
+    "bloom-176b": 176_247_271_424,
+    "bloomz-176b": 176_247_271_424,
+}
+
+
+@pytest.mark.parametrize("preset", Bloom.presets)
+def test_the_shape_is_that_of_the_network(preset: str) -> None:
+    model = create(Bloom, preset, weights="random", tokenizer="bytes")
+    shape = model.shape()
+    network = assert_counts(model)
+    config = network.config
+    assert (shape.layers, shape.hidden, shape.heads) == (config.n_layer, config.hidden_size, config.n_head)
+    assert shape.ffn == network.transformer.h[0].mlp.dense_h_to_4h.out_features
+    assert (shape.vocabulary, shape.positions) == (config.vocab_size, None)
+    assert shape.tied_head is (network.lm_head.weight is network.get_input_embeddings().weight) is True
+    assert shape.lookup_parameters == 0
+    assert (config.hidden_dropout, config.attention_dropout) == (0, 0)
+
+
+@pytest.mark.parametrize(("preset", "parameters"), PUBLISHED.items())
+def test_published_counts(preset: str, parameters: int) -> None:
+    assert create(Bloom, preset).shape().parameters == parameters
+
+
+def test_any_shape() -> None:
+    model = create(Bloom, weights="random", tokenizer="bytes", layers=3, hidden=48, heads=6, vocabulary=999)
+    assert assert_counts(model).config.vocab_size == 999
+
+
+def test_a_checkpoint_that_names_its_sizes_as_bloom_first_did_has_no_shape_beforehand(tmp_path) -> None:
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "bloom", "n_embed": 64, "n_layer": 2, "n_head": 4, "vocab_size": 320}'
+    )
+    model = create(Bloom, path=str(tmp_path), weights="random", tokenizer="bytes")
+    assert model.shape() is None
+    assert model.build().config.hidden_size == 64

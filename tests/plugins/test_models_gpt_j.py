@@ -1,0 +1,52 @@
+"""GPT-J's presets against the published figures and `transformers`."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from benchspec_plugins.models.gpt_j import GPTJ
+from test_models_causal import assert_counts, create, error_of
+
+
+@pytest.mark.parametrize("preset", GPTJ.presets)
+def test_the_shape_is_that_of_the_network(preset: str) -> None:
+    model = create(GPTJ, preset, weights="random", tokenizer="bytes")
+    shape = model.shape()
+    network = assert_counts(model)
+    config = network.config
+    assert (shape.layers, shape.hidden, shape.heads) == (config.n_layer, config.n_embd, config.n_head)
+    assert (shape.ffn, shape.vocabulary) == (config.n_inner, config.vocab_size)
+    assert (shape.positions, shape.tied_head) == (None, False)
+    assert shape.lookup_parameters == network.get_input_embeddings().weight.numel()
+    assert network.lm_head.weight is not network.get_input_embeddings().weight
+    assert (config.resid_pdrop, config.embd_pdrop, config.attn_pdrop) == (0, 0, 0)
+
+
+def test_the_defaults_of_transformers_are_gpt_j_6b() -> None:
+    built = assert_counts(create(GPTJ, "gpt-j-6b", weights="random", tokenizer="bytes")).config.to_dict()
+    theirs = transformers.GPTJConfig(n_inner=16384).to_dict()
+    ours = {key: value for key, value in built.items() if "token_id" not in key}
+    assert {key for key in ours if ours[key] != theirs.get(key)} <= {"use_cache", "dtype", "architectures"}
+
+
+def test_parameters_of_gpt_j_6b() -> None:
+    # Of its model card's 6,053,381,344 it says itself that they count the head's bias and padding otherwise.
+    assert create(GPTJ, "gpt-j-6b").shape().parameters == 6_050_882_784
+
+
+@pytest.mark.parametrize("given", [{}, {"ffn": 100}, {"positions": 77}, {"rotary": 2}, {"vocabulary": 999}])
+def test_any_shape(given: dict[str, Any]) -> None:
+    model = create(GPTJ, weights="random", tokenizer="bytes", layers=3, hidden=48, heads=6, **given)
+    config = assert_counts(model).config
+    assert model.shape().ffn == config.n_inner == given.get("ffn", 192)
+    assert (config.n_positions, config.rotary_dim) == (given.get("positions", 2048), given.get("rotary", 8))
+
+
+@pytest.mark.parametrize("rotary", [3, 10])
+def test_dimensions_that_cannot_turn(rotary: int) -> None:
+    model = create(GPTJ, weights="random", tokenizer="bytes", layers=3, hidden=48, heads=6, rotary=rotary)
+    assert error_of(model.shape) == error_of(model.build)
+    assert f"rotary ({rotary}) must be even, and no more than these" in error_of(model.shape)
