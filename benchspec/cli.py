@@ -39,7 +39,10 @@ _SPEC = click.argument("spec", metavar="SPEC")
 
 def main() -> NoReturn:
     """Run a command, and turn what went wrong into a line and an exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        # Under nohup, a hang-up is ignored.
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, _interrupt)
     try:
         sys.exit(cli.main(standalone_mode=False))
     except SpecError as error:
@@ -50,7 +53,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        _fail(["interrupted; what was finished is kept, and the same command goes on from there"], INTERRUPTED)
+        _fail(["interrupted"], INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has enough of it.
         sys.stderr.close()
@@ -60,6 +63,8 @@ def main() -> NoReturn:
 
 
 def _interrupt(signum: int, frame: Any) -> NoReturn:
+    # Whoever asks again, impatient, must not keep us from ending the processes of the run.
+    signal.signal(signum, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -93,7 +98,10 @@ def run(
 
     loaded, _ = _checked(spec, sets)
     _check_reporters(loaded.registry, reporters)
-    results = running(loaded, out, only=only, fresh=fresh, progress=progress.for_stream(sys.stderr))
+    try:
+        results = running(loaded, out, only=only, fresh=fresh, progress=progress.for_stream(sys.stderr))
+    except KeyboardInterrupt:
+        _fail([_kept(out or f"runs/{loaded.name}", again="without --fresh, " if fresh else "")], INTERRUPTED)
     _report(loaded.registry, results, reporters)
     return _exit_code(results)
 
@@ -173,6 +181,18 @@ def machine() -> None:
 
     facts = here.describe()
     click.echo(machine_text.report(facts, here.missing(facts)))
+
+
+def _kept(folder: str, again: str) -> str:
+    """What there is after an interruption, and how to go on."""
+    from benchspec.results import Results
+
+    try:
+        results = Results.load(folder)
+    except BenchspecError:
+        return "interrupted before the first case"
+    done = f"{len(results)} of {len(results.run.get('cases', results))} cases have a result in {folder}"
+    return f"interrupted: {done}; {again}the same command goes on from there"
 
 
 def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, list[Case]]:

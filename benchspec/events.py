@@ -27,9 +27,20 @@ class EventLog:
 
 
 def read(file: Path) -> list[Event]:
-    """The events of one rank; a last line that was cut off by a kill is left out."""
-    lines = file.read_bytes().split(b"\n")
-    return [json.loads(line) for line in lines[:-1]]
+    """The events of one rank; a line that a kill or a full disk cut off is left out."""
+    return _parsed(file.read_bytes().rpartition(b"\n")[0])
+
+
+def _parsed(text: bytes) -> list[Event]:
+    return [event for line in text.split(b"\n") if (event := _event(line))]
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
 
 
 def read_ranks(folder: Path) -> dict[int, list[Event]]:
@@ -67,4 +78,4 @@ class Tail:
             stream.seek(self._read.get(file, 0))
             whole, newline, _cut = stream.read().rpartition(b"\n")
         self._read[file] = self._read.get(file, 0) + len(whole) + len(newline)
-        return [json.loads(line) for line in whole.split(b"\n") if line]
+        return _parsed(whole)

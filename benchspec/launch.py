@@ -7,6 +7,7 @@ process group can abort while it is torn down, after all its work was done.
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,34 +72,40 @@ class Flight:
         if code is None and not late and (self.settled is None or now - self.settled < GRACE):
             return None
         self.handle.stop()
-        if code is None and late and self.settled is None:
-            return timed_out(self.folder, self.timeout or 0)
-        return judge(self.folder, code)
+        return judge(self.folder, self.timeout if code is None and late else None)
 
 
-def timed_out(folder: Path, timeout: float) -> Ending:
-    ranks = events.read_ranks(folder)
-    rank, phase = _furthest_behind(ranks)
-    reason = f"not finished after {duration_text(timeout)} (limits.timeout)"
-    return Ending("timeout", phase, rank, reason, log_tail(folder))
-
-
-def judge(folder: Path, code: int | None) -> Ending:
-    """How a group that is gone ended, by the evidence that it left."""
+def judge(folder: Path, timeout: float | None = None) -> Ending:
+    """How a group that is gone ended, by the evidence that it left; `timeout` is the limit that it was ended for."""
     ranks = events.read_ranks(folder)
     if events.finished(ranks):
         return Ending("ok")
-    failures = [
-        (event["time"], rank, event) for rank, found in ranks.items() for event in found if event["event"] == "failure"
-    ]
-    killed = _killed(folder)
-    if killed and (not failures or killed.rank not in {rank for _, rank, _ in failures}):
-        return _kill_ending(folder, ranks, killed)
-    if not failures:
-        return _silent_ending(folder, ranks, code)
-    _, rank, event = min(failures, key=lambda failure: (failure[2]["outcome"] == "crash", failure[0]))
-    mistake = event.get("mistake", False)
-    return Ending(event["outcome"], event["phase"], rank, event["reason"], log_tail(folder), mistake)
+    log = log_tail(folder)
+    failure, death = _first_failure(ranks), _first_death(folder, ranks)
+    if death and (failure is None or _follows(failure[1], death)):
+        return _death_ending(folder, ranks, death, log)
+    if failure:
+        rank, event = failure
+        return Ending(event["outcome"], event["phase"], rank, event["reason"], log, event.get("mistake", False))
+    rank_behind, phase = furthest_behind(ranks)
+    reason = (
+        _not_finished(timeout) if timeout is not None else f"the processes ended before they were done: {_said(log)}"
+    )
+    return Ending("crash" if timeout is None else "timeout", phase, rank_behind, reason, log)
+
+
+def _not_finished(timeout: float) -> str:
+    return f"not finished after {duration_text(timeout)} (limits.timeout)"
+
+
+def _said(log: tuple[str, ...]) -> str:
+    return next((line.strip() for line in reversed(log) if line.strip()), "they left no message")[:500]
+
+
+def _first_failure(ranks: Mapping[int, list[Event]]) -> tuple[int, Event] | None:
+    """The failure that explains the others: running out of memory on one rank crashes those that wait for it."""
+    failures = [(rank, event) for rank, found in ranks.items() for event in found if event["event"] == "failure"]
+    return min(failures, key=lambda failure: (failure[1]["outcome"] == "crash", failure[1]["time"]), default=None)
 
 
 def open_phase(found: list[Event]) -> str:
@@ -112,66 +119,107 @@ def open_phase(found: list[Event]) -> str:
     return phases[-1] if phases else "start"
 
 
+def furthest_behind(ranks: Mapping[int, list[Event]]) -> tuple[int | None, str]:
+    """The rank that got less far than all others, and its phase; no rank where several got as far."""
+    world = max((event["world"] for found in ranks.values() for event in found if event["event"] == "start"), default=0)
+    far = {rank: len(ranks.get(rank, [])) for rank in range(world)}
+    last = [rank for rank, count in far.items() if count == min(far.values())]
+    return (last[0] if len(last) == 1 else None), open_phase(ranks.get(last[0], []) if last else [])
+
+
+#: the first line of what torchrun adds to the log of a group that failed
+_LAUNCHER_FAILED = re.compile(r"E\d{4} .*torch/distributed/elastic/.*\] failed ")
+
+
 def log_tail(folder: Path) -> tuple[str, ...]:
-    """The last lines of what the group said on stderr."""
+    """The last lines of what the ranks said on stderr; what torchrun says of itself comes after and is left out."""
+    lines = _stderr(folder)[-200_000:].splitlines()
+    own = next((index for index, line in enumerate(lines) if _LAUNCHER_FAILED.match(line)), None)
+    return tuple(lines[:own][-LOG_LINES:] or lines[-LOG_LINES:])
+
+
+def _stderr(folder: Path) -> str:
     file = folder / "stderr.log"
-    lines = file.read_bytes()[-20_000:].decode(errors="replace").splitlines() if file.exists() else []
-    return tuple(lines[-LOG_LINES:])
+    return file.read_text(errors="replace") if file.exists() else ""
 
 
 @dataclass(frozen=True)
-class _Killed:
+class _Death:
+    """A rank that a signal ended."""
+
     rank: int
     signal: int
 
 
-#: what torchrun says of the first process that failed, when a signal ended it
-_ROOT_CAUSE = re.compile(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*-(\d+)", re.DOTALL)
+#: how torchrun tells of a rank that a signal ended before torchrun ended any itself
+_DEATH = re.compile(r"^\s*rank\s*:\s*(\d+) .*\n\s*exitcode\s*:\s*-(\d+)", re.MULTILINE)
+#: what the aborted process said last -> the outcome that it was
+_ABORTED = {
+    "std::bad_alloc": "oom",
+    "Watchdog caught collective operation timeout": "hang",
+}
+#: what gloo and NCCL say on the ranks that another rank's death leaves behind
+_LOST_PEER = ("closed by peer", "reset by peer", "Broken pipe", "remote process exited", "Connection refused")
 
 
-def _killed(folder: Path) -> _Killed | None:
-    file = folder / "stderr.log"
-    found = _ROOT_CAUSE.search(file.read_text(errors="replace")) if file.exists() else None
-    return _Killed(int(found[1]), int(found[2])) if found else None
+def _first_death(folder: Path, ranks: Mapping[int, list[Event]]) -> _Death | None:
+    """The rank that a signal ended without a word of its own."""
+    spoke = {rank for rank, found in ranks.items() if any(event["event"] == "failure" for event in found)}
+    deaths = [_Death(int(rank), int(signal)) for rank, signal in _DEATH.findall(_stderr(folder))]
+    return next((death for death in deaths if death.rank not in spoke), None)
 
 
-def _kill_ending(folder: Path, ranks: Mapping[int, list[Event]], killed: _Killed) -> Ending:
-    phase = open_phase(ranks.get(killed.rank, []))
-    if killed.signal != 9:
-        return Ending("crash", phase, killed.rank, f"ended by signal {killed.signal}", log_tail(folder))
-    if _kernel_killed(folder):
-        reason = "killed by the kernel: the host's memory was used up"
-        return Ending("host-oom", phase, killed.rank, reason, log_tail(folder))
-    reason = "killed (signal 9), perhaps by the kernel for want of host memory"
-    return Ending("crash", phase, killed.rank, reason, log_tail(folder))
+def _follows(failure: Event, death: _Death) -> bool:
+    """Whether a failure is but the consequence of another rank's death; an abort may itself be one of a failure."""
+    lost = any(sign in failure["reason"] for sign in _LOST_PEER)
+    return failure["outcome"] == "crash" and (lost or death.signal != signal.SIGABRT)
 
 
-def _silent_ending(folder: Path, ranks: Mapping[int, list[Event]], code: int | None) -> Ending:
-    rank, phase = _furthest_behind(ranks)
-    log = log_tail(folder)
-    said = next((line.strip() for line in reversed(log) if line.strip()), "it left no message")
-    exit_code = "" if code is None else f" with exit code {code}"
-    return Ending("crash", phase, rank, f"the processes ended{exit_code} before they were done: {said}", log)
+def _death_ending(folder: Path, ranks: Mapping[int, list[Event]], death: _Death, log: tuple[str, ...]) -> Ending:
+    outcome, reason = _cause(folder, death)
+    return Ending(outcome, open_phase(ranks.get(death.rank, [])), death.rank, reason, log)
 
 
-def _furthest_behind(ranks: Mapping[int, list[Event]]) -> tuple[int | None, str]:
-    """The rank that wrote last the longest ago among those not done, and its phase."""
-    waiting = {rank: found for rank, found in ranks.items() if found and found[-1]["event"] != "done"}
-    if not waiting:
-        return None, "start"
-    rank = min(waiting, key=lambda rank: waiting[rank][-1]["time"])
-    return rank, open_phase(waiting[rank])
+def _cause(folder: Path, death: _Death) -> tuple[str, str]:
+    """What a signal means, and in words."""
+    if death.signal == signal.SIGKILL and _kernel_killed(folder):
+        return "host-oom", "killed by the kernel: the host's memory was used up"
+    if death.signal == signal.SIGKILL:
+        return "crash", "killed (signal 9), perhaps by the kernel for want of host memory"
+    said = _stderr(folder)
+    outcome = next((outcome for sign, outcome in _ABORTED.items() if sign in said), "crash")
+    sign = next((f": {sign}" for sign in _ABORTED if sign in said), "")
+    return (outcome if death.signal == signal.SIGABRT else "crash"), f"ended by {_signal_name(death.signal)}{sign}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def kernel_kills() -> int | None:
     """How many processes of this control group the kernel has killed for want of memory; None where unreadable."""
     try:
-        group = Path("/proc/self/cgroup").read_text().strip().split("\n")[-1].split(":")[-1]
-        text = (Path("/sys/fs/cgroup") / group.lstrip("/") / "memory.events").read_text()
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
         return None
-    counts = dict(line.split() for line in text.splitlines())
-    return int(counts.get("oom_kill", 0))
+    counts = [count for line in lines if (count := _kills_of(*line.split(":", 2))) is not None]
+    return max(counts, default=None)
+
+
+def _kills_of(_number: str, controllers: str, group: str) -> int | None:
+    """The kernel's count for a line of /proc/self/cgroup, of version 2 (no controllers) or 1."""
+    if controllers not in ("", "memory"):
+        return None
+    root, name = ("memory", "memory.oom_control") if controllers else ("", "memory.events")
+    try:
+        text = (Path("/sys/fs/cgroup") / root / group.lstrip("/") / name).read_text()
+    except OSError:
+        return None
+    count = dict(line.split(None, 1) for line in text.splitlines()).get("oom_kill")
+    return None if count is None else int(count)
 
 
 def _kernel_killed(folder: Path) -> bool:

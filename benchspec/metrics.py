@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
 from typing import Any, Literal, NamedTuple
 
 from benchspec.events import Event
@@ -242,6 +241,8 @@ def _rates(steady: _Steady) -> dict[str, float]:
 
 
 def _step_times(times: Sequence[float]) -> dict[str, float]:
+    from statistics import fmean
+
     if not times:
         return {}
     percentiles = {f"step_time_p{percent}": _percentile(sorted(times), percent) for percent in (50, 95, 99)}
@@ -257,6 +258,8 @@ def _percentile(ordered: Sequence[float], percent: float) -> float:
 
 def _mean_interval(times: Sequence[float]) -> list[float] | None:
     """The 95% interval of a mean by Student's t; None for fewer than two values."""
+    from statistics import fmean, stdev
+
     if len(times) < 2:
         return None
     mean, half = fmean(times), t_quantile(len(times) - 1) * stdev(times) / math.sqrt(len(times))
@@ -272,6 +275,8 @@ def t_quantile(degrees: int) -> float:
 
     Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
     """
+    from statistics import NormalDist
+
     if degrees <= len(_T):
         return _T[degrees - 1]
     z = NormalDist().inv_cdf(0.975)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from benchspec.events import Event
@@ -67,7 +68,9 @@ class View:
 
     def update(self, event: Event) -> None:
         kind = event["event"]
-        if kind == "begin":
+        if kind == "start":
+            self.processes = event["world"]
+        elif kind == "begin":
             self.phase = event["phase"]
         elif kind == "data":
             self.planned = event["planned_steps"]
@@ -144,8 +147,10 @@ class Lines:
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        # A run goes on where nobody reads of it any more.
+        with suppress(OSError):
+            self._stream.write(text + "\n")
+            self._stream.flush()
 
 
 class Screen(Lines):

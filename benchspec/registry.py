@@ -70,11 +70,11 @@ class Registry:
         manager.add_hookspecs(hookspecs)
         entries: list[Entry] = []
         broken: list[Broken] = []
-        for point in _distinct(entry_points(group=GROUP) if points is None else points):
+        for point, origin in _distinct(entry_points(group=GROUP) if points is None else points):
             try:
-                entries += _classes(manager, point)
+                entries += _classes(manager, point, origin)
             except (Exception, SystemExit) as error:
-                broken.append(Broken(_origin(point), _reason(error)))
+                broken.append(Broken(origin, _reason(error)))
         return cls(entries, broken)
 
     def names(self, kind: str) -> list[str]:
@@ -129,17 +129,26 @@ def nested_kinds(options_schema: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _distinct(points: Iterable[EntryPoint]) -> list[EntryPoint]:
-    """Each module once a distribution: two names for one module add nothing."""
-    return list({(_origin(point), point.value): point for point in points}.values())
+def _distinct(points: Iterable[EntryPoint]) -> list[tuple[EntryPoint, Origin]]:
+    """Each module once a distribution, with where it is from: two names for one module add nothing."""
+    # A distribution's name and version are read from its file anew at every look.
+    names: dict[int, str] = {}
+    found: dict[Origin, EntryPoint] = {}
+    for point in points:
+        name = names.get(id(point.dist)) or _distribution(point)
+        names[id(point.dist)] = name
+        found.setdefault(Origin(name, point.value), point)
+    return [(point, origin) for origin, point in found.items()]
 
 
-def _origin(point: EntryPoint) -> Origin:
-    distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
-    return Origin(distribution, point.value)
+def _distribution(point: EntryPoint) -> str:
+    if point.dist is None:
+        return "an unknown distribution"
+    metadata = point.dist.metadata
+    return f"{metadata['Name']} {metadata['Version']}"
 
 
-def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> list[Entry]:
+def _classes(manager: pluggy.PluginManager, point: EntryPoint, origin: Origin) -> list[Entry]:
     """Register the module under its path and read the classes that its hook returns."""
     module = point.load()
     # Two distributions may ship the same module; the second is refused by pluggy, with a reason for the list.
@@ -148,7 +157,7 @@ def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> list[Entry]:
     if not hooks:
         raise PluginError(f"no function called benchspec_register is marked with @hookimpl{_misspelt(module)}")
     classes = cast("Iterable[type[Plugin]]", hooks[0].function())
-    return [entry for cls in classes for entry in _entries(cls, _origin(point))]
+    return [entry for cls in classes for entry in _entries(cls, origin)]
 
 
 def _misspelt(module: object) -> str:

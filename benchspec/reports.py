@@ -45,11 +45,14 @@ def create(registry: Registry, value: Mapping[str, Any]) -> Reporter:
 
 
 def _render(registry: Registry, reporter: Reporter, results: Results, name: str) -> str:
+    origin = registry.find("reporter", name).origin
     try:
-        return reporter.render(results)
+        text = reporter.render(results)
     except Exception as error:
-        origin = registry.find("reporter", name).origin
         raise PluginError(f"the reporter '{name}' of {origin} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(text, str):
+        raise PluginError(f"the reporter '{name}' of {origin} rendered a {type(text).__name__}, not text")
+    return text
 
 
 def _inside(folder: Path, path: str) -> Path:

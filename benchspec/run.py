@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import os
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from benchspec import events, machine, machine_text, metrics, references, results
-from benchspec.errors import NothingSelected, RunError, SpecError
-from benchspec.kinds import Facts, Launcher
-from benchspec.launch import Ending, Flight, note_kernel_kills
+from benchspec import attempts, events, metrics, references, results, runfile
+from benchspec.errors import BenchspecError, NothingSelected, RunError, SpecError
+from benchspec.kinds import Facts, Handle, Launcher
+from benchspec.launch import Ending, Flight, judge, note_kernel_kills
 from benchspec.plan import Case, expand, hardware, plan
-from benchspec.progress import Progress, Quiet
 from benchspec.results import Result, Results
 from benchspec.spec import Spec
 
+if TYPE_CHECKING:
+    from benchspec.progress import Progress
+
 #: outcomes that running again would not change
 FINAL = ("ok", "oom", "host-oom")
+#: in an attempt's folder, by what a later benchspec finds the processes of this one
+HANDLE = "handle"
+#: held by the benchspec that runs in a run directory
+LOCK = ".lock"
 #: seconds between looks at the running cases
 INTERVAL = 0.2
 
@@ -65,23 +69,34 @@ def run(
     Raises `SpecError`, `NothingSelected` and `RunError` before anything is started. What goes wrong in a case is that
     case's outcome.
     """
+    from benchspec.progress import Quiet
+
+    from benchspec.progress import Quiet
+
     cases = selected(_ready(spec), only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
-    if fresh:
-        move_aside(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
-        every = plan(spec)
-        _check_other_spec(folder, spec, every)
-        facts = hardware(spec).facts()
-        current = Run(spec, folder.absolute(), facts, progress or Quiet(), uuid.uuid4().hex[:12])
-        pending = _without_result(folder, cases)
-        _write_run(current, every, anew=bool(pending))
-        _run_cases(current, pending)
-        found = Results.load(folder)
-        found.mistakes = current.mistakes
-        return found
+    with _said_in_a_line(folder):
+        if fresh and folder.exists():
+            with _locked(folder):
+                move_aside(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            every = plan(spec)
+            _check_other_spec(folder, spec, every)
+            facts = hardware(spec).facts()
+            current = Run(spec, folder.absolute(), facts, progress or Quiet(), _invocation())
+            pending = _without_result(folder, cases)
+            anew = bool(pending) or not (folder / results.RUN).exists()
+            runfile.write(folder, spec, every, facts, anew=anew)
+            _run_cases(current, pending)
+            found = Results.load(folder)
+    found.mistakes = current.mistakes
+    return found
+
+
+def _invocation() -> str:
+    return f"{os.getpid()}-{time.time_ns()}"
 
 
 def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
@@ -100,12 +115,14 @@ def _selects(pattern: str, case: Case) -> bool:
     return pattern in name
 
 
-def move_aside(folder: Path) -> Path | None:
-    """Rename an earlier run directory after the time when it was begun; nothing is deleted."""
-    if not folder.exists():
-        return None
+def move_aside(folder: Path) -> Path:
+    """Rename an earlier run directory after the time when it last changed; nothing is deleted."""
+    runs = (results.RUN, results.JOURNAL)
+    if not any((folder / name).exists() for name in runs) and any(path.name != LOCK for path in folder.iterdir()):
+        raise RunError(f"{folder} is no run directory, so --fresh leaves it alone; choose another --out")
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
-    names = [folder.with_name(f"{folder.name}.{stamp}{suffix}") for suffix in ("", *(f".{n}" for n in range(1, 1000)))]
+    home = folder.absolute()
+    names = [home.with_name(f"{home.name}.{stamp}{suffix}") for suffix in ("", *(f".{n}" for n in range(1, 1000)))]
     target = next(name for name in names if not name.exists())
     folder.rename(target)
     return target
@@ -131,17 +148,26 @@ def _locked(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / LOCK, timeout=0):
             yield
     except Timeout:
         raise RunError(f"another benchspec run is using {folder}; wait for it, or choose another --out") from None
 
 
+@contextmanager
+def _said_in_a_line(folder: Path) -> Iterator[None]:
+    """A disk that is full, or a folder that may not be written, as the `RunError` that it is to the user."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
+
+
 def _check_other_spec(folder: Path, spec: Spec, cases: Sequence[Case]) -> None:
     """Raise where the run directory holds the results of another spec, which would be lost from every report."""
-    if not (folder / "run.json").exists():
+    if not (folder / results.RUN).exists():
         return
-    name = json.loads((folder / "run.json").read_text()).get("name")
+    name = Results.load(folder).name
     ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
     if name != spec.name:
         raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")
@@ -179,38 +205,55 @@ def _launcher(spec: Spec, case: Case) -> Launcher:
 def _take_off(run: Run, case: Case) -> list[InFlight]:
     """Start a case; or, where an earlier benchspec was killed, take over what it left."""
     run.progress.started(case)
-    last = _last_attempt(run, case)
-    if last and not _has_result(run, case, last) and events.finished(events.read_ranks(last)):
-        _record(run, case, last, Ending("ok"), *_times(last))
-        return []
-    if last and (handle := _still_running(run, case, last)):
-        return [InFlight(case, last, Flight(last, handle, case.limits["timeout"], _times(last)[0]))]
-    attempt = _new_attempt(run, case, last)
+    left = attempts.last(run.folder, case)
+    if left is None or _has_result(run, case, left):
+        return _started(run, case)
+    started, finished = attempts.times(left)
+    if handle := _still_running(run, case, left):
+        return [InFlight(case, left, Flight(left, handle, case.limits["timeout"], started))]
+    ending = judge(left)
+    if ending.outcome not in FINAL:
+        return _started(run, case)
+    _record(run, case, left, ending, started, finished)
+    return []
+
+
+def _started(run: Run, case: Case) -> list[InFlight]:
+    attempt = attempts.new(run.folder, case, run.invocation)
     note_kernel_kills(attempt)
     started = time.time()
-    handle = _launcher(run.spec, case).start(attempt)
-    (attempt / "handle").write_text(handle.id)
+    try:
+        handle = _launcher(run.spec, case).start(attempt)
+    except Exception as error:
+        _record(run, case, attempt, _launcher_failed(run, case, error), started, time.time())
+        return []
+    try:
+        (attempt / HANDLE).write_text(handle.id)
+    except BaseException:
+        handle.stop()
+        raise
     return [InFlight(case, attempt, Flight(attempt, handle, case.limits["timeout"], started))]
+
+
+def _launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
+    name = case.launcher["name"]
+    origin = run.spec.registry.find("launcher", name).origin
+    reason = f"the launcher '{name}' of {origin} failed: {type(error).__name__}: {error}"
+    return Ending("crash", "start", reason=reason, mistake=isinstance(error, BenchspecError))
 
 
 def _landed(run: Run, one: InFlight) -> bool:
     """Whether a case has ended; its result is in the journal then."""
     for rank, event in one.flight.look():
         run.progress.saw(one.case, rank, event)
-    ending = one.flight.ended()
+    try:
+        ending = one.flight.ended()
+    except Exception as error:
+        ending = _launcher_failed(run, one.case, error)
     if ending is None:
         return False
     _record(run, one.case, one.attempt, ending, one.flight.started, time.time())
     return True
-
-
-def _cases_folder(run: Run, case: Case) -> Path:
-    return run.folder / "cases" / case.experiment / case.id
-
-
-def _last_attempt(run: Run, case: Case) -> Path | None:
-    attempts = [path for path in _cases_folder(run, case).glob("*") if path.name.isdigit()]
-    return max(attempts, key=lambda path: int(path.name), default=None)
 
 
 def _has_result(run: Run, case: Case, attempt: Path) -> bool:
@@ -218,9 +261,9 @@ def _has_result(run: Run, case: Case, attempt: Path) -> bool:
     return any(mine == (found.experiment, found.case, found.attempt) for found in results.read_journal(run.folder))
 
 
-def _still_running(run: Run, case: Case, attempt: Path) -> Any:
+def _still_running(run: Run, case: Case, attempt: Path) -> Handle | None:
     """The handle of a group that an earlier benchspec started and that goes on without it."""
-    file = attempt / "handle"
+    file = attempt / HANDLE
     if not file.exists():
         return None
     handle = _launcher(run.spec, case).attach(file.read_text())
@@ -228,19 +271,6 @@ def _still_running(run: Run, case: Case, attempt: Path) -> Any:
         return handle
     handle.stop()
     return None
-
-
-def _times(attempt: Path) -> tuple[float, float]:
-    """When an attempt's first and last events were."""
-    times = [event["time"] for found in events.read_ranks(attempt).values() for event in found]
-    return (min(times), max(times)) if times else (time.time(), time.time())
-
-
-def _new_attempt(run: Run, case: Case, last: Path | None) -> Path:
-    attempt = _cases_folder(run, case) / str(int(last.name) + 1 if last else 1)
-    attempt.mkdir(parents=True)
-    _write(attempt / "case.json", {**case.to_json(), "invocation": run.invocation})
-    return attempt
 
 
 def _record(run: Run, case: Case, attempt: Path, ending: Ending, started: float, finished: float) -> None:
@@ -268,7 +298,7 @@ def _record(run: Run, case: Case, attempt: Path, ending: Ending, started: float,
         log=list(ending.log),
     )
     results.append(run.folder, result)
-    if ending.mistake:
+    if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
     run.progress.ended(case, result)
 
@@ -281,82 +311,3 @@ def _proof(ranks: Mapping[int, list[events.Event]]) -> dict[str, Any]:
     """Rank 0's proof; every rank had to give one to come to its end."""
     proofs = [event for event in ranks.get(0, []) if event["event"] == "proof"]
     return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}
-
-
-def _write_run(run: Run, cases: Sequence[Case], *, anew: bool) -> None:
-    """run.json: what was asked for, where, and of what; where nothing is left to run, the machine stays as it was."""
-    spec = run.spec
-    experiments = {name: {"title": node.plain().get("title", name)} for name, node in spec.experiments.items()}
-    plugins = sorted({str(entry.origin) for entry in spec.registry.entries()})
-    _write(
-        run.folder / "run.json",
-        {
-            "schema": 1,
-            "name": spec.name,
-            "spec": spec.plain(),
-            "hash": spec_hash(spec),
-            "file": str(spec.file),
-            "set": list(spec.sets),
-            "command": sys.argv,
-            "report": spec.report,
-            **(_here(run) if anew else _as_it_was(run.folder)),
-            "plugins": plugins,
-            "experiments": experiments,
-            "slopes": references.slopes(spec.references),
-            "published": {f"{case.experiment}/{case.id}": _published(spec, case) for case in cases},
-            "cases": [[case.experiment, case.id] for case in cases],
-            "expected": {f"{case.experiment}/{case.id}": list(case.expected) for case in cases},
-        },
-    )
-
-
-def _here(run: Run) -> dict[str, Any]:
-    """The machine that the cases are about to run on."""
-    facts = machine.describe()
-    name = hardware_name(run.spec, run.facts)
-    return {"hardware": name, "machine": facts, "machine_line": machine_text.line(facts), "started": time.time()}
-
-
-def _as_it_was(folder: Path) -> dict[str, Any]:
-    """What run.json says of the machine that the results are from."""
-    before = json.loads((folder / "run.json").read_text())
-    return {key: before[key] for key in ("hardware", "machine", "machine_line", "started")}
-
-
-def spec_hash(spec: Spec) -> str:
-    import hashlib
-
-    return hashlib.sha256(json.dumps(spec.plain(), sort_keys=True).encode()).hexdigest()
-
-
-def hardware_name(spec: Spec, facts: Facts) -> str:
-    """What the spec calls the machine; for `auto`, the named machine that it is, or what it has."""
-    named = spec.hardware.plain() if spec.hardware else "auto"
-    name = str(named if isinstance(named, str) else named["name"])
-    if name != "auto":
-        return name
-    published = dict.fromkeys(reference.hardware for reference in spec.references if reference.hardware)
-    known = [other for other in published if other in spec.registry.names("hardware")]
-    same = [other for other in known if same_machine(_named_facts(spec, other), facts)]
-    return same[0] if same else (facts.accelerator and f"{facts.accelerators} × {facts.accelerator}") or "a CPU"
-
-
-def _named_facts(spec: Spec, name: str) -> Facts:
-    from benchspec import document, resolve
-    from benchspec.kinds import Hardware
-
-    value = resolve.plugin(spec.registry, "hardware", document.bare(name))
-    return cast(Hardware, spec.registry.create("hardware", value)).facts()
-
-
-def same_machine(one: Facts, other: Facts) -> bool:
-    """Whether two machines have the same accelerators: as many, with the same dense peak and memory."""
-    peaks = [{precision: fact.value for precision, fact in facts.peak.items()} for facts in (one, other)]
-    return one.accelerators == other.accelerators > 0 and bool(peaks[0]) and peaks[0] == peaks[1]
-
-
-def _write(file: Path, data: Any) -> None:
-    """Replace a JSON file at once: a reader sees the old one or the new one."""
-    draft = file.with_suffix(".tmp")
-    draft.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(file)

@@ -15,7 +15,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +24,9 @@ from benchspec import nvml
 from benchspec.errors import BenchspecError
 from benchspec.events import EventLog
 from benchspec.kinds import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
+from benchspec.metrics import PHASES
 from benchspec.plan import Case
-from benchspec.process import die_with_parent
+from benchspec.process import die_with_starter
 from benchspec.registry import Registry
 
 #: values of each parameter that are kept to see whether training changed it
@@ -59,6 +60,8 @@ class Rank:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Mark a phase; one that is left by an exception stays open, and so says where it happened."""
+        if name not in PHASES:
+            raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
         self._begin(name)
         if name == "train":
             self.before = snapshot(self.model)
@@ -80,11 +83,13 @@ class Rank:
         grad_norm: float | None,
     ) -> bool:
         """Report an optimizer step; True, since every case runs to its end as yet."""
+        if "train" not in self.open:
+            raise RuntimeError("the recipe reported a step outside of job.phase('train')")
         self.steps += 1
         counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
         self.log.add("step", step=self.steps, **counts, loss=_finite(loss), grad_norm=_finite(grad_norm))
         self.all_finite &= math.isfinite(loss)
-        self.any_gradient |= bool(grad_norm)
+        self.any_gradient |= bool(_finite(grad_norm))
         if self.open[-1] == "first-step":
             self._end("first-step")
             self._begin("steady")
@@ -114,11 +119,10 @@ def main(folder: Path) -> None:
     job = Rank(case=Case.from_json(data), folder=folder, log=log, rank=rank, world=world)
     try:
         run(job, invocation)
+        log.add("done")
     except BaseException as error:
-        traceback.print_exc()
-        _log_failure(job, error)
+        _tell_failure(job, error)
         _leave(1)
-    log.add("done")
     _say_farewell(job)
     _leave(0)
 
@@ -264,16 +268,18 @@ def _dtypes(network: Any) -> str:
 
 def _learnt(job: Rank) -> dict[str, Any]:
     """Proof that the model learnt: a throughput is worth nothing without. Raises `RuntimeError` where it did not."""
-    after = snapshot(job.model)
-    changed = sum(not bool((after[name] == value).all()) for name, value in job.before.items() if name in after)
     if not job.steps:
         raise RuntimeError("the recipe reported no optimizer step")
     if not job.all_finite:
         raise RuntimeError("the loss was not finite in at least one step, so the model did not learn")
     if not job.any_gradient:
         raise RuntimeError("the gradient was zero, or never reported, in every step, so the model did not learn")
+    after = snapshot(job.model)
+    if broken := next((name for name, value in after.items() if not bool(value.isfinite().all())), None):
+        raise RuntimeError(f"training left values in {broken} that are not finite, so the model did not learn")
+    changed = sum(not bool((after[name] == value).all()) for name, value in job.before.items() if name in after)
     if job.before and not changed:
-        raise RuntimeError("training changed no parameter")
+        raise RuntimeError("training changed no parameter, so the model did not learn")
     return {
         "finite_losses": True,
         "grad_norm_nonzero": True,
@@ -298,19 +304,29 @@ def _log_memory(log: EventLog) -> None:
     )
 
 
+def _tell_failure(job: Rank, error: BaseException) -> None:
+    """Write down what went wrong, the most important first: memory or disk may be full."""
+    for tell in (_log_failure, _show, lambda job, _: _log_memory(job.log)):
+        with suppress(Exception):
+            tell(job, error)
+
+
 def _log_failure(job: Rank, error: BaseException) -> None:
-    try:
-        _log_memory(job.log)
-    except Exception:
-        traceback.print_exc()
-    phase = job.open[-1] if job.open else "train"
     job.log.add(
         "failure",
         outcome=outcome_of(error),
-        phase=phase,
+        phase=job.open[-1] if job.open else "train",
         reason=reason_of(error),
         mistake=isinstance(error, BenchspecError),
     )
+
+
+def _show(job: Rank, error: BaseException) -> None:
+    """The error in the log: a line for a mistake, a traceback for anything else."""
+    if isinstance(error, BenchspecError):
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    else:
+        traceback.print_exception(error)
 
 
 def outcome_of(error: BaseException) -> str:
@@ -330,6 +346,7 @@ _OUT_OF_MEMORY = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "std::bad_alloc",
 )
 #: what gloo and NCCL say when another rank did not come to a collective in time
 _TIMED_OUT = ("Timed out waiting", "collective operation timeout", "Watchdog caught")
@@ -376,11 +393,13 @@ def _say_farewell(job: Rank) -> None:
 
 def _leave(code: int) -> None:
     """End at once: a rank that failed must not wait for the others in a collective, which would last half an hour."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    die_with_starter()
     main(Path(sys.argv[1]))

@@ -174,9 +174,7 @@ def without(*names):
 def test_an_accelerator_is_named_with_its_memory_and_power_limit(nvml):
     fake = nvml(H100)
     assert accelerators() == [
-        Accelerator(
-            name="NVIDIA H100 80GB HBM3", uuid="GPU-100", memory=85_520_809_984, power_limit=700.0, mig=False
-        )
+        Accelerator(name="NVIDIA H100 80GB HBM3", uuid="GPU-100", memory=85_520_809_984, power_limit=700.0, mig=False)
     ]
     assert fake.open == 0
 

@@ -115,7 +115,13 @@ def test_the_sdist_holds_what_the_project_lists(dist):
     listed = [item.lstrip("/") for item in PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]]
     absent = [item for item in listed if not any(name == item or name.startswith(f"{item}/") for name in names)]
     assert absent == []
-    strangers = {name.split("/")[0] for name in names} - {*listed, "README.md", "pyproject.toml", ".gitignore", "PKG-INFO"}
+    strangers = {name.split("/")[0] for name in names} - {
+        *listed,
+        "README.md",
+        "pyproject.toml",
+        ".gitignore",
+        "PKG-INFO",
+    }
     assert strangers == set()
 
 

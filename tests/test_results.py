@@ -214,7 +214,7 @@ def test_an_outcome_may_be_expected(expected, as_expected):
 
 
 def test_a_reference_that_came_after_the_measurement_is_shown(tmp_path):
-    append(tmp_path, result(metrics={"train_runtime": 450.0}))
+    results.append(tmp_path, result(metrics={"train_runtime": 450.0}))
     told = {"source": "a paper", "hardware": None, "metric": "train_runtime", "value": 900}
     mine = result()
     run = {"name": "x", "published": {f"{mine.experiment}/{mine.case}": [told]}}

@@ -5,8 +5,9 @@ import pytest
 pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from benchspec_plugins.models.bloom import Bloom
 from test_models_causal import assert_counts, create
+
+from benchspec_plugins.models.bloom import Bloom
 
 # As the model cards on the hub print them.
 PUBLISHED = {

@@ -12,16 +12,15 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
+from benchspec import PluginError
 from benchspec_plugins.models.bloom import Bloom
 from benchspec_plugins.models.byte_tokenizer import SIZE, byte_tokenizer
 from benchspec_plugins.models.gpt_j import GPTJ
 from benchspec_plugins.models.hf import HF
 from benchspec_plugins.models.opt import OPT
 
-from benchspec import PluginError
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
 
 FAMILIES = {"opt": OPT, "gpt-j": GPTJ, "bloom": Bloom}
 TINY = {"opt": "opt-tiny", "gpt-j": "gpt-j-tiny", "bloom": "bloom-tiny"}

@@ -7,8 +7,9 @@ import pytest
 pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from benchspec_plugins.models.gpt_j import GPTJ
 from test_models_causal import assert_counts, create, error_of
+
+from benchspec_plugins.models.gpt_j import GPTJ
 
 
 @pytest.mark.parametrize("preset", GPTJ.presets)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+from test_models_causal import create, error_of
 
 from benchspec_plugins.models.byte_tokenizer import byte_tokenizer
 from benchspec_plugins.models.hf import HF
-from test_models_causal import create, error_of
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from benchspec import Fact, Facts, Hardware, Plugin, hookimpl
-from benchspec.nvml import Accelerator, accelerators
 from benchspec_plugins.hardware.accelerators import PRICE_PER_HOUR, datasheet, fact, facts_by_precision
+
+if TYPE_CHECKING:
+    from benchspec.nvml import Accelerator
 
 
 class Auto(Hardware):
@@ -17,7 +21,9 @@ class Auto(Hardware):
     options_schema = {"properties": {"price_per_hour": PRICE_PER_HOUR}}
 
     def facts(self) -> Facts:
-        found = accelerators()
+        from benchspec import nvml
+
+        found = nvml.accelerators()
         price = fact(self.options["price_per_hour"], "the spec")
         if not found:
             return Facts(accelerator=None, accelerators=0, price_per_hour=price)

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import psutil
 
-from benchspec.process import die_with_parent
+from benchspec.process import PARENT, die_with
 
 #: marks every process of a group, whoever its parent is by now
 MARK = "BENCHSPEC_CASE_DIR"
@@ -58,12 +59,14 @@ class Group:
 
     def stop(self) -> None:
         if self._leader and self.poll() is None:
-            self._leader.send_signal(signal.SIGTERM)
+            with suppress(psutil.NoSuchProcess):
+                self._leader.send_signal(signal.SIGTERM)
             self._wait()
         # torchrun may be gone, or killed, with its workers alive: each is a session of its own.
         while members := _members(self._case_dir):
             for process in members:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             psutil.wait_procs(members, timeout=1)
 
     def _wait(self) -> None:
@@ -74,16 +77,23 @@ class Group:
 
 def _spawn(case_dir: Path, processes: int, out: IO[bytes], err: IO[bytes]) -> psutil.Process:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    environment = _environment(case_dir, processes)
+    parent = os.getpid()
+
+    def in_the_child() -> None:
+        # Killing benchspec leaves nothing behind: torchrun goes with it, and with torchrun its workers.
+        die_with(parent)
+        os.environ.update(environment)
+        os.environ[PARENT] = str(os.getpid())
+
     # A session of its own: Ctrl-C reaches benchspec alone, which then ends the group in order.
     return psutil.Popen(
         [*command, "--module", "benchspec.worker", str(case_dir)],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,
-        env=_environment(case_dir, processes),
         start_new_session=True,
-        # Its workers ask for the same: killing benchspec leaves nothing behind.
-        preexec_fn=die_with_parent,
+        preexec_fn=in_the_child,
     )
 
 

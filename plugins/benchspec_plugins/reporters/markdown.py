@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
 from benchspec.results import Results
-from benchspec_plugins.reporters.rows import Column, Report, Section, nothing, report
+
+if TYPE_CHECKING:
+    from benchspec_plugins.reporters.rows import Column, Report, Section
 
 #: what Markdown would take for markup: but for `_` within a word and `<` before a blank, which are often meant
 _MARKUP = re.compile(r"[\\`*|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?])")
@@ -20,6 +23,8 @@ class Markdown(Reporter):
     suffix = ".md"
 
     def render(self, results: Results) -> str:
+        from benchspec_plugins.reporters.rows import nothing, report
+
         whole = report(results)
         body = [_section(section) for section in whole.sections] or [escape(nothing(results))]
         return "\n\n".join([*body, *_foot(whole)]) + "\n"

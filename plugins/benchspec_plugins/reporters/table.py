@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
 from benchspec.results import Results
-from benchspec_plugins.reporters.rows import Column, Report, Section, nothing, report
+
+if TYPE_CHECKING:
+    from benchspec_plugins.reporters.rows import Column, Report, Section
 
 #: how much wider than its heading tabulate makes a column
 MARGIN = 2
@@ -19,6 +22,8 @@ class Table(Reporter):
     suffix = ".txt"
 
     def render(self, results: Results) -> str:
+        from benchspec_plugins.reporters.rows import nothing, report
+
         whole = report(results)
         body = [_section(section) for section in whole.sections] or [nothing(results)]
         return "\n\n".join([*body, *_foot(whole)]) + "\n"

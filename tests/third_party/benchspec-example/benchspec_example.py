@@ -86,7 +86,7 @@ class OneLiners(Reporter):
     suffix = ".log"
 
     def render(self, results):
-        return "\n".join(f"{result.case}: {result.outcome}, {self.speed(result)}" for result in results)
+        return "".join(f"{result.case}: {result.outcome}, {self.speed(result)}\n" for result in results)
 
     def speed(self, result):
         rate = result.metrics.get("rows_per_second")

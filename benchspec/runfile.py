@@ -1,0 +1,98 @@
+"""run.json: what was asked for in a run directory, where, and of what."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from benchspec import references
+from benchspec.kinds import Facts
+from benchspec.plan import Case
+from benchspec.results import RUN
+from benchspec.spec import Spec
+
+
+def write(folder: Path, spec: Spec, cases: Sequence[Case], facts: Facts, *, anew: bool) -> None:
+    """run.json: what was asked for, where, and of what; where nothing is left to run, the machine stays as it was."""
+    experiments = {name: {"title": node.plain().get("title", name)} for name, node in spec.experiments.items()}
+    plugins = sorted({str(entry.origin) for entry in spec.registry.entries()})
+    write_json(
+        folder / RUN,
+        {
+            "schema": 1,
+            "name": spec.name,
+            "spec": spec.plain(),
+            "hash": spec_hash(spec),
+            "file": str(spec.file),
+            "set": list(spec.sets),
+            "command": sys.argv,
+            "report": spec.report,
+            **(_here(spec, facts) if anew else _as_it_was(folder)),
+            "plugins": plugins,
+            "experiments": experiments,
+            "slopes": references.slopes(spec.references),
+            "published": {
+                f"{case.experiment}/{case.id}": references.published(spec.references, case.experiment, case.fields)
+                for case in cases
+            },
+            "cases": [[case.experiment, case.id] for case in cases],
+            "expected": {f"{case.experiment}/{case.id}": list(case.expected) for case in cases},
+        },
+    )
+
+
+def _here(spec: Spec, facts: Facts) -> dict[str, Any]:
+    """The machine that the cases are about to run on."""
+    from benchspec import machine, machine_text
+
+    found, name = machine.describe(), hardware_name(spec, facts)
+    return {"hardware": name, "machine": found, "machine_line": machine_text.line(found), "started": time.time()}
+
+
+def _as_it_was(folder: Path) -> dict[str, Any]:
+    """What run.json says of the machine that the results are from."""
+    before = json.loads((folder / RUN).read_text())
+    return {key: before[key] for key in ("hardware", "machine", "machine_line", "started")}
+
+
+def spec_hash(spec: Spec) -> str:
+    import hashlib
+
+    return hashlib.sha256(json.dumps(spec.plain(), sort_keys=True).encode()).hexdigest()
+
+
+def hardware_name(spec: Spec, facts: Facts) -> str:
+    """What the spec calls the machine; for `auto`, the named machine that it is, or what it has."""
+    named = spec.hardware.plain() if spec.hardware else "auto"
+    name = str(named if isinstance(named, str) else named["name"])
+    if name != "auto":
+        return name
+    published = dict.fromkeys(reference.hardware for reference in spec.references if reference.hardware)
+    known = [other for other in published if other in spec.registry.names("hardware")]
+    same = [other for other in known if same_machine(_named_facts(spec, other), facts)]
+    return same[0] if same else (facts.accelerator and f"{facts.accelerators} × {facts.accelerator}") or "a CPU"
+
+
+def _named_facts(spec: Spec, name: str) -> Facts:
+    from benchspec import document, resolve
+    from benchspec.kinds import Hardware
+
+    value = resolve.plugin(spec.registry, "hardware", document.bare(name))
+    return cast(Hardware, spec.registry.create("hardware", value)).facts()
+
+
+def same_machine(one: Facts, other: Facts) -> bool:
+    """Whether two machines have the same accelerators: as many, with the same dense peak and memory."""
+    peaks = [{precision: fact.value for precision, fact in facts.peak.items()} for facts in (one, other)]
+    return one.accelerators == other.accelerators > 0 and bool(peaks[0]) and peaks[0] == peaks[1]
+
+
+def write_json(file: Path, data: Any) -> None:
+    """Replace a JSON file at once: a reader sees the old one or the new one."""
+    draft = file.with_suffix(".tmp")
+    draft.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(file)
