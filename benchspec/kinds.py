@@ -27,12 +27,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from benchspec.data import TokenData
-    from benchspec.plan import Case
-    from benchspec.results import Results
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 
 class Row(NamedTuple):
@@ -174,11 +169,13 @@ class Backend(Plugin):
 class Job(Protocol):
     """What a recipe is given: one rank of one case, ready to train."""
 
-    case: Case
+    #: the `benchspec.Case`, every field with every value
+    case: Any
     #: the network, built, not yet spread
     model: Any
     tokenizer: Any
-    data: TokenData
+    #: the rows in order, a map-style dataset: `{"input_ids": int32 array, "prompt": its first tokens not to learn}`
+    data: Any
     backend: Backend
     #: this attempt's folder, for checkpoints
     folder: Path
@@ -259,8 +256,8 @@ class Reporter(Plugin):
     #: of the file that the report is kept in, e.g. ".md"
     suffix: str = ".txt"
 
-    def render(self, results: Results) -> str:
-        """The whole report."""
+    def render(self, results: Any) -> str:
+        """The whole report of a `benchspec.Results`: a sequence of `Result`, with `run` and `name`."""
         raise NotImplementedError
 
 
