@@ -169,7 +169,7 @@ def schema(name: str) -> None:
     from benchspec import schema as schemas
     from benchspec.registry import Registry
 
-    found = schemas.compose(Registry.load()) if name == "spec" else schemas.load(name)
+    found = schemas.for_editors(schemas.compose(Registry.load())) if name == "spec" else schemas.load(name)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 

@@ -127,14 +127,14 @@ def furthest_behind(ranks: Mapping[int, list[Event]]) -> tuple[int | None, str]:
     return (last[0] if len(last) == 1 else None), open_phase(ranks.get(last[0], []) if last else [])
 
 
-#: the first line of what torchrun adds to the log of a group that failed
-_LAUNCHER_FAILED = re.compile(r"E\d{4} .*torch/distributed/elastic/.*\] failed ")
+#: the first line of what torchrun adds to the log when it ends a group
+_OF_TORCHRUN = re.compile(r"[EW]\d{4} .*torch/distributed/elastic/")
 
 
 def log_tail(folder: Path) -> tuple[str, ...]:
     """The last lines of what the ranks said on stderr; what torchrun says of itself comes after and is left out."""
     lines = _stderr(folder)[-200_000:].splitlines()
-    own = next((index for index, line in enumerate(lines) if _LAUNCHER_FAILED.match(line)), None)
+    own = next((index for index, line in enumerate(lines) if _OF_TORCHRUN.match(line)), None)
     return tuple(lines[:own][-LOG_LINES:] or lines[-LOG_LINES:])
 
 

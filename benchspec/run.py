@@ -71,8 +71,6 @@ def run(
     """
     from benchspec.progress import Quiet
 
-    from benchspec.progress import Quiet
-
     cases = selected(_ready(spec), only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name

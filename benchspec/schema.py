@@ -47,6 +47,14 @@ def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
     return schema
 
 
+def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema with a plugin's names where editors look for what to complete; a wrong one is marked twice."""
+    for kind in KINDS:
+        definition = schema["$defs"][kind]
+        definition["anyOf"] = [definition["then"], {"type": "object"}]
+    return schema
+
+
 def validator(schema: Mapping[str, Any], definition: str | None = None) -> Draft202012Validator:
     """A validator for a composed schema, or for one of its definitions."""
     from jsonschema import Draft202012Validator, FormatChecker
@@ -84,6 +92,7 @@ def _kind(base: Mapping[str, Any], entries: list[Entry], demanding: bool) -> dic
     names = [entry.name for entry in entries]
     known = {"x-kind": base["x-kind"], "enum": names}
     extra = {key: value for key, value in base["properties"].items() if key != "name"}
+    named = [_named(group, fields, extra) for group, fields in _alike(entries, demanding)]
     return {
         "x-kind": base["x-kind"],
         "description": base["description"],
@@ -93,7 +102,7 @@ def _kind(base: Mapping[str, Any], entries: list[Entry], demanding: bool) -> dic
         "else": {
             "required": ["name"],
             "properties": {"name": {"description": "which one", **known}},
-            "allOf": [_named(group, fields, extra) for group, fields in _alike(entries, demanding)],
+            **({"allOf": named} if named else {}),
         },
     }
 

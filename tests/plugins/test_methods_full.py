@@ -2,9 +2,9 @@
 
 import pytest
 
-torch = pytest.importorskip("torch")
-
 from benchspec_plugins.methods.full import Full
+
+torch = pytest.importorskip("torch")
 
 
 def test_every_parameter_learns() -> None:

@@ -1,24 +1,15 @@
 """BLOOM's presets against the published figures and `transformers`."""
 
 import pytest
-
-pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-from test_models_causal import assert_counts, create
+from test_models_causal import assert_counts, counted, create
 
 from benchspec_plugins.models.bloom import Bloom
 
 # As the model cards on the hub print them.
 PUBLISHED = {
     "bloom-560m": 559_214_592,
-    "bloom-1b1": 1_065_314_304,
-    "bloom-1b7": 1_722_408_960,
-    "bloom-3b": 3_002_557_440,
     "bloom-7b1": 7_069_016_064,
-    "bloomz-7b1": 7_069_016_064,
     "bloom-176b": 176_247_271_424,
-    "bloomz-176b": 176_247_271_424,
 }
 
 
@@ -52,4 +43,4 @@ def test_a_checkpoint_that_names_its_sizes_as_bloom_first_did_has_no_shape_befor
     )
     model = create(Bloom, path=str(tmp_path), weights="random", tokenizer="bytes")
     assert model.shape() is None
-    assert model.build().config.hidden_size == 64
+    assert counted(model.build()) == model.shape().parameters

@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-
-pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
 from test_models_causal import assert_counts, create
 
 from benchspec_plugins.models.opt import OPT
+
+pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
 
 # As PAPER.md has them.
 PUBLISHED = {"opt-6.7b": 6_658_473_984, "opt-13b": 12_853_473_280, "opt-30b": 29_974_540_288}

@@ -7,7 +7,7 @@ from typing import Any
 from benchspec import Facts, Hardware, Plugin, hookimpl
 from benchspec_plugins.hardware.accelerators import ACCELERATORS, PRICE_PER_HOUR, fact, facts_by_precision
 
-_RATE = {"type": "number", "exclusiveMinimum": 0}
+_RATE = {"type": "number", "exclusiveMinimum": 0, "description": "FLOP/s an accelerator, without sparsity"}
 _BANDWIDTH = {"type": ["number", "null"], "exclusiveMinimum": 0, "default": None}
 
 
@@ -48,7 +48,7 @@ class Custom(Hardware):
                 "properties": {"bf16": _RATE, "tf32": _RATE, "fp32": _RATE},
                 "additionalProperties": False,
                 "default": {},
-                "description": "FLOP/s an accelerator by precision, without sparsity",
+                "description": "dense peak by precision",
             },
             "memory_bandwidth": {**_BANDWIDTH, "description": "bytes/s between an accelerator and its memory"},
             "link_bandwidth": {

@@ -153,6 +153,8 @@ class Shaped(Causal):
     dropouts: ClassVar[tuple[str, ...]]
     #: what `count` takes for granted of a configuration
     assumed: ClassVar[Mapping[str, Any]]
+    #: every dimension of what was built
+    _built: Mapping[str, Any] | None = None
 
     def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
         """The dimensions that follow from others, where nothing else is said."""
@@ -170,11 +172,14 @@ class Shaped(Causal):
         raise NotImplementedError
 
     def shape(self) -> Shape | None:
-        if self._has_checkpoint() and self.options["path"] is not None:
-            sizes = self._sizes_of_checkpoint()
-        else:
-            sizes = self._sizes_of_options()
+        sizes = self._built or self._sizes()
         return None if sizes is None or sizes["vocabulary"] is None else self.count(sizes)
+
+    def build(self) -> Any:
+        network = super().build()
+        # From now on also where the hub or a tokenizer had to tell.
+        self._built = self._sizes_in(network.config.to_dict())
+        return network
 
     def config(self) -> Any:
         config = self._agreed_config() if self._has_checkpoint() else self._config_of_options()
@@ -190,6 +195,10 @@ class Shaped(Causal):
                 f"the model '{self.name}' needs {', '.join(missing)}, or `path`, a checkpoint that has them"
             )
         return bool(missing) or self.options["weights"] == "pretrained"
+
+    def _sizes(self) -> dict[str, Any] | None:
+        has_checkpoint = self._has_checkpoint() and self.options["path"] is not None
+        return self._sizes_of_checkpoint() if has_checkpoint else self._sizes_of_options()
 
     def _given(self) -> dict[str, Any]:
         return {key: self.options[key] for key in self.dimensions if self.options[key] is not None}
@@ -227,12 +236,10 @@ class Shaped(Causal):
             found = json.loads(file.read_text())
         except ValueError as error:
             raise PluginError(f"{file} is no JSON: {error}") from error
-        as_assumed = all(found.get(field, value) == value for field, value in self.assumed.items())
-        sizes = self._sizes_in(found)
-        return sizes if as_assumed else None
+        return self._sizes_in(found)
 
     def _sizes_in(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A configuration's dimensions, None where one has no name that is known; raises unless the options agree."""
+        """A configuration's dimensions, None where `count` does not know them all; raises unless the options agree."""
         where = f"the checkpoint in {self.options['path']}"
         if found.get("model_type") != self.model_type:
             raise PluginError(f"{where} is a {found.get('model_type')}, no {self.model_type}; the model `hf` takes any")
@@ -244,7 +251,7 @@ class Shaped(Causal):
         for key, wanted in self._given().items():
             if sizes[key] != wanted:
                 raise PluginError(f"{where} has {_words(key, sizes[key])}, the spec says {wanted}")
-        return sizes
+        return sizes if all(found.get(field, value) == value for field, value in self.assumed.items()) else None
 
 
 def _words(dimension: str, value: Any) -> str:

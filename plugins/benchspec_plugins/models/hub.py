@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def load(from_pretrained: Callable[..., Any], name: str, what: str, ways_out: st
     try:
         # Without a word about remote code, transformers would stop and ask whoever sits at the terminal.
         return from_pretrained(name, local_files_only=local or offline, trust_remote_code=False, **more)
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError, pickle.UnpicklingError) as error:
         failed = f"no {what} to be had from '{name}'"
         if isinstance(error.__cause__, HFValidationError):
             raise PluginError(f"{failed}: there is no such folder; give {ways_out}") from error

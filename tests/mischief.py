@@ -1,0 +1,114 @@
+"""A third-party plugin package for the tests: a plain training loop that can go wrong in every way, and its backend."""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import time
+
+from benchspec import Backend, Recipe, hookimpl
+from benchspec_plugins.recipes.alpaca import Alpaca
+
+FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit"]
+
+
+class Plain(Recipe):
+    """A loop without Trainer, which knows nothing of benchspec but the attributes of its job."""
+
+    name = "plain"
+    options_schema = {
+        "properties": {
+            "fault": {"enum": FAULTS, "default": "none"},
+            "rank": {"type": "integer", "default": 0},
+            "steps": {"type": "integer", "default": 3},
+            "sleep": {"type": "number", "default": 0},
+        }
+    }
+
+    def train(self, job):
+        import torch
+
+        group = int(os.environ["WORLD_SIZE"]) > 1
+        if group:
+            torch.distributed.init_process_group("gloo")
+        optimizer = torch.optim.SGD(job.model.parameters(), lr=0.0 if self.options["fault"] == "frozen" else 1e-3)
+        with job.phase("train"):
+            for number in range(self.options["steps"]):
+                ids = torch.tensor(job.data[number]["input_ids"], dtype=torch.long)[None]
+                loss = job.model(input_ids=ids, labels=ids).loss
+                loss.backward()
+                norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
+                if number == 1 and int(os.environ["RANK"]) == self.options["rank"]:
+                    self.go_wrong(job)
+                if group:
+                    torch.distributed.barrier()
+                optimizer.step()
+                optimizer.zero_grad()
+                time.sleep(self.options["sleep"])
+                value = float("nan") if self.options["fault"] == "nan" else loss.item()
+                job.step(1, ids.numel(), ids.numel(), ids.numel() - 1, value, norm.item())
+
+    def go_wrong(self, job):
+        getattr(self, self.options["fault"], lambda: None)()
+
+    def memory(self):
+        import torch
+
+        with open("/proc/self/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + 2**28,) * 2)
+        torch.ones(2**30)
+
+    def kill(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def abort(self):
+        ctypes.CDLL(None).abort()
+
+    def hang(self):
+        time.sleep(600)
+
+    def exit(self):
+        raise SystemExit(0)
+
+    def __getattr__(self, name):
+        if name == "raise":
+            return self.error
+        raise AttributeError(name)
+
+    def error(self):
+        raise ZeroDivisionError("a mistake of the recipe's author")
+
+
+class Timed(Alpaca):
+    """The Alpaca recipe, with what Trainer itself says of its time."""
+
+    name = "timed"
+
+    def train(self, job):
+        from transformers import Trainer
+
+        plain = Trainer.train
+
+        def train(trainer, *args, **kwargs):
+            output = plain(trainer, *args, **kwargs)
+            (job.folder / "trainer.json").write_text(json.dumps(output.metrics))
+            return output
+
+        Trainer.train = train
+        return super().train(job)
+
+
+class Alone(Backend):
+    """Every process trains a whole model of its own."""
+
+    name = "alone"
+
+    def prove(self, model):
+        return {"sharding": "none"}
+
+
+@hookimpl
+def benchspec_register():
+    return [Plain, Timed, Alone]
