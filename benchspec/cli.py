@@ -49,9 +49,10 @@ def main() -> NoReturn:
         _fail(map(str, distinct(error.problems)), error.exit_code)
     except BenchspecError as error:
         _fail([f"error: {error}"], error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _fail([error.format_message()], 2)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        _fail([f"error: {error.format_message()} (`benchspec --help` lists what there is)"], 2)
     except (KeyboardInterrupt, click.Abort):
         _fail(["interrupted"], INTERRUPTED)
     except BrokenPipeError:
