@@ -47,7 +47,7 @@ class Shape:
     heads: int
     ffn: int
     vocabulary: int
-    #: learned position embeddings; None where the model has none (rotary, ALiBi)
+    #: the longest sequence; None where any length will do (ALiBi)
     positions: int | None
     #: whether the output head shares the word embeddings' matrix
     tied_head: bool

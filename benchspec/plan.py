@@ -225,7 +225,7 @@ def _case(
 ) -> tuple[Case | None, list[Problem]]:
     said = resolve.said(spec.registry, fields)
     resolved = _resolved(spec, fields)
-    problems = list(_model_problems(spec, fields, resolved))
+    problems = list(_plugin_problems(spec, fields, resolved))
     for kind in CASE_KINDS:
         if node := fields.get(kind):
             nodes = resolve.missing_files(spec.registry, kind, node)
@@ -276,15 +276,25 @@ def shape(spec: Spec, case: Case) -> Shape | None:
     return cast(Model, spec.registry.create("model", case.model)).shape()
 
 
-def _model_problems(spec: Spec, fields: Node, resolved: Mapping[str, Any]) -> Iterator[Problem]:
-    """A model whose options do not make a shape."""
-    try:
-        cast(Model, spec.registry.create("model", resolved["model"])).shape()
-    except BenchspecError as error:
-        yield fields.at(["model"]).problem(str(error))
-    except Exception as error:
-        origin = spec.registry.find("model", resolved["model"]["name"]).origin
-        yield fields.at(["model"]).problem(f"{origin} could not say its shape: {type(error).__name__}: {error}")
+def _plugin_problems(spec: Spec, fields: Node, resolved: Mapping[str, Any]) -> Iterator[Problem]:
+    """Options that are right one by one and make no sense together, as only the plugin itself can tell."""
+    for kind in CASE_KINDS:
+        node = fields.at([kind])
+        try:
+            plugin = spec.registry.create(kind, resolved[kind])
+            if isinstance(plugin, Model) and (found := plugin.shape()):
+                yield from _length_problem(fields, found, resolved["train"]["max_length"])
+        except BenchspecError as error:
+            yield node.problem(str(error))
+        except Exception as error:
+            origin = spec.registry.find(kind, resolved[kind]["name"]).origin
+            yield node.problem(f"{origin} refuses its options: {type(error).__name__}: {error}")
+
+
+def _length_problem(fields: Node, found: Shape, length: int) -> Iterator[Problem]:
+    if found.positions is not None and length > found.positions:
+        node = fields.at(["train", "max_length"])
+        yield node.problem(f"max_length {length} is more than the {found.positions} positions of the model")
 
 
 def _expected(experiment: Node, fields: Mapping[str, Any]) -> tuple[str, ...]:

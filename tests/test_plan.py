@@ -122,6 +122,17 @@ def test_an_axis_may_give_an_option_that_is_required(cases):
     assert [case.dataset["rows"] for case in found] == [10, 20]
 
 
+def test_options_that_make_no_sense_together(cases):
+    with pytest.raises(SpecError, match=r"experiments.one.backend: backend 'deepspeed' does not use offload_param at"):
+        cases("backend: {name: deepspeed, stage: 2, offload_param: {device: cpu}}")
+
+
+def test_rows_longer_than_the_model_can_take(cases):
+    with pytest.raises(SpecError, match=r"train.max_length: max_length 4096 is more than the 2048 positions"):
+        cases("train: {max_length: 4096}")
+    assert cases("model: bloom-tiny\ntrain: {max_length: 4096}")
+
+
 def test_a_required_option_that_nobody_gives(cases):
     with pytest.raises(SpecError, match=r"experiments.one.dataset: 'rows' is missing \(how many"):
         cases("dataset: {name: resampled, of: synthetic}")

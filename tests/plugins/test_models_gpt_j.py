@@ -19,7 +19,7 @@ def test_the_shape_is_that_of_the_network(preset: str) -> None:
     config = network.config
     assert (shape.layers, shape.hidden, shape.heads) == (config.n_layer, config.n_embd, config.n_head)
     assert (shape.ffn, shape.vocabulary) == (config.n_inner, config.vocab_size)
-    assert (shape.positions, shape.tied_head) == (None, False)
+    assert (shape.positions, shape.tied_head) == (2048, False)
     assert shape.lookup_parameters == network.get_input_embeddings().weight.numel()
     assert network.lm_head.weight is not network.get_input_embeddings().weight
     assert (config.resid_pdrop, config.embd_pdrop, config.attn_pdrop) == (0, 0, 0)

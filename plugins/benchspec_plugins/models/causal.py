@@ -122,14 +122,30 @@ class Causal(Model):
         from transformers import AutoModelForCausalLM
 
         # float32 whatever the checkpoint holds: a float16 one would train float16 parameters with a float16 Adam.
-        return load(
+        loaded = load(
             AutoModelForCausalLM.from_pretrained,
             self._checkpoint(),
             "weights",
             "`weights: random` or `path: FOLDER`",
             config=config,
             dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
+        # A process that a backend spares the reading gets an empty network, and nothing to say about it.
+        network, told = loaded if isinstance(loaded, tuple) else (loaded, {})
+        self._check_complete(told)
+        return network
+
+    def _check_complete(self, told: Mapping[str, Any]) -> None:
+        """Raise unless every parameter is the checkpoint's: transformers draws the others at random, and only warns."""
+        for problem, words in (("missing_keys", "lacks"), ("mismatched_keys", "has in another shape")):
+            names = sorted(found if isinstance(found, str) else found[0] for found in told.get(problem, ()))
+            if names:
+                raise PluginError(
+                    f"the checkpoint in {self.options['path']} {words} {len(names)} of the network's parameters, "
+                    f"{names[0]} among them; give another `path`, or take `weights: random`"
+                )
 
     def _check_vocabulary(self, config: Any) -> None:
         """Raise unless every token has a row in the embeddings: training would end in an index error."""

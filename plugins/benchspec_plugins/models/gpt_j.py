@@ -65,7 +65,7 @@ class GPTJ(Shaped):
             heads=sizes["heads"],
             ffn=ffn,
             vocabulary=vocabulary,
-            positions=None,
+            positions=sizes["positions"],
             tied_head=False,
             parameters=layers * block + words + norm + head,
             lookup_parameters=words,

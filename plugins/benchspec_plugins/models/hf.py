@@ -23,7 +23,8 @@ class HF(Causal):
     def build(self) -> Any:
         network = super().build()
         # Only the network itself can say; until then there is nothing to shard by.
-        self.blocks = tuple(sorted(network._no_split_modules or ()))
+        present = {type(module).__name__ for module in network.modules()}
+        self.blocks = tuple(sorted(present & set(network._no_split_modules or ())))
         return network
 
 
