@@ -102,6 +102,8 @@ def run(
     try:
         results = running(loaded, out, only=only, fresh=fresh, progress=progress.for_stream(sys.stderr))
     except KeyboardInterrupt:
+        # A terminal shows ^C, and no new line after it.
+        click.echo(nl=sys.stderr.isatty(), err=True)
         _fail([_kept(out or f"runs/{loaded.name}", again="without --fresh, " if fresh else "")], INTERRUPTED)
     _report(loaded.registry, results, reporters)
     return _exit_code(results)

@@ -88,17 +88,18 @@ def judge(folder: Path, timeout: float | None = None) -> Ending:
         rank, event = failure
         return Ending(event["outcome"], event["phase"], rank, event["reason"], log, event.get("mistake", False))
     rank_behind, phase = furthest_behind(ranks)
-    reason = (
-        _not_finished(timeout) if timeout is not None else f"the processes ended before they were done: {_said(log)}"
-    )
-    return Ending("crash" if timeout is None else "timeout", phase, rank_behind, reason, log)
+    if timeout is not None:
+        return Ending("timeout", phase, rank_behind, _not_finished(timeout), log)
+    return Ending("crash", phase, rank_behind, f"the processes ended before they were done: {_said(folder, log)}", log)
 
 
 def _not_finished(timeout: float) -> str:
     return f"not finished after {duration_text(timeout)} (limits.timeout)"
 
 
-def _said(log: tuple[str, ...]) -> str:
+def _said(folder: Path, log: tuple[str, ...]) -> str:
+    if broken := [file.name for file in folder.glob("rank-*.jsonl") if not file.read_bytes().endswith(b"\n")]:
+        return f"{broken[0]} breaks off in the middle of a line; is the disk full?"
     return next((line.strip() for line in reversed(log) if line.strip()), "they left no message")[:500]
 
 
@@ -151,7 +152,7 @@ class _Death:
     signal: int
 
 
-#: how torchrun tells of a rank that a signal ended before torchrun ended any itself
+#: how torchrun tells of a rank that a signal ended
 _DEATH = re.compile(r"^\s*rank\s*:\s*(\d+) .*\n\s*exitcode\s*:\s*-(\d+)", re.MULTILINE)
 #: what the aborted process said last -> the outcome that it was
 _ABORTED = {
@@ -166,7 +167,9 @@ def _first_death(folder: Path, ranks: Mapping[int, list[Event]]) -> _Death | Non
     """The rank that a signal ended without a word of its own."""
     spoke = {rank for rank, found in ranks.items() if any(event["event"] == "failure" for event in found)}
     deaths = [_Death(int(rank), int(signal)) for rank, signal in _DEATH.findall(_stderr(folder))]
-    return next((death for death in deaths if death.rank not in spoke), None)
+    unexplained = [death for death in deaths if death.rank not in spoke]
+    # SIGTERM is how torchrun itself ends those that are left.
+    return min(unexplained, key=lambda death: death.signal == signal.SIGTERM, default=None)
 
 
 def _follows(failure: Event, death: _Death) -> bool:

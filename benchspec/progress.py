@@ -88,7 +88,7 @@ class View:
         head = f"case {self.number} of {cases}  {self.name}"
         if not self.step:
             return f"{head}  {self.phase}"
-        steps = f"step {self.step}" + (f" of {self.planned}" if self.planned else "")
+        steps = f"step {self.step}" + (f" of {self.planned}" if self.planned and self.planned >= self.step else "")
         return "  ".join([head, steps, *self._rates()])
 
     def _rates(self) -> list[str]:

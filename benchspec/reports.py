@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchspec import document, resolve
-from benchspec.errors import BenchspecError, PluginError
+from benchspec.errors import BenchspecError, PluginError, RunError
 from benchspec.kinds import Reporter
 from benchspec.registry import Registry
 from benchspec.results import Results
@@ -33,10 +33,19 @@ def _one(registry: Registry, results: Results, value: Any, *, keep: bool) -> Ite
     path = options.pop("path", None)
     reporter = create(registry, options)
     text = _render(registry, reporter, results, options["name"])
-    if keep:
-        _inside(results.folder, path or f"report{reporter.suffix}").write_text(text, encoding="utf-8")
     if path is None:
         yield text
+    if keep:
+        _keep(results.folder, path or f"report{reporter.suffix}", text)
+
+
+def _keep(folder: Path, path: str, text: str) -> None:
+    target = _inside(folder, path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {target}: {error.strerror or error}") from error
 
 
 def create(registry: Registry, value: Mapping[str, Any]) -> Reporter:
@@ -60,5 +69,4 @@ def _inside(folder: Path, path: str) -> Path:
     target = (folder / path).resolve()
     if not target.is_relative_to(folder.resolve()):
         raise BenchspecError(f"report: the path '{path}' leads out of the run directory")
-    target.parent.mkdir(parents=True, exist_ok=True)
     return target

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from benchspec import attempts, events, metrics, references, results, runfile
+from benchspec import attempts, events, metrics, references, results, rundir, runfile
 from benchspec.errors import BenchspecError, NothingSelected, RunError, SpecError
 from benchspec.kinds import Facts, Handle, Launcher
 from benchspec.launch import Ending, Flight, judge, note_kernel_kills
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 FINAL = ("ok", "oom", "host-oom")
 #: in an attempt's folder, by what a later benchspec finds the processes of this one
 HANDLE = "handle"
-#: held by the benchspec that runs in a run directory
-LOCK = ".lock"
 #: seconds between looks at the running cases
 INTERVAL = 0.2
 
@@ -74,14 +71,14 @@ def run(
     cases = selected(_ready(spec), only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
-    with _said_in_a_line(folder):
+    with rundir.said_in_a_line(folder):
         if fresh and folder.exists():
-            with _locked(folder):
-                move_aside(folder)
+            with rundir.locked(folder):
+                rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with rundir.locked(folder):
             every = plan(spec)
-            _check_other_spec(folder, spec, every)
+            rundir.check_other_spec(folder, spec, every)
             facts = hardware(spec).facts()
             current = Run(spec, folder.absolute(), facts, progress or Quiet(), _invocation())
             pending = _without_result(folder, cases)
@@ -113,19 +110,6 @@ def _selects(pattern: str, case: Case) -> bool:
     return pattern in name
 
 
-def move_aside(folder: Path) -> Path:
-    """Rename an earlier run directory after the time when it last changed; nothing is deleted."""
-    runs = (results.RUN, results.JOURNAL)
-    if not any((folder / name).exists() for name in runs) and any(path.name != LOCK for path in folder.iterdir()):
-        raise RunError(f"{folder} is no run directory, so --fresh leaves it alone; choose another --out")
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
-    home = folder.absolute()
-    names = [home.with_name(f"{home.name}.{stamp}{suffix}") for suffix in ("", *(f".{n}" for n in range(1, 1000)))]
-    target = next(name for name in names if not name.exists())
-    folder.rename(target)
-    return target
-
-
 def _ready(spec: Spec) -> list[Case]:
     """The cases, if all that they read from this machine is there."""
     expansion = expand(spec)
@@ -138,40 +122,6 @@ def _check_libraries() -> None:
     absent = [name for name in ("torch", "transformers", "accelerate") if find_spec(name) is None]
     if absent:
         raise RunError(f"{', '.join(absent)} not installed: pip install 'benchspec[train]', then run again")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The run directory for this process alone."""
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            yield
-    except Timeout:
-        raise RunError(f"another benchspec run is using {folder}; wait for it, or choose another --out") from None
-
-
-@contextmanager
-def _said_in_a_line(folder: Path) -> Iterator[None]:
-    """A disk that is full, or a folder that may not be written, as the `RunError` that it is to the user."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
-
-
-def _check_other_spec(folder: Path, spec: Spec, cases: Sequence[Case]) -> None:
-    """Raise where the run directory holds the results of another spec, which would be lost from every report."""
-    if not (folder / results.RUN).exists():
-        return
-    name = Results.load(folder).name
-    ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
-    if name != spec.name:
-        raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")
-    done = {(result.experiment, result.case) for result in results.read_journal(folder)}
-    if done and not done & {(case.experiment, case.id) for case in cases}:
-        raise RunError(f"{folder} holds the results of another version of '{name}', with no case in common; {ways_out}")
 
 
 def _without_result(folder: Path, cases: Sequence[Case]) -> list[Case]:

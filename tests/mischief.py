@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import time
+from pathlib import Path
 
 from benchspec import Backend, Recipe, hookimpl
 from benchspec_plugins.recipes.alpaca import Alpaca
@@ -35,7 +36,7 @@ class Plain(Recipe):
         optimizer = torch.optim.SGD(job.model.parameters(), lr=0.0 if self.options["fault"] == "frozen" else 1e-3)
         with job.phase("train"):
             for number in range(self.options["steps"]):
-                ids = torch.tensor(job.data[number]["input_ids"], dtype=torch.long)[None]
+                ids = torch.tensor(job.data[number % len(job.data)]["input_ids"], dtype=torch.long)[None]
                 loss = job.model(input_ids=ids, labels=ids).loss
                 loss.backward()
                 norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
@@ -55,8 +56,7 @@ class Plain(Recipe):
     def memory(self):
         import torch
 
-        with open("/proc/self/statm") as file:
-            now = int(file.read().split()[0]) * resource.getpagesize()
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + 2**28,) * 2)
         torch.ones(2**30)
 

@@ -80,12 +80,17 @@ def test_the_earliest_crash_counts(tmp_path):
     assert judge(tmp_path).reason == "first"
 
 
-@pytest.mark.parametrize("others_exit", [[], [(0, 1)]])
+@pytest.mark.parametrize("others_exit", [[], [(0, 1)], [(0, -15)]])
 def test_a_killed_rank_explains_the_crash_of_one_that_lost_it(tmp_path, others_exit):
     lost = failure(reason="RuntimeError: Read error: Connection reset by peer")
     leave(tmp_path, [*TRAINING, lost], TRAINING, stderr=torchrun_says(*others_exit, (1, -9)))
     assert ending(tmp_path) == ("crash", "steady", 1)
     assert judge(tmp_path).reason.startswith("killed (signal 9)")
+
+
+def test_a_rank_that_torchrun_ended_is_not_the_cause(tmp_path):
+    leave(tmp_path, TRAINING, TRAINING, stderr=torchrun_says((0, -15), (1, -9)))
+    assert ending(tmp_path) == ("crash", "steady", 1)
 
 
 def test_a_rank_that_aborts_after_another_crashed_is_not_the_cause(tmp_path):
@@ -130,6 +135,13 @@ def test_processes_that_say_nothing_are_quoted(tmp_path):
     found = judge(tmp_path)
     assert (found.outcome, found.phase, found.rank) == ("crash", "start", None)
     assert found.reason == "the processes ended before they were done: No module named 'torch'"
+
+
+def test_a_full_disk_is_suspected_where_an_event_breaks_off(tmp_path):
+    leave(tmp_path, TRAINING)
+    with (tmp_path / "rank-0.jsonl").open("a") as file:
+        file.write('{"event":"step","lo')
+    assert judge(tmp_path).reason.endswith("rank-0.jsonl breaks off in the middle of a line; is the disk full?")
 
 
 def test_a_timeout_says_which_rank_hangs_if_one_is_behind(tmp_path):

@@ -51,9 +51,7 @@ def test_a_running_case_in_a_line(events, said):
 
 
 def test_a_finished_case_in_a_line():
-    assert summary(result(), 1, 2) == (
-        "case 1 of 2  sizes/opt-tiny-1f9c2a  ok  trained in 15 min 3 s  172.5 rows/s"
-    )
+    assert summary(result(), 1, 2) == ("case 1 of 2  sizes/opt-tiny-1f9c2a  ok  trained in 15 min 3 s  172.5 rows/s")
     failed = result(outcome="oom", phase="first-step", reason="CUDA out of memory")
     assert summary(failed, 1, 2).endswith("oom in first-step: CUDA out of memory")
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import errno
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from benchspec import load, results, run
-from benchspec import run as running
+from benchspec import load, machine, reports, results, run
 from benchspec.errors import BenchspecError, NothingSelected, RunError, SpecError
-from benchspec.run import move_aside
+from benchspec.rundir import move_aside
 
 pytest.importorskip("torch")
 
+#: `benchspec.run` is the function
+MODULE = sys.modules["benchspec.run"]
 #: a launcher whose groups have ended, as its option says, by the time that it has started them
 SCRIPTED = '''
 import json
@@ -78,6 +80,8 @@ def spec(installed, tmp_path, monkeypatch):
     """Makes a spec whose cases end so; the working directory is a temporary one."""
     installed("scripted", SCRIPTED)
     monkeypatch.chdir(tmp_path)
+    # Asking torch takes a process and two seconds.
+    monkeypatch.setattr(machine, "torch_facts", lambda: {})
 
     def made(*ends, more="", sets=()):
         Path("demo.yaml").write_text(SPEC % ", ".join(ends) + more)
@@ -103,7 +107,11 @@ def test_the_sweep_goes_on_whatever_a_case_ends_as(spec):
 
 def test_outcomes_that_would_not_change_are_not_run_again(spec):
     run(spec("crash", "oom", "ok"))
-    assert outcomes(run(spec("crash", "oom", "ok"))) == [("crash", "crash", "2"), ("oom", "oom", "1"), ("ok", "ok", "1")]
+    assert outcomes(run(spec("crash", "oom", "ok"))) == [
+        ("crash", "crash", "2"),
+        ("oom", "oom", "1"),
+        ("ok", "ok", "1"),
+    ]
 
 
 def test_an_expected_outcome_is_as_it_should_be(spec):
@@ -240,7 +248,7 @@ def test_a_finished_run_keeps_the_machine_that_it_was_measured_on(spec):
 
 def test_missing_data_is_said_before_anything_is_started(spec):
     data = "  rows: {dataset: {name: alpaca, path: nowhere.json}}\n"
-    with pytest.raises(SpecError, match=r"demo\.yaml:13:.*nowhere\.json' does not exist"):
+    with pytest.raises(SpecError, match=r"demo\.yaml:12:.*nowhere\.json' does not exist"):
         run(spec("ok", more=data))
     assert not Path("runs").exists()
 
@@ -256,7 +264,7 @@ def test_a_full_disk_is_said_in_a_line_and_what_was_done_is_kept(spec, monkeypat
         return write(path, *args, **kwargs)
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(RunError, match="^cannot write runs/demo: No space left on device$"):
+    with pytest.raises(RunError, match=r"^cannot write runs/demo: No space left on device$"):
         run(spec("ok", "oom"))
     assert len(results.read_journal("runs/demo")) == 1
 
@@ -268,30 +276,51 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_line(spec):
 
 
 def test_libraries_that_are_missing_are_said_with_what_to_do(spec, monkeypatch):
-    monkeypatch.setattr("benchspec.run.find_spec", lambda name: None if name == "torch" else name)
+    monkeypatch.setattr(MODULE, "find_spec", lambda name: None if name == "torch" else name)
     with pytest.raises(RunError, match=r"torch not installed: pip install 'benchspec\[train\]'"):
         run(spec("ok"))
 
 
 def test_an_interruption_ends_the_processes(spec, monkeypatch):
-    stopped = []
-
-    class Endless:
+    class Interrupted:
         id = "1"
-        poll = lambda self: None  # noqa: E731
-        stop = lambda self: stopped.append(self)  # noqa: E731
+        stopped = 0
 
-    def interrupted(seconds):
-        raise KeyboardInterrupt
+        def poll(self):
+            raise KeyboardInterrupt
 
-    asked = spec("ok")
-    launcher = asked.registry.find("launcher", "scripted").cls
-    monkeypatch.setattr(launcher, "start", lambda self, case_dir: Endless())
-    monkeypatch.setattr("benchspec.run.time.sleep", interrupted)
+        def stop(self):
+            self.stopped += 1
+
+    asked, handle = spec("ok"), Interrupted()
+    monkeypatch.setattr(asked.registry.find("launcher", "scripted").cls, "start", lambda self, case_dir: handle)
     with pytest.raises(KeyboardInterrupt):
         run(asked)
-    assert len(stopped) == 1
+    assert handle.stopped == 1
+    assert not results.read_journal("runs/demo")
 
 
-def test_run_is_the_function(spec):
-    assert callable(running)
+def test_a_launcher_that_loses_its_processes_ends_only_its_case(spec, monkeypatch):
+    class Lost:
+        id = "1"
+
+        def poll(self):
+            raise ConnectionError("no answer from the scheduler")
+
+        def stop(self):
+            pass
+
+    asked = spec("ok", "oom")
+    monkeypatch.setattr(asked.registry.find("launcher", "scripted").cls, "start", lambda self, case_dir: Lost())
+    assert [each.reason.rpartition("failed: ")[2] for each in run(asked)] == [
+        "ConnectionError: no answer from the scheduler"
+    ] * 2
+
+
+def test_a_report_that_cannot_be_kept_is_shown_all_the_same(spec, monkeypatch):
+    found = run(spec("ok"))
+    Path("runs/demo/report.txt").mkdir()
+    shown = reports.printed(spec("ok").registry, found)
+    assert "outcome" in next(shown)
+    with pytest.raises(BenchspecError, match=r"cannot write .*report\.txt: Is a directory"):
+        list(shown)

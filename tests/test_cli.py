@@ -1,0 +1,128 @@
+"""What a user sees of errors and exit codes; nothing is run here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import BENCHSPEC, benchspec
+
+from benchspec import cli
+from benchspec.errors import BenchspecError, NothingSelected, Problem, SpecError
+
+SPEC = """
+benchspec: 1
+name: demo
+experiments:
+  sizes: {model: opt-tiny, dataset: {name: synthetic, rows: 8}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("demo.yaml").write_text(SPEC)
+    return tmp_path
+
+
+def called(monkeypatch, *arguments):
+    """The exit code of a command, in this process."""
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr("sys.argv", ["benchspec", *arguments])
+    try:
+        with pytest.raises(SystemExit) as exit:
+            cli.main()
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+    return exit.value.code
+
+
+def raising(error):
+    def command(**kwargs):
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (BenchspecError("no such thing"), 2, "error: no such thing\n"),
+        (NothingSelected("--only x selects no case"), 3, "error: --only x selects no case\n"),
+        (SpecError([Problem("a.yaml", 3, 5, "name", "no")] * 2), 2, "a.yaml:3:5: error: name: no\n"),
+        (KeyboardInterrupt(), 130, "\ninterrupted\n"),
+        (PermissionError(13, "Permission denied", "a.yaml"), 2, "error: a.yaml: Permission denied\n"),
+    ],
+)
+def test_an_error_is_a_line_and_an_exit_code(monkeypatch, capsys, error, code, said):
+    monkeypatch.setattr(cli.schema, "callback", raising(error))
+    assert called(monkeypatch, "schema") == code
+    assert capsys.readouterr().err == said
+
+
+def test_a_bug_shows_its_traceback(monkeypatch):
+    monkeypatch.setattr(cli.schema, "callback", raising(ZeroDivisionError("a bug")))
+    monkeypatch.setattr("sys.argv", ["benchspec", "schema"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "demo.yaml", "--only", "opt-30b"], 3, "error: --only opt-30b selects no case (sizes/opt-tiny-"),
+        (["run", "demo.yaml", "--reporter", "tabel"], 2, "did you mean 'table'?"),
+        (["run", "demo.yaml", "--set", "defaults.trian.epochs=1"], 2, "did you mean 'train'?"),
+        (["run", "nowhere.yaml"], 2, "nowhere.yaml"),
+        (["run"], 2, "Missing argument 'SPEC'"),
+        (["report", "nowhere"], 2, "error: nowhere: no such run directory\n"),
+        (["report", "."], 2, "error: . is no run directory"),
+    ],
+)
+def test_wrong_arguments_are_said_before_anything_is_started(folder, monkeypatch, capsys, arguments, code, said):
+    assert called(monkeypatch, *arguments) == code
+    assert said in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_a_hang_up_that_nohup_ignores_stays_ignored(folder, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr("sys.argv", ["benchspec", "schema", "event"])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "said"),
+    [
+        (False, "interrupted: 0 of 1 cases have a result in runs/demo; the same command goes on from there"),
+        (True, "interrupted: 0 of 1 cases have a result in runs/demo; without --fresh, the same command goes on"),
+    ],
+)
+def test_an_interruption_says_what_is_kept_and_how_to_go_on(folder, monkeypatch, capsys, fresh, said):
+    def interrupted(*args, **kwargs):
+        Path("runs/demo").mkdir(parents=True)
+        Path("runs/demo/run.json").write_text('{"name": "demo", "cases": [["sizes", "opt-tiny-1f9c2a"]]}')
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchspec.run", interrupted)
+    assert called(monkeypatch, "run", "demo.yaml", *(["--fresh"] if fresh else [])) == 130
+    assert said in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_error(folder):
+    piped = " ".join(f"'{part}'" for part in BENCHSPEC) + " schema | head -1; echo ${PIPESTATUS[0]}"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, env=os.environ)
+    assert (done.stdout.split(), done.stderr) == (["{", "0"], "")
+
+
+def test_the_command_line_is_there(folder):
+    assert "Run what has no result yet" in benchspec("--help", cwd=folder).stdout
