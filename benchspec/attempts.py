@@ -10,19 +10,24 @@ from benchspec.plan import Case
 from benchspec.runfile import write_json
 
 
-def last(run_dir: Path, case: Case) -> Path | None:
+def last(run_folder: Path, case: Case) -> Path | None:
     """The latest attempt at a case."""
-    found = [path for path in _folder(run_dir, case).glob("*") if path.name.isdigit()]
+    found = [path for path in _folder(run_folder, case).glob("*") if path.name.isdigit()]
     return max(found, key=lambda path: int(path.name), default=None)
 
 
-def new(run_dir: Path, case: Case, invocation: str) -> Path:
+def new(run_folder: Path, case: Case, invocation: str) -> Path:
     """The folder of another attempt, with all that its ranks must know."""
-    before = last(run_dir, case)
-    attempt = _folder(run_dir, case) / str(int(before.name) + 1 if before else 1)
+    before = last(run_folder, case)
+    attempt = _folder(run_folder, case) / str(int(before.name) + 1 if before else 1)
     attempt.mkdir(parents=True)
     write_json(attempt / "case.json", {**case.to_json(), "invocation": invocation})
     return attempt
+
+
+def run_dir(attempt: Path) -> Path:
+    """The run directory that an attempt's folder is in."""
+    return attempt.parents[3]
 
 
 def times(attempt: Path) -> tuple[float, float]:
@@ -31,5 +36,5 @@ def times(attempt: Path) -> tuple[float, float]:
     return (min(found), max(found)) if found else (time.time(), time.time())
 
 
-def _folder(run_dir: Path, case: Case) -> Path:
-    return run_dir / "cases" / case.experiment / case.id
+def _folder(run_folder: Path, case: Case) -> Path:
+    return run_folder / "cases" / case.experiment / case.id

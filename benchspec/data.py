@@ -19,17 +19,19 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from benchspec.encode import Encoder, encoder_for
 from benchspec.errors import BenchspecError, RunError
 from benchspec.kinds import Dataset, Row
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     import torch
 
 #: part of every fingerprint: raise it when the arrays or the way to them change
-FORMAT = 1
+FORMAT = 2
 #: rows that are tokenized at once: enough to keep every core busy, few enough to hold their strings in memory
 CHUNK = 4096
 #: labels that the loss passes over
@@ -86,22 +88,23 @@ def prepare(
     max_length: int,
     *,
     request: str,
+    invocation: str,
     pointers: Path,
     cache: Path,
 ) -> TokenData:
     """The tokens of `dataset`, from `cache` where they are there, else prepared.
 
-    `request` is a key of what is asked for, in this run; `pointers`, a folder of the run, remembers what each request
-    led to. So `dataset.rows()` is called once a run and host, whichever process comes first, and a next run that finds
-    the same rows tokenizes nothing. Raises `BenchspecError` where there are no rows or the order names one that there
-    is not, `RunError` where the cache cannot be written.
+    `request` is a key of what is asked for; `pointers`, a folder of the run, remembers what each request led to in
+    this `invocation` of it. So `dataset.rows()` is called once a run and host, whichever process comes first, and a
+    next run that finds the same rows tokenizes nothing. Raises `BenchspecError` where there are no rows or the order
+    names one that there is not, `RunError` where the cache cannot be written.
     """
     with _writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
     pointer = pointers / f"{request}.json"
     with FileLock(cache / f"{request}.lock"):
-        if not _usable(pointer, cache):
-            found = _resolve(dataset, tokenizer, templates, max_length, cache)
+        if not _usable(pointer, invocation, cache):
+            found = {"invocation": invocation, **_resolve(dataset, tokenizer, templates, max_length, cache)}
             with _writing(pointers):
                 pointers.mkdir(parents=True, exist_ok=True)
                 _write_json(pointer, found)
@@ -134,11 +137,11 @@ def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def _usable(pointer: Path, cache: Path) -> bool:
-    """Whether the request was answered before, and what answered it is still in the cache."""
-    if not pointer.exists():
+def _usable(pointer: Path, invocation: str, cache: Path) -> bool:
+    """Whether the request was answered in this run, and what answered it is still in the cache."""
+    found = json.loads(pointer.read_text()) if pointer.exists() else {}
+    if found.get("invocation") != invocation:
         return False
-    found = json.loads(pointer.read_text())
     ordered = found["order"] is None or (cache / found["order"]).exists()
     return ordered and _complete(cache / found["arrays"])
 
@@ -174,7 +177,8 @@ def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, s
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([FORMAT, max_length, dict(templates), encoder.identity, len(rows)]).encode())
     for row in rows:
-        text = "\0".join((str(len(row.instruction)), str(len(row.input)), *row))
+        # The lengths tell where a field ends, whatever it holds.
+        text = "".join((*(f"{len(field)}," for field in row), *row))
         digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
@@ -301,93 +305,6 @@ class _Flat:
         )
 
 
-class Encoder(Protocol):
-    """A tokenizer, as far as preparing needs it."""
-
-    #: the end-of-sequence token's text
-    eos: str
-    #: the tokenizer, serialised
-    identity: str
-
-    def truncating(self, max_length: int) -> AbstractContextManager[None]:
-        """A context in which everything is cut off at `max_length` tokens."""
-
-    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        """The ids of each text, and how many it has without truncation."""
-
-    def lengths(self, texts: list[str]) -> NDArray[np.int64]:
-        """How many ids each text has."""
-
-
-class FastEncoder:
-    """The Rust tokenizer behind a `transformers` tokenizer, called without what `transformers` wraps its answers in."""
-
-    def __init__(self, tokenizer: Any):
-        # A worker is a forked process, where the Rust side would fall back to one thread.
-        os.environ["TOKENIZERS_PARALLELISM"] = "true"
-        self._backend = tokenizer.backend_tokenizer
-        self._batch = getattr(self._backend, "encode_batch_fast", self._backend.encode_batch)
-        self._side = tokenizer.truncation_side
-        self.eos: str = tokenizer.eos_token
-        with self._bare():
-            self.identity = f"{self._side} {self._backend.to_str()}"
-
-    @contextmanager
-    def _bare(self) -> Iterator[None]:
-        """The backend without truncation and padding, and afterwards as it was."""
-        truncation, padding = self._backend.truncation, self._backend.padding
-        self._backend.no_truncation()
-        self._backend.no_padding()
-        try:
-            yield
-        finally:
-            self._backend.no_truncation() if truncation is None else self._backend.enable_truncation(**truncation)
-            self._backend.no_padding() if padding is None else self._backend.enable_padding(**padding)
-
-    @contextmanager
-    def truncating(self, max_length: int) -> Iterator[None]:
-        with self._bare():
-            self._backend.enable_truncation(max_length, direction=self._side)
-            yield
-
-    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        added = self._backend.num_special_tokens_to_add(False)
-        return [(one.ids, len(one) + sum(len(rest) - added for rest in one.overflowing)) for one in self._batch(texts)]
-
-    def lengths(self, texts: list[str]) -> NDArray[np.int64]:
-        return np.fromiter(map(len, self._batch(texts)), np.int64, len(texts))
-
-
-class PlainEncoder:
-    """A tokenizer without a Rust backend; what a row had before truncation is not known, and not counted."""
-
-    def __init__(self, tokenizer: Any):
-        self._tokenizer = tokenizer
-        self._limit: dict[str, Any] = {}
-        self.eos: str = tokenizer.eos_token
-        special = tokenizer.special_tokens_map
-        self.identity = json.dumps([type(tokenizer).__qualname__, tokenizer.get_vocab(), special], sort_keys=True)
-
-    @contextmanager
-    def truncating(self, max_length: int) -> Iterator[None]:
-        self._limit = {"truncation": True, "max_length": max_length}
-        try:
-            yield
-        finally:
-            self._limit = {}
-
-    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        return [(ids, len(ids)) for ids in self._tokenizer(texts, **self._limit)["input_ids"]]
-
-    def lengths(self, texts: list[str]) -> NDArray[np.int64]:
-        return np.fromiter((length for _, length in self.encode(texts)), np.int64, len(texts))
-
-
-def encoder_for(tokenizer: Any) -> Encoder:
-    """The quickest way through a tokenizer; its `identity` tells it from others."""
-    return FastEncoder(tokenizer) if getattr(tokenizer, "backend_tokenizer", None) else PlainEncoder(tokenizer)
-
-
 def _complete(folder: Path) -> bool:
     return (folder / "manifest.json").exists()
 
@@ -399,7 +316,8 @@ def _mapped(file: Path) -> NDArray[Any]:
 
 def _write_json(file: Path, value: Mapping[str, Any]) -> None:
     """Write in one piece: who finds the file finds all of it."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    # The folder may be one that several hosts share, each with a process of this number.
+    part = file.with_name(f"{file.name}.{socket.gethostname()}.{os.getpid()}.part")
     part.write_text(json.dumps(value))
     part.replace(file)
 

@@ -43,15 +43,28 @@ class Reduced(NamedTuple):
     intervals: dict[str, list[float]]
 
 
+_TOGETHER = "from the last rank's begin to the last one's end"
 _STEADY = "over the steps after the warm-up, from the end of its last step to the end of the last of all"
 _STEP_TIMES = (
     "the steps after the warm-up, each lasting from the end of the step before, on the slowest rank, to its own"
 )
 _TABLE = (
-    Metric("train_runtime", "s", "lower", "Time in the train phase of the slowest rank, with its saves.", "train time"),
+    Metric(
+        "train_runtime",
+        "s",
+        "lower",
+        f"Time in the train phase, {_TOGETHER}, with its saves.",
+        "train time",
+    ),
     Metric("wall_time", "s", "lower", "Time from the start of the process group to its end.", "wall time"),
     *(
-        Metric(f"phase_{phase}", "s", "lower", f"Time in the phase {phase} of the slowest rank.", f"{phase} phase")
+        Metric(
+            f"phase_{phase}",
+            "s",
+            "lower",
+            f"Time in the phase {phase}, {_TOGETHER}.",
+            f"{phase} phase",
+        )
         for phase in PHASES
     ),
     Metric("steps", "steps", None, "Optimizer steps that every rank has ended.", "steps"),
@@ -80,21 +93,21 @@ _TABLE = (
         "fraction",
         "higher",
         "tokens_per_second × (6 × parameters that are multiplied with + 12 × layers × hidden × mean tokens a row) / "
-        "(ranks × dense peak FLOP/s of the precision); of full fine-tuning only.",
+        "(ranks × dense peak FLOP/s of the precision); only where every parameter learns.",
         "MFU",
     ),
     Metric(
         "peak_memory_allocated",
         "bytes",
         "lower",
-        "Most that tensors took up on an accelerator, on the rank with the largest.",
+        "Most that tensors took up on an accelerator while it trained, on the rank with the largest.",
         "peak memory",
     ),
     Metric(
         "peak_memory_reserved",
         "bytes",
         "lower",
-        "Most that the allocator held on an accelerator, on the rank with the largest.",
+        "Most that the allocator held on an accelerator while it trained, on the rank with the largest.",
         "reserved memory",
     ),
     Metric(
@@ -163,17 +176,20 @@ def _world(ranks: Ranks) -> int:
 
 
 def _phase_times(ranks: Ranks) -> dict[str, float | None]:
-    times = {f"phase_{phase}": _slowest(ranks, phase) for phase in PHASES}
+    times = {f"phase_{phase}": _together(ranks, phase) for phase in PHASES}
     return {"train_runtime": times["phase_train"], **times}
 
 
-def _slowest(ranks: Ranks, phase: str) -> float | None:
-    """Seconds that the slowest rank was in a phase; None where a rank did not come to its end."""
-    found = [_begins_and_ends(events, phase) for events in ranks.values()]
-    if any(len(begins) != len(ends) for begins, ends in found):
+def _together(ranks: Ranks, phase: str) -> float | None:
+    """Seconds from the last rank's begin of a phase to the last one's end; None where a rank did not come to its end.
+
+    A rank that is early waits for the others: under FSDP, all of them for the one that builds the model.
+    """
+    found = [pair for pair in (_begins_and_ends(events, phase) for events in ranks.values()) if pair[0]]
+    if not found or any(len(begins) != len(ends) for begins, ends in found):
         return None
-    sums = [math.fsum(end - begin for begin, end in zip(*pair, strict=True)) for pair in found if pair[0]]
-    return max(sums, default=None)
+    times = (zip(*each, strict=False) for each in zip(*found, strict=True))
+    return math.fsum(max(ends) - max(begins) for begins, ends in zip(*times, strict=True))
 
 
 def _begins_and_ends(events: Sequence[Event], phase: str) -> tuple[list[float], list[float]]:
@@ -292,7 +308,7 @@ def t_quantile(degrees: int) -> float:
 def _mfu(model: Event | None, steady: _Steady, facts: Facts, world: int) -> float | None:
     """The share of the peak that real tokens need; None where operations or peak are not known for certain."""
     rate = _rates(steady).get("tokens_per_second")
-    if model is None or rate is None or model["method"] != "full" or model["shape"] is None:
+    if model is None or rate is None or model["trainable_parameters"] != model["parameters"] or model["shape"] is None:
         return None
     peak, rows = facts.peak.get(_peak_name(model)), steady.total("rows")
     if peak is None or not rows:

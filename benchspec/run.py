@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
@@ -141,9 +142,15 @@ def _run_cases(run: Run, cases: Sequence[Case]) -> None:
             flying = [one for one in flying if not _landed(run, one)]
             time.sleep(INTERVAL if flying else 0)
     finally:
-        for one in flying:
-            one.flight.handle.stop()
+        _stop_all(flying)
         run.progress.end()
+
+
+def _stop_all(flying: Sequence[InFlight]) -> None:
+    """End every group, the others too where ending one fails."""
+    with ExitStack() as stops:
+        for one in flying:
+            stops.callback(one.flight.handle.stop)
 
 
 def _launcher(spec: Spec, case: Case) -> Launcher:
@@ -200,8 +207,13 @@ def _landed(run: Run, one: InFlight) -> bool:
         ending = _launcher_failed(run, one.case, error)
     if ending is None:
         return False
-    _record(run, one.case, one.attempt, ending, one.flight.started, time.time())
+    _record(run, one.case, one.attempt, ending, one.flight.started, _finished(one.attempt, ending))
     return True
+
+
+def _finished(attempt: Path, ending: Ending) -> float:
+    """When a case ended: with its last event where it is ok, since what follows is waiting for processes to go."""
+    return attempts.times(attempt)[1] if ending.outcome == "ok" else time.time()
 
 
 def _has_result(run: Run, case: Case, attempt: Path) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from benchspec import references
 from benchspec.kinds import Facts
 from benchspec.plan import Case
-from benchspec.results import RUN
+from benchspec.results import RUN, read_journal
 from benchspec.spec import Spec
 
 
@@ -31,7 +31,7 @@ def write(folder: Path, spec: Spec, cases: Sequence[Case], facts: Facts, *, anew
             "set": list(spec.sets),
             "command": sys.argv,
             "report": spec.report,
-            **(_here(spec, facts) if anew else _as_it_was(folder)),
+            **(_here(folder, spec, facts) if anew else _as_it_was(folder)),
             "plugins": plugins,
             "experiments": experiments,
             "slopes": references.slopes(spec.references),
@@ -45,12 +45,29 @@ def write(folder: Path, spec: Spec, cases: Sequence[Case], facts: Facts, *, anew
     )
 
 
-def _here(spec: Spec, facts: Facts) -> dict[str, Any]:
+def _here(folder: Path, spec: Spec, facts: Facts) -> dict[str, Any]:
     """The machine that the cases are about to run on."""
     from benchspec import machine, machine_text
 
     found, name = machine.describe(), hardware_name(spec, facts)
-    return {"hardware": name, "machine": found, "machine_line": machine_text.line(found), "started": time.time()}
+    line = "; ".join([machine_text.line(found), *_reckoned_as(name, facts, found), *_earlier(folder, found)])
+    return {"hardware": name, "machine": found, "machine_line": line, "started": time.time()}
+
+
+def _reckoned_as(name: str, facts: Facts, found: Mapping[str, Any]) -> list[str]:
+    """What must stand beside figures that were reckoned with those of a machine that is not this one."""
+    here = len(found["accelerators"])
+    same = facts.accelerators == here
+    return [] if same else [f"MFU and cost reckoned with the figures of {name}, which this machine is not"]
+
+
+def _earlier(folder: Path, found: Mapping[str, Any]) -> list[str]:
+    """The machine of results that are kept from an earlier run of the same directory, where it was another."""
+    if not (folder / RUN).exists() or not read_journal(folder):
+        return []
+    before = json.loads((folder / RUN).read_text())
+    differs = any(before["machine"].get(key) != found.get(key) for key in ("accelerators", "cpu", "libraries"))
+    return [f"earlier results: {before['machine_line']}"] if differs else []
 
 
 def _as_it_was(folder: Path) -> dict[str, Any]:
@@ -86,9 +103,12 @@ def _named_facts(spec: Spec, name: str) -> Facts:
 
 
 def same_machine(one: Facts, other: Facts) -> bool:
-    """Whether two machines have the same accelerators: as many, with the same dense peak and memory."""
+    """Whether two machines have the same accelerators: as many, with the same dense peaks and memory."""
     peaks = [{precision: fact.value for precision, fact in facts.peak.items()} for facts in (one, other)]
-    return one.accelerators == other.accelerators > 0 and bool(peaks[0]) and peaks[0] == peaks[1]
+    memory = [facts.memory.value if facts.memory else 0 for facts in (one, other)]
+    # NVML tells of a little less memory than a data sheet; an H200 and an H100 differ by three quarters.
+    alike = abs(memory[0] - memory[1]) < 0.08 * max(*memory, 1)
+    return one.accelerators == other.accelerators > 0 and bool(peaks[0]) and peaks[0] == peaks[1] and alike
 
 
 def write_json(file: Path, data: Any) -> None:

@@ -183,6 +183,10 @@ def _message(error: Any, registry: Registry) -> str:
         return str(error.cause) if error.cause else f"{shown(found)} is no {wanted}"
     if value in _BOUNDS:
         return f"{shown(found)} must be {_BOUNDS[value]} {wanted}"
+    if value == "dependentRequired":
+        return "; ".join(
+            f"'{key}' needs {' and '.join(map(repr, needed))}" for key, needed in wanted.items() if key in found
+        )
     if value in ("minItems", "minProperties", "minLength"):
         return "is empty" if wanted == 1 else f"needs {wanted} values, found {len(found)}"
     return " ".join(error.message.split())

@@ -20,26 +20,26 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec import nvml
+from benchspec import attempts, nvml, proof
 from benchspec.errors import BenchspecError
 from benchspec.events import EventLog
+from benchspec.failure import first_line, outcome_of, reason_of
 from benchspec.kinds import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
 from benchspec.metrics import PHASES
 from benchspec.plan import Case
 from benchspec.process import die_with_starter
 from benchspec.registry import Registry
 
-#: values of each parameter that are kept to see whether training changed it
-SAMPLE = 64
-#: seconds that the other ranks get to come to the end too
-FAREWELL = 60
+#: seconds that the other ranks get to come to the end too; less than the parent's patience, launch.GRACE
+FAREWELL = 10
 
 
 @dataclass
 class Rank:
     """What a recipe is given as its job: one rank of one case, and the log of what happens there."""
 
-    case: Case
+    #: the `Case`, once it is read
+    case: Any
     #: this attempt's folder
     folder: Path
     log: EventLog
@@ -51,9 +51,7 @@ class Rank:
     backend: Any = None
     #: phases that have begun and not ended, the innermost last
     open: list[str] = field(default_factory=list)
-    steps: int = 0
-    all_finite: bool = True
-    any_gradient: bool = False
+    steps: proof.Steps = field(default_factory=proof.Steps)
     before: dict[str, Any] = field(default_factory=dict)
     joules: float | None = None
 
@@ -62,16 +60,17 @@ class Rank:
         """Mark a phase; one that is left by an exception stays open, and so says where it happened."""
         if name not in PHASES:
             raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
+        if name == "train":
+            self._before_training()
         self._begin(name)
         if name == "train":
-            self.before = snapshot(self.model)
-            self.joules = nvml.joules(_device_uuid())
             self._begin("first-step")
         yield
         if name == "train":
             self._end(self.open[-1])
-            self._log_energy()
         self._end(name)
+        if name == "train":
+            self._log_energy()
 
     def step(
         self,
@@ -85,15 +84,23 @@ class Rank:
         """Report an optimizer step; True, since every case runs to its end as yet."""
         if "train" not in self.open:
             raise RuntimeError("the recipe reported a step outside of job.phase('train')")
-        self.steps += 1
+        self.steps.add(loss, grad_norm)
         counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
-        self.log.add("step", step=self.steps, **counts, loss=_finite(loss), grad_norm=_finite(grad_norm))
-        self.all_finite &= math.isfinite(loss)
-        self.any_gradient |= bool(_finite(grad_norm))
+        losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
+        self.log.add("step", step=self.steps.count, **counts, **losses)
         if self.open[-1] == "first-step":
             self._end("first-step")
             self._begin("steady")
         return True
+
+    def _before_training(self) -> None:
+        """What is measured over training starts here, and outside of its time."""
+        import torch
+
+        self.before = proof.snapshot(self.model)
+        self.joules = nvml.joules(_device_uuid())
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
 
     def _begin(self, name: str) -> None:
         self.open.append(name)
@@ -114,10 +121,11 @@ def main(folder: Path) -> None:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     log = EventLog(folder, rank)
     log.add("start", rank=rank, world=world, pid=os.getpid())
-    data = json.loads((folder / "case.json").read_text())
-    invocation = data.pop("invocation")
-    job = Rank(case=Case.from_json(data), folder=folder, log=log, rank=rank, world=world)
+    job = Rank(case=None, folder=folder, log=log, rank=rank, world=world)
     try:
+        data = json.loads((folder / "case.json").read_text())
+        invocation = data.pop("invocation")
+        job.case = Case.from_json(data)
         run(job, invocation)
         log.add("done")
     except BaseException as error:
@@ -133,8 +141,7 @@ def run(job: Rank, invocation: str) -> None:
         registry = Registry.load()
         plugins = {kind: registry.create(kind, job.case.fields[kind]) for kind in CASE_KINDS}
         job.backend = cast(Backend, plugins["backend"])
-        _check_devices()
-        _set_precision(job.case.train)
+        _take_device()
     model, recipe = cast(Model, plugins["model"]), cast(Recipe, plugins["recipe"])
     with job.phase("data"):
         job.tokenizer = model.tokenizer()
@@ -142,13 +149,13 @@ def run(job: Rank, invocation: str) -> None:
     with job.phase("build"):
         job.model = _built(job, model, cast(Method, plugins["method"]))
     trained = recipe.train(job)
-    proof = {**_learnt(job), **job.backend.prove(job.model if trained is None else trained)}
-    job.log.add("proof", **proof)
+    learnt = proof.learnt(job.model, job.before, job.steps)
+    job.log.add("proof", **learnt, **job.backend.prove(job.model if trained is None else trained))
     _log_memory(job.log)
 
 
-def _check_devices() -> None:
-    """Raise where the case would run on something else than what is asked for, and still look fine."""
+def _take_device() -> None:
+    """Take this rank's accelerator; raises where the case would run on something else, and still look fine."""
     import torch
 
     gpus = nvml.accelerators()
@@ -160,30 +167,25 @@ def _check_devices() -> None:
     local, here = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
     if 0 < here < local:
         raise BenchspecError(f"launcher.processes asks for {local} processes on a host with {here} GPUs")
-
-
-def _set_precision(train: Mapping[str, Any]) -> None:
-    """TF32 as asked, for recipes that do not see to it themselves."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.backends.cuda.matmul.allow_tf32 = train["tf32"]
-        torch.backends.cudnn.allow_tf32 = train["tf32"]
+    if here:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
 
 
 def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> Any:
     """The token arrays, made by whichever process of this host comes first."""
     from benchspec import data
+    from benchspec.encode import encoder_for
 
     length = job.case.train["max_length"]
-    wanted = [invocation, job.case.dataset, dict(recipe.templates), length, data.encoder_for(job.tokenizer).identity]
+    wanted = [job.case.dataset, dict(recipe.templates), length, encoder_for(job.tokenizer).identity]
     tokens = data.prepare(
         dataset,
         job.tokenizer,
         recipe.templates,
         length,
         request=hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16],
-        pointers=job.folder.parents[3] / "data",
+        invocation=invocation,
+        pointers=attempts.run_dir(job.folder) / "data",
         cache=data.cache_folder(),
     )
     totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}
@@ -209,15 +211,17 @@ def _built(job: Rank, model: Model, method: Method) -> Any:
     if blocks := list(model.blocks):
         # What FSDP wraps by, unless told otherwise; the model need not know of it, nor the backend of the model.
         network._no_split_modules = blocks
+    if (dtypes := proof.dtypes(network)) != "float32":
+        raise BenchspecError(f"the model's parameters are {dtypes}; Model.build must return float32")
     network = method.apply(network)
-    parameters = {name: _numel(parameter) for name, parameter in network.named_parameters()}
+    parameters = {name: proof.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     shape = model.shape()
     job.log.add(
         "model",
         parameters=sum(parameters.values()),
         trainable_parameters=sum(count for name, count in parameters.items() if name in learning),
-        dtype=_dtypes(network),
+        dtype=dtypes,
         shape=asdict(shape) if shape else None,
         precision=job.case.train["precision"],
         tf32=job.case.train["tf32"],
@@ -234,59 +238,7 @@ def _set_attention(network: Any, attention: str) -> None:
     try:
         network.set_attn_implementation(attention)
     except ValueError as error:
-        raise BenchspecError(f"{type(network).__name__} has no {attention} attention: {_first_line(error)}") from error
-
-
-def snapshot(network: Any) -> dict[str, Any]:
-    """A few values of this rank's part of every parameter that learns."""
-    return {
-        name: _sample(local)
-        for name, parameter in network.named_parameters()
-        if parameter.requires_grad and (local := _local(parameter)).numel()
-    }
-
-
-def _sample(local: Any) -> Any:
-    flat = local.detach().reshape(-1)
-    return flat[:: max(1, flat.numel() // SAMPLE)].clone()
-
-
-def _local(parameter: Any) -> Any:
-    """This rank's part of a parameter: ZeRO-3 keeps it in `ds_tensor`, FSDP2 in a DTensor."""
-    part = getattr(parameter, "ds_tensor", parameter)
-    return part.to_local() if hasattr(part, "to_local") else part
-
-
-def _numel(parameter: Any) -> int:
-    """Elements of the whole parameter, of which ZeRO-3 leaves only a part in place."""
-    return int(getattr(parameter, "ds_numel", parameter.numel()))
-
-
-def _dtypes(network: Any) -> str:
-    return ", ".join(sorted({str(parameter.dtype).removeprefix("torch.") for parameter in network.parameters()}))
-
-
-def _learnt(job: Rank) -> dict[str, Any]:
-    """Proof that the model learnt: a throughput is worth nothing without. Raises `RuntimeError` where it did not."""
-    if not job.steps:
-        raise RuntimeError("the recipe reported no optimizer step")
-    if not job.all_finite:
-        raise RuntimeError("the loss was not finite in at least one step, so the model did not learn")
-    if not job.any_gradient:
-        raise RuntimeError("the gradient was zero, or never reported, in every step, so the model did not learn")
-    after = snapshot(job.model)
-    if broken := next((name for name, value in after.items() if not bool(value.isfinite().all())), None):
-        raise RuntimeError(f"training left values in {broken} that are not finite, so the model did not learn")
-    changed = sum(not bool((after[name] == value).all()) for name, value in job.before.items() if name in after)
-    if job.before and not changed:
-        raise RuntimeError("training changed no parameter, so the model did not learn")
-    return {
-        "finite_losses": True,
-        "grad_norm_nonzero": True,
-        "parameters_changed": changed,
-        "parameters_checked": len(job.before),
-        "dtype": _dtypes(job.model),
-    }
+        raise BenchspecError(f"{type(network).__name__} has no {attention} attention: {first_line(error)}") from error
 
 
 def _log_memory(log: EventLog) -> None:
@@ -329,49 +281,15 @@ def _show(job: Rank, error: BaseException) -> None:
         traceback.print_exception(error)
 
 
-def outcome_of(error: BaseException) -> str:
-    """`oom`, `hang` or `crash`, by what was raised."""
-    text = f"{type(error).__name__}: {error}"
-    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
-        return "oom"
-    if any(sign in text for sign in _TIMED_OUT):
-        return "hang"
-    return "crash"
-
-
-#: what torch, cuBLAS, NCCL and the CPU's allocator say when memory is used up
-_OUT_OF_MEMORY = (
-    "OutOfMemoryError",
-    "out of memory",
-    "DefaultCPUAllocator: can't allocate memory",
-    "DefaultCPUAllocator: not enough memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "std::bad_alloc",
-)
-#: what gloo and NCCL say when another rank did not come to a collective in time
-_TIMED_OUT = ("Timed out waiting", "collective operation timeout", "Watchdog caught")
-
-
-def reason_of(error: BaseException) -> str:
-    """The error in a sentence."""
-    if isinstance(error, BenchspecError):
-        return _first_line(error)
-    return f"{type(error).__name__}: {_first_line(error)}"[:500]
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
 def _device_uuid() -> str | None:
     """The accelerator of this process, as NVML calls it."""
     import torch
 
-    return f"GPU-{torch.cuda.get_device_properties().uuid}" if torch.cuda.is_available() else None
+    return (
+        f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
+        if torch.cuda.is_available()
+        else None
+    )
 
 
 def _say_farewell(job: Rank) -> None:
@@ -380,10 +298,11 @@ def _say_farewell(job: Rank) -> None:
 
     import torch.distributed as dist
 
-    if not (dist.is_available() and dist.is_initialized()):
+    # gloo's threads would abort a rank that goes while another needs it; under NCCL there is nothing to wait for.
+    if not (dist.is_available() and dist.is_initialized() and dist.get_backend() == "gloo"):
         return
     try:
-        dist.monitored_barrier(timeout=timedelta(seconds=FAREWELL)) if dist.get_backend() == "gloo" else dist.barrier()
+        dist.monitored_barrier(timeout=timedelta(seconds=FAREWELL))
         job.model = job.backend = None
         gc.collect()
         dist.destroy_process_group()

@@ -14,7 +14,8 @@ pytest.importorskip("transformers")
 
 import numpy as np
 
-from benchspec.data import IGNORED, FastEncoder, PlainEncoder, TokenData, collate, prepare
+from benchspec.data import IGNORED, TokenData, collate, prepare
+from benchspec.encode import FastEncoder, PlainEncoder
 from benchspec.errors import BenchspecError, RunError
 from benchspec.kinds import Dataset, Row
 from benchspec_plugins.recipes.alpaca import Alpaca
@@ -92,9 +93,12 @@ def words() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", bos_token="</s>")
 
 
-def prepared(dataset: Dataset, tokenizer: Any, folder: Path, max_length: int = 512, request: str = "r") -> TokenData:
+def prepared(
+    dataset: Dataset, tokenizer: Any, folder: Path, max_length: int = 512, request: str = "r", invocation: str = "1"
+) -> TokenData:
     where = {"pointers": folder / "run" / "data", "cache": folder / "cache"}
-    return prepare(dataset, tokenizer, Alpaca.templates, max_length, request=request, **where)
+    key = {"request": request, "invocation": invocation}
+    return prepare(dataset, tokenizer, Alpaca.templates, max_length, **key, **where)
 
 
 def papers(row: Row, tokenizer: Any, max_length: int) -> tuple[list[int], int]:
@@ -171,7 +175,7 @@ def test_rows_are_asked_for_once_a_request_and_tokenized_once(words: Any, tmp_pa
     written = manifest.stat().st_mtime_ns
     assert len(prepared(dataset, words, tmp_path)) == 3
     assert dataset.asked == 1
-    prepared(dataset, words, tmp_path, request="a later run")
+    prepared(dataset, words, tmp_path, invocation="a later run")
     assert dataset.asked == 2
     assert [file.stat().st_mtime_ns for file in tmp_path.glob("cache/*/manifest.json")] == [written]
 
@@ -244,6 +248,12 @@ def test_both_encoders_agree(words: Any) -> None:
         assert [whole for _, whole in fast.encode(texts)] == [4, 1, 5]
     assert fast.eos == plain.eos
     assert len({FastEncoder(words).identity, plain.identity}) == 2
+
+
+def test_tokenizers_that_end_a_sequence_differently_are_told_apart(words: Any) -> None:
+    before = FastEncoder(words).identity
+    words.eos_token = "<unk>"
+    assert FastEncoder(words).identity != before
 
 
 def test_more_rows_than_a_chunk_keep_their_places(words: Any, tmp_path: Path) -> None:

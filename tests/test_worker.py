@@ -11,7 +11,9 @@ torch = pytest.importorskip("torch")
 from benchspec import events
 from benchspec.errors import BenchspecError
 from benchspec.events import EventLog
-from benchspec.worker import Rank, _learnt, _tell_failure, outcome_of, planned_steps, reason_of, snapshot
+from benchspec.failure import outcome_of, reason_of
+from benchspec.proof import learnt, snapshot
+from benchspec.worker import Rank, _tell_failure, planned_steps
 
 ALPACA = {"batch_size": 4, "gradient_accumulation": 8, "epochs": 3, "max_steps": None}
 
@@ -27,6 +29,10 @@ def train(job, losses=(2.0, 1.0), grad_norm=1.0, learn=0.1):
         with torch.no_grad():
             job.model.weight += learn
     return job
+
+
+def proven(job):
+    return learnt(job.model, job.before, job.steps)
 
 
 def logged(folder):
@@ -80,7 +86,7 @@ def test_a_step_belongs_to_training(tmp_path):
 
 
 def test_a_model_that_learnt_proves_it(tmp_path):
-    proof = _learnt(train(rank(tmp_path)))
+    proof = proven(train(rank(tmp_path)))
     assert proof == {
         "finite_losses": True,
         "grad_norm_nonzero": True,
@@ -99,13 +105,24 @@ def test_a_model_that_learnt_proves_it(tmp_path):
         ({"grad_norm": 0.0}, "the gradient was zero"),
         ({"grad_norm": None}, "or never reported"),
         ({"grad_norm": float("nan")}, "the gradient was zero, or never"),
-        ({"learn": 0.0}, "training changed no parameter"),
+        ({"learn": 0.0}, r"training changed 0 of 2 parameters"),
         ({"learn": float("nan")}, "values in weight that are not finite"),
     ],
 )
 def test_a_model_that_did_not_learn_is_no_result(tmp_path, training, reason):
     with pytest.raises(RuntimeError, match=reason):
-        _learnt(train(rank(tmp_path), **training))
+        proven(train(rank(tmp_path), **training))
+
+
+def test_a_model_of_which_one_part_learnt_is_no_result(tmp_path):
+    job = rank(tmp_path)
+    job.model = torch.nn.Sequential(*(torch.nn.Linear(2, 2, bias=False) for _ in range(3)))
+    with job.phase("train"):
+        job.step(8, 80, 96, 40, 1.0, 1.0)
+        with torch.no_grad():
+            job.model[0].weight += 1
+    with pytest.raises(RuntimeError, match="training changed 1 of 3 parameters"):
+        proven(job)
 
 
 def test_a_loss_that_is_not_finite_is_null_in_the_log(tmp_path):

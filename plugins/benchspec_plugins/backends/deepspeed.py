@@ -6,12 +6,15 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 from typing import Any
 
 from benchspec import Backend, PluginError, hookimpl
 from benchspec_plugins.backends.devices import on_own_accelerator
 
+#: seconds that ranks wait for the one that reads or downloads a checkpoint
+PATIENCE = 2 * 3600
 #: options that DeepSpeed reads at some stages only
 STAGES = {
     "allgather_bucket_size": (1, 2),
@@ -95,7 +98,10 @@ class DeepSpeed(Backend):
         return given | ({"stage3_gather_16bit_weights_on_model_save": True} if self.stage == 3 else {})
 
     def building(self) -> AbstractContextManager[Any]:
-        return _splitting(self._zero()) if self.stage == 3 else on_own_accelerator()
+        if self.stage == 3:
+            return _splitting(self._zero())
+        # A model whose optimizer is kept on the host may be one that has no room for float32 on the accelerator.
+        return nullcontext() if self.options["offload_optimizer"] else on_own_accelerator()
 
     def trainer(self, cls: type) -> type:
         if self.stage < 3:
@@ -150,7 +156,7 @@ def _splitting(zero: Mapping[str, Any]) -> Iterator[None]:
     import deepspeed
     from transformers.integrations.deepspeed import HfDeepSpeedConfig
 
-    deepspeed.init_distributed()
+    deepspeed.init_distributed(timeout=timedelta(seconds=PATIENCE))
     # transformers asks for as long as this lives; Trainer makes its own one afterwards.
     settings = {"train_micro_batch_size_per_gpu": 1, "zero_optimization": dict(zero)}
     config = HfDeepSpeedConfig(settings)  # type: ignore[no-untyped-call]

@@ -13,12 +13,15 @@ from typing import IO
 
 import psutil
 
+from benchspec.errors import RunError
 from benchspec.process import PARENT, die_with
 
 #: marks every process of a group, whoever its parent is by now
 MARK = "BENCHSPEC_CASE_DIR"
 #: seconds that torchrun gets to end its workers before they are killed
 PATIENCE = 5.0
+#: seconds after which a process that SIGKILL does not end is taken to be stuck in the kernel
+LAST_PATIENCE = 60.0
 
 
 def start(case_dir: Path, processes: int) -> Group:
@@ -63,7 +66,11 @@ class Group:
                 self._leader.send_signal(signal.SIGTERM)
             self._wait()
         # torchrun may be gone, or killed, with its workers alive: each is a session of its own.
+        end = time.monotonic() + LAST_PATIENCE
         while members := _members(self._case_dir):
+            if time.monotonic() > end:
+                pids = ", ".join(str(process.pid) for process in members)
+                raise RunError(f"these processes cannot be killed: {pids}; is a driver or a file system hung?")
             for process in members:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()

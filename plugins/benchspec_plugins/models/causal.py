@@ -23,7 +23,7 @@ SOURCE_OPTIONS: Mapping[str, Any] = {
     "weights": {
         "enum": ["pretrained", "random"],
         "default": "pretrained",
-        "description": "a checkpoint's, or drawn from the case's seed",
+        "description": "a checkpoint's, or drawn from the case's seed on the device that builds; backends may differ",
     },
     "tokenizer": {
         "type": ["string", "null"],

@@ -128,6 +128,8 @@ def arguments(job: Job) -> dict[str, Any]:
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "dataloader_pin_memory": gpu,
+        # Ranks wait in a collective for the one that reads, or downloads, the checkpoint; the default is half an hour.
+        "ddp_timeout": 2 * 3600,
         **saving(train["save"]),
         **job.backend.arguments(),
     }

@@ -1,0 +1,99 @@
+"""A tokenizer as preparing needs it: whole batches of texts at once, on every core. Only workers import this module."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Encoder(Protocol):
+    """A tokenizer, as far as preparing needs it."""
+
+    #: the end-of-sequence token's text
+    eos: str
+    #: the tokenizer, serialised
+    identity: str
+
+    def truncating(self, max_length: int) -> AbstractContextManager[None]:
+        """A context in which everything is cut off at `max_length` tokens."""
+
+    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
+        """The ids of each text, and how many it has without truncation."""
+
+    def lengths(self, texts: list[str]) -> NDArray[np.int64]:
+        """How many ids each text has."""
+
+
+class FastEncoder:
+    """The Rust tokenizer behind a `transformers` tokenizer, called without what `transformers` wraps its answers in."""
+
+    def __init__(self, tokenizer: Any):
+        # A worker is a forked process, where the Rust side would fall back to one thread.
+        os.environ["TOKENIZERS_PARALLELISM"] = "true"
+        self._backend = tokenizer.backend_tokenizer
+        self._batch = getattr(self._backend, "encode_batch_fast", self._backend.encode_batch)
+        self._side = tokenizer.truncation_side
+        self.eos: str = tokenizer.eos_token
+        with self._bare():
+            self.identity = json.dumps([self._side, self.eos, self._backend.to_str()])
+
+    @contextmanager
+    def _bare(self) -> Iterator[None]:
+        """The backend without truncation and padding, and afterwards as it was."""
+        truncation, padding = self._backend.truncation, self._backend.padding
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        try:
+            yield
+        finally:
+            self._backend.no_truncation() if truncation is None else self._backend.enable_truncation(**truncation)
+            self._backend.no_padding() if padding is None else self._backend.enable_padding(**padding)
+
+    @contextmanager
+    def truncating(self, max_length: int) -> Iterator[None]:
+        with self._bare():
+            self._backend.enable_truncation(max_length, direction=self._side)
+            yield
+
+    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
+        added = self._backend.num_special_tokens_to_add(False)
+        return [(one.ids, len(one) + sum(len(rest) - added for rest in one.overflowing)) for one in self._batch(texts)]
+
+    def lengths(self, texts: list[str]) -> NDArray[np.int64]:
+        return np.fromiter(map(len, self._batch(texts)), np.int64, len(texts))
+
+
+class PlainEncoder:
+    """A tokenizer without a Rust backend; what a row had before truncation is not known, and not counted."""
+
+    def __init__(self, tokenizer: Any):
+        self._tokenizer = tokenizer
+        self._limit: dict[str, Any] = {}
+        self.eos: str = tokenizer.eos_token
+        special = tokenizer.special_tokens_map
+        self.identity = json.dumps([type(tokenizer).__qualname__, tokenizer.get_vocab(), special], sort_keys=True)
+
+    @contextmanager
+    def truncating(self, max_length: int) -> Iterator[None]:
+        self._limit = {"truncation": True, "max_length": max_length}
+        try:
+            yield
+        finally:
+            self._limit = {}
+
+    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
+        return [(ids, len(ids)) for ids in self._tokenizer(texts, **self._limit)["input_ids"]]
+
+    def lengths(self, texts: list[str]) -> NDArray[np.int64]:
+        return np.fromiter((length for _, length in self.encode(texts)), np.int64, len(texts))
+
+
+def encoder_for(tokenizer: Any) -> Encoder:
+    """The quickest way through a tokenizer; its `identity` tells it from others."""
+    return FastEncoder(tokenizer) if getattr(tokenizer, "backend_tokenizer", None) else PlainEncoder(tokenizer)
