@@ -13,7 +13,7 @@ from typing import Any, cast
 from benchspec import document, resolve, schema
 from benchspec.document import Node
 from benchspec.errors import BenchspecError, PluginError, Problem, SpecError, distinct, suggest
-from benchspec.kinds import CASE_KINDS, Hardware, Model, Shape
+from benchspec.kinds import CASE_KINDS, Facts, Hardware, Model, Shape
 from benchspec.references import agrees, matches
 from benchspec.spec import Spec
 
@@ -258,17 +258,22 @@ def _resolved(spec: Spec, fields: Node) -> dict[str, Any]:
     return resolved | sections
 
 
-def hardware(spec: Spec) -> Hardware:
-    """The machine that the spec names."""
+def facts(spec: Spec) -> Facts:
+    """What the machine is that the spec names; raises `PluginError` where its plugin cannot tell."""
     node = spec.hardware or document.bare(spec.schema["properties"]["hardware"]["default"])
-    return cast(Hardware, spec.registry.create("hardware", resolve.plugin(spec.registry, "hardware", node)))
+    value = resolve.plugin(spec.registry, "hardware", node)
+    hardware = cast(Hardware, spec.registry.create("hardware", value))
+    try:
+        return hardware.facts()
+    except Exception as error:
+        origin = spec.registry.find("hardware", value["name"]).origin
+        raise PluginError(f"{origin} could not tell its facts: {type(error).__name__}: {error}") from error
 
 
 def _accelerators(spec: Spec) -> int:
-    try:
-        return hardware(spec).facts().accelerators
-    except PluginError:
-        return 0  # the schema has said that there is no such hardware
+    named = resolve.name_and_options(spec.hardware)[0] if spec.hardware else "auto"
+    # Where there is no such hardware, the schema has said so.
+    return facts(spec).accelerators if named in spec.registry.names("hardware") else 0
 
 
 def shape(spec: Spec, case: Case) -> Shape | None:

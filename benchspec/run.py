@@ -16,7 +16,7 @@ from benchspec import attempts, events, metrics, references, results, rundir, ru
 from benchspec.errors import BenchspecError, NothingSelected, RunError, SpecError
 from benchspec.kinds import Facts, Handle, Launcher
 from benchspec.launch import Ending, Flight, judge, note_kernel_kills
-from benchspec.plan import Case, expand, hardware, plan
+from benchspec.plan import Case, expand, facts
 from benchspec.results import Result, Results
 from benchspec.spec import Spec
 
@@ -69,7 +69,8 @@ def run(
     """
     from benchspec.progress import Quiet
 
-    cases = selected(_ready(spec), only)
+    every = _ready(spec)
+    cases = selected(every, only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
     with rundir.said_in_a_line(folder):
@@ -78,13 +79,12 @@ def run(
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            every = plan(spec)
             rundir.check_other_spec(folder, spec, every)
-            facts = hardware(spec).facts()
-            current = Run(spec, folder.absolute(), facts, progress or Quiet(), _invocation())
+            here = facts(spec)
+            current = Run(spec, folder.absolute(), here, progress or Quiet(), _invocation())
             pending = _without_result(folder, cases)
             anew = bool(pending) or not (folder / results.RUN).exists()
-            runfile.write(folder, spec, every, facts, anew=anew)
+            runfile.write(folder, spec, every, here, anew=anew)
             _run_cases(current, pending)
             found = Results.load(folder)
     found.mistakes = current.mistakes
