@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from benchspec.errors import BenchspecError, Problem, SpecError, distinct
+from benchspec.errors import BenchspecError, Problem, SpecError, distinct, one_line
 
 if TYPE_CHECKING:
     from benchspec.plan import Case, Expansion
@@ -55,6 +55,8 @@ def main() -> NoReturn:
         _fail([f"error: {error.format_message()} (`benchspec --help` lists what there is)"], 2)
     except (KeyboardInterrupt, click.Abort):
         _fail(["interrupted"], INTERRUPTED)
+    except RecursionError:
+        _fail(["error: nested too deeply: a plugin's option may be the plugin itself"], 2)
     except BrokenPipeError:
         # The reader of our output has enough of it.
         sys.stderr.close()
@@ -71,7 +73,7 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
 
 def _fail(lines: Iterable[str], code: int) -> NoReturn:
     for line in lines:
-        click.echo(line, err=True)
+        click.echo(one_line(line), err=True)
     sys.exit(code)
 
 

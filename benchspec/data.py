@@ -156,7 +156,7 @@ def _resolve(
     dataset: Dataset, tokenizer: Any, templates: Mapping[str, str], max_length: int, cache: Path
 ) -> dict[str, Any]:
     """What answers a request: the arrays' folder, the order's file and the totals, all of them in the cache now."""
-    rows = dataset.rows()
+    rows = _checked_rows(dataset.rows(), dataset.name)
     if not rows:
         raise BenchspecError(f"dataset {dataset.name!r} has no rows: there is nothing to learn from")
     encoder = encoder_for(tokenizer)
@@ -165,11 +165,22 @@ def _resolve(
     with FileLock(cache / f"{name}.lock"):
         if not _complete(folder):
             _build(folder, rows, encoder, templates, max_length)
-    order = dataset.order()
+    given = dataset.order()
+    order = None if given is None else np.asarray(given)
     if order is None:
         return {"arrays": name, "order": None, **_totals(folder, np.ones(len(rows), np.int64))}
     counts = _counted(order, len(rows), dataset.name)
     return {"arrays": name, "order": _keep_order(order, cache), **_totals(folder, counts)}
+
+
+def _checked_rows(rows: Any, name: str) -> Sequence[Row]:
+    """The rows, if they are rows; a dataset plugin may be anybody's."""
+    if not isinstance(rows, Sequence):
+        raise BenchspecError(f"dataset {name!r} gave a {type(rows).__name__}, where rows() returns a sequence of Row")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, Row) or not all(isinstance(field, str) for field in row):
+            raise BenchspecError(f"dataset {name!r}: row {number} is no Row of three strings: {row!r:.80}")
+    return rows
 
 
 def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> str:

@@ -19,6 +19,8 @@ from benchspec.errors import Problem, SpecError
 Step = str | int
 #: more values than any honest spec has; aliases of aliases reach billions with a few lines
 MOST_NODES = 100_000
+#: levels of nesting; a spec of five is deep
+DEEPEST = 50
 
 
 class Mark(NamedTuple):
@@ -182,6 +184,8 @@ class _Tree:
         self.count += 1
         if self.count > MOST_NODES:
             raise SpecError([self._problem(node, path, f"the aliases expand to more than {MOST_NODES:,} values")])
+        if len(path) > DEEPEST:
+            raise SpecError([self._problem(node, path[:1], f"nested more than {DEEPEST} levels deep")])
         if id(node) in self.open:
             raise SpecError([self._problem(node, path, "the alias stands inside what it stands for")])
         self.open.add(id(node))

@@ -26,6 +26,11 @@ class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
     exit_code = 3
 
 
+def one_line(text: str) -> str:
+    """The text in one printable line: what a spec or a plugin says may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text.strip())
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One mistake in a spec, at the place where it was written; line and column count from 1."""
@@ -39,7 +44,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
-        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}"
+        return one_line(f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}")
 
 
 def distinct(problems: Iterable[Problem]) -> list[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,12 @@ from benchspec import document, resolve, schema
 from benchspec.document import Node
 from benchspec.errors import BenchspecError, PluginError, Problem, SpecError, distinct, suggest
 from benchspec.kinds import CASE_KINDS, Facts, Hardware, Model, Shape
-from benchspec.references import agrees, matches
+from benchspec.references import agrees, lookup, matches
 from benchspec.spec import Spec
 
 Combination = dict[str, Node]
+#: of one matrix; more would take years to run, and are a slip of the pen
+MOST_CASES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,8 @@ def expand(spec: Spec) -> Expansion:
 def combinations(matrix: Node) -> list[Combination]:
     """A matrix's combinations of values, as GitHub Actions makes them."""
     axes = {path: _values(path, node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
+    if (count := math.prod(map(len, axes.values()))) > MOST_CASES:
+        raise SpecError([matrix.problem(f"the matrix has {count:,} combinations, and {MOST_CASES:,} are allowed")])
     originals = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())] if axes else []
     excluded = matrix.get("exclude")
     for entry in excluded.value if excluded else []:
@@ -153,17 +158,19 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: Any, found: Exp
     base = _base(spec, node)
     matrix = node.get("matrix")
     problems: list[Problem] = []
-    ids: dict[str, Node] = {}
+    ids: dict[str, str] = {}
     for combination in combinations(matrix) if matrix else [{}]:
         wrong = [_unknown_axis(spec, path, value) for path, value in combination.items()]
         fields = _assigned(base, combination)
         case_problems = [problem for problem in wrong if problem] or list(_field_problems(spec, fields, check))
         if not case_problems:
             case, case_problems = _case(spec, name, node, fields, combination, found)
-            if case and case.id in ids:
-                case_problems.append((matrix or node).problem(f"two cases have the id '{case.id}'", at_key=True))
+            if case and _digest(case.said) in ids:
+                first = ids[_digest(case.said)]
+                message = f"two cases have the id '{case.id}'" + (f", but for its label '{first}'" * (first != case.id))
+                case_problems.append((matrix or node).problem(message, at_key=True))
             if case:
-                ids[case.id] = fields
+                ids.setdefault(_digest(case.said), case.id)
                 found.cases.append(case)
         problems += case_problems
     found.problems += problems
@@ -193,7 +200,8 @@ def _base(spec: Spec, experiment: Node) -> Node:
 
 
 def _assigned(base: Node, combination: Combination) -> Node:
-    for path, value in combination.items():
+    """The fields with a combination's values; of two axes, the one that reaches deeper has the last word."""
+    for path, value in sorted(combination.items(), key=lambda axis: axis[0].count(".")):
         base = document.assign(base, path.split("."), value)
     return base
 
@@ -304,27 +312,48 @@ def _length_problem(fields: Node, found: Shape, length: int) -> Iterator[Problem
 
 def _expected(experiment: Node, fields: Mapping[str, Any]) -> tuple[str, ...]:
     node = experiment.get("expect")
-    entries = node.plain() if node else []
+    entries = (node.plain() if node else None) or []
     outcomes = [entry["outcome"] for entry in entries if matches(entry.get("where", {}), fields)]
     flat = [name for outcome in outcomes for name in ([outcome] if isinstance(outcome, str) else outcome)]
     return tuple(dict.fromkeys(flat)) or ("ok",)
 
 
 def unused_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
-    """Warnings of references that no case agrees with; the spec must be without mistakes."""
+    """Warnings of references and expectations that no case agrees with; the spec must be without mistakes."""
+    yield from _unused_expectations(spec, cases)
     for reference in spec.references:
         mine = [case for case in cases if case.experiment == reference.experiment]
         if not any(matches(reference.where, case.fields) for case in mine):
             yield reference.mark.problem("no case agrees with this reference's 'where'", severity="warning")
+        for path in reference.per or ():
+            if all(lookup(case.fields, path) is None for case in mine):
+                yield reference.mark.problem(f"no case has the field '{path}' of this 'per'", severity="warning")
+        if reference.hardware and reference.hardware not in spec.registry.names("hardware"):
+            known = spec.registry.names("hardware")
+            message = f"no hardware is called '{reference.hardware}'{suggest(reference.hardware, known)}"
+            yield reference.mark.problem(message, severity="warning")
+
+
+def _unused_expectations(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
+    for name, node in spec.experiments.items():
+        mine = [case.fields for case in cases if case.experiment == name]
+        for entry in node.at(["expect"]).value if node.get("expect") else []:
+            where = entry.get("where")
+            if where and not any(matches(where.plain(), fields) for fields in mine):
+                yield entry.problem("no case agrees with this expectation's 'where'", severity="warning")
 
 
 def _id(said: Mapping[str, Any], combination: Combination) -> str:
     """`opt-6.7b-rows-10000-1f9c2a`: the model, what else was varied, and a digest of all that the spec says."""
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     others = [_words(path, node.plain()) for path, node in combination.items() if path not in ("model", "model.name")]
     words = "-".join([said["model"]["name"], *others])
     slug = re.sub(r"[^a-z0-9._]+", "-", words.lower()).strip("-.")[:80]
-    return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return f"{slug}-{_digest(said)}"
+
+
+def _digest(said: Mapping[str, Any]) -> str:
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _words(path: str, value: Any) -> str:

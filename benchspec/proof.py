@@ -17,10 +17,13 @@ class Steps:
 
     count: int = 0
     all_finite: bool = True
+    #: steps in which this rank had nothing to learn: no answer was left within `train.max_length`
+    idle: int = 0
     any_gradient: bool = False
 
-    def add(self, loss: float, grad_norm: float | None) -> None:
+    def add(self, loss: float, grad_norm: float | None, loss_tokens: int) -> None:
         self.count += 1
+        self.idle += not loss_tokens
         self.all_finite &= math.isfinite(loss)
         self.any_gradient |= bool(finite(grad_norm))
 
@@ -64,7 +67,10 @@ def learnt(network: Any, before: Mapping[str, Any], steps: Steps) -> dict[str, A
     if not steps.count:
         raise RuntimeError("the recipe reported no optimizer step")
     if not steps.all_finite:
-        raise RuntimeError("the loss was not finite in at least one step, so the model did not learn")
+        cut = f"; {steps.idle} steps had no answer within train.max_length: raise it, or train.batch_size" * bool(
+            steps.idle
+        )
+        raise RuntimeError(f"the loss was not finite in at least one step, so the model did not learn{cut}")
     if not steps.any_gradient:
         raise RuntimeError("the gradient was zero, or never reported, in every step, so the model did not learn")
     after = snapshot(network)

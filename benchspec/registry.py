@@ -6,7 +6,11 @@ A plugin that is broken, misspelt or there twice hurts only the spec that names 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
@@ -72,7 +76,9 @@ class Registry:
         broken: list[Broken] = []
         for point, origin in _distinct(entry_points(group=GROUP) if points is None else points):
             try:
-                entries += _classes(manager, point, origin)
+                # What a module prints while it is imported would stand among a command's output.
+                with redirect_stdout(sys.stderr):
+                    entries += _classes(manager, point, origin)
             except (Exception, SystemExit) as error:
                 broken.append(Broken(origin, _reason(error)))
         return cls(entries, broken)
@@ -101,6 +107,7 @@ class Registry:
         if found := self._entries.get((kind, name)):
             return _conflict(found).reason
         names = self.names(kind)
+        name = name if len(name) <= 80 else f"{name[:77]}…"
         lost = ", ".join(str(broken.origin) for broken in self.broken)
         hint = f"; not loaded (`benchspec plugins` says why): {lost}" if lost else ""
         return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, names)}{hint}"
@@ -177,24 +184,51 @@ def _check(cls: Any) -> None:
         raise PluginError(f"benchspec_register returned {cls!r}, which is no subclass of {', '.join(_bases())}")
     if not isinstance(getattr(cls, "name", None), str):
         raise PluginError(f"the class {cls.__name__} has no name")
+    if not all(isinstance(value, Mapping) for value in (cls.options_schema, cls.presets)):
+        raise PluginError(f"options_schema and presets of {cls.__name__} must be mappings")
+    _check_schema(cls)
     properties = cls.options_schema.get("properties", {})
-    for name, preset in cls.presets.items():
+    for name, preset in {cls.name: {}, **cls.presets}.items():
+        if not _NAME.fullmatch(name):
+            raise PluginError(f"'{name}' is no name: letters, digits, '.', '_', '+' and '-' are allowed")
         if unknown := sorted(set(preset) - set(properties)):
             raise PluginError(f"the preset '{name}' of {cls.__name__} sets unknown options: {', '.join(unknown)}")
-    check_options_schema(cls)
 
 
-def check_options_schema(cls: type[Plugin]) -> None:
-    """Raise `PluginError` unless each property is a schema of a known type: a misspelt type would fail only in use."""
+def _check_schema(cls: type[Plugin]) -> None:
+    """Raise `PluginError` for a slip that would otherwise end in a traceback when the options are checked."""
+    where = f"options_schema of {cls.__name__}"
+    try:
+        json.dumps(
+            [dict(cls.options_schema), {name: dict(preset) for name, preset in cls.presets.items()}], allow_nan=False
+        )
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{where}: it is not JSON ({error})") from None
     for key, fragment in cls.options_schema.get("properties", {}).items():
-        if not isinstance(fragment, Mapping):
-            raise PluginError(f"options_schema of {cls.__name__}: the property '{key}' is no mapping")
-        types = fragment.get("type", [])
-        for found in [types] if isinstance(types, str) else types:
-            if found not in _TYPES:
-                raise PluginError(f"options_schema of {cls.__name__}: '{key}' has the unknown type '{found}'")
+        if not isinstance(fragment, Mapping) or key == "name":
+            raise PluginError(f"{where}: the property '{key}' is {'taken' if key == 'name' else 'no mapping'}")
+        for problem in _fragment_problems(fragment):
+            raise PluginError(f"{where}: '{key}' {problem}")
 
 
+def _fragment_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
+    types = fragment.get("type", [])
+    for found in [types] if isinstance(types, str) else types:
+        if found not in _TYPES:
+            yield f"has the unknown type '{found}'"
+    reference = fragment.get("$ref")
+    if reference is not None and str(reference).removeprefix("#/$defs/") not in KINDS:
+        yield f"refers to '{reference}'; only #/$defs/KIND is there"
+    try:
+        re.compile(fragment.get("pattern", ""))
+    except re.error as error:
+        yield f"has a pattern that is none: {error}"
+    for part in (*fragment.get("properties", {}).values(), fragment.get("items")):
+        if isinstance(part, Mapping):
+            yield from _fragment_problems(part)
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 
 
@@ -209,6 +243,5 @@ def _conflict(found: list[Entry]) -> Broken:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    line = text[0] if text else ""
+    line = " ".join(str(error).split())
     return line if isinstance(error, PluginError) else f"{type(error).__name__}: {line}"

@@ -32,7 +32,7 @@ def _one(registry: Registry, results: Results, value: Any, *, keep: bool) -> Ite
     options = {"name": value} if isinstance(value, str) else dict(value)
     path = options.pop("path", None)
     reporter = create(registry, options)
-    text = _render(registry, reporter, results, options["name"])
+    text = _render(registry, reporter, results, options["name"]).encode("utf-8", "replace").decode()
     if path is None:
         yield text
     if keep:

@@ -52,6 +52,8 @@ def value(fragment: Mapping[str, Any], node: Node) -> Any:
         properties = fragment.get("properties", {})
         defaults = {key: sub["default"] for key, sub in properties.items() if "default" in sub}
         return defaults | {key: value(properties.get(key, {}), item) for key, item in node.value.items()}
+    if isinstance(node.value, float) and node.value.is_integer() and "integer" in fragment.get("type", ()):
+        return int(node.value)
     convert = _FORMATS.get(fragment.get("format", ""))
     return convert(node) if convert and isinstance(node.value, str) else node.value
 

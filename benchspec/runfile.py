@@ -73,7 +73,7 @@ def _earlier(folder: Path, found: Mapping[str, Any]) -> list[str]:
 def _as_it_was(folder: Path) -> dict[str, Any]:
     """What run.json says of the machine that the results are from."""
     before = json.loads((folder / RUN).read_text())
-    return {key: before[key] for key in ("hardware", "machine", "machine_line", "started")}
+    return {key: before.get(key) for key in ("hardware", "machine", "machine_line", "started")}
 
 
 def spec_hash(spec: Spec) -> str:

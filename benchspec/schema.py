@@ -152,7 +152,7 @@ def _extra(error: Any) -> list[str]:
 
 def _unknown_key(key: str, error: Any) -> str:
     allowed = list(error.schema.get("properties", {}))
-    return f"unknown key '{key}' (allowed: {', '.join(allowed)}){suggest(key, allowed)}"
+    return f"unknown key {shown(key)} (allowed: {', '.join(allowed)}){suggest(key, allowed)}"
 
 
 def _described(error: Any, key: str) -> str:
@@ -187,12 +187,14 @@ def _message(error: Any, registry: Registry) -> str:
         return "; ".join(
             f"'{key}' needs {' and '.join(map(repr, needed))}" for key, needed in wanted.items() if key in found
         )
+    if value == "maxLength":
+        return f"{shown(found)} is longer than {wanted} characters"
     if value in ("minItems", "minProperties", "minLength"):
         return "is empty" if wanted == 1 else f"needs {wanted} values, found {len(found)}"
     return " ".join(error.message.split())
 
 
-_NAME_PATTERN = "^[a-z0-9][a-z0-9._-]*$"
+_NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$(?!\n)"
 _NAME = "lower-case letters, digits, '.', '_' and '-' are allowed, a letter or digit first"
 _TYPES = {
     "string": "a string",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from benchspec.metrics import METRICS
 from benchspec.references import KINDS_OF_VALUE, Reference
 from benchspec.registry import Registry
 from benchspec.units import DURATIONS, SIZES, quantity
+
+#: what a run directory holds beside reports
+RESERVED = ("run.json", "results.jsonl", "cases", "data", ".lock")
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,14 @@ def check(
     spec = Spec(Path(path).absolute(), root, registry, composed, tuple(sets))
     problems = list(schema.problems(schema.validator(composed), root, registry))
     if not problems:
-        problems = list(_reference_problems(spec))
+        problems = [*_reference_problems(spec), *_report_problems(spec)]
     return spec, problems
 
 
 def _included(file: Path, shown: str, asked: Node | None = None, above: tuple[Path, ...] = ()) -> Node:
     """A file's tree with the files that it includes merged beneath it."""
+    if "\0" in str(file):
+        raise SpecError([(asked or document.bare("")).problem("a path cannot hold a NUL character")])
     real = file.resolve()
     if asked and real in above:
         chain = " includes ".join(f"'{name.name}'" for name in (*above[above.index(real) :], real))
@@ -123,6 +129,8 @@ def _with_set(root: Node, text: str) -> Node:
     node = document.parse(value, shown, Path.cwd(), tuple(parts)) if value.strip() else None
     if node is None:
         raise SpecError([Problem(shown, 1, 1, path, "the value is empty; write null for none")])
+    if parts[0] == "include":
+        raise SpecError([node.problem("files are included before anything is set; name them in the file")])
     experiments = root.get("experiments")
     known = list(experiments.value) if experiments and isinstance(experiments.value, dict) else []
     if parts[0] == "experiments" and len(parts) > 1 and parts[1] not in known:
@@ -200,6 +208,27 @@ def _reference_problem(node: Node, metric: str | None, experiments: list[str], g
         yield from _quantity_problem(node.at([kinds[0]]), metric)
 
 
+def _report_problems(spec: Spec) -> Iterator[Problem]:
+    """Reports that would be written over something else, or outside of the run directory."""
+    node = spec.node.get("report")
+    taken: set[str] = set()
+    for entry in node.value if node else []:
+        if path := entry.get("path"):
+            if problem := _report_path(path.value, taken):
+                yield path.problem(problem)
+            taken.add(normpath(path.value))
+
+
+def _report_path(path: str, taken: set[str]) -> str | None:
+    """What is wrong with a report's path in the run directory."""
+    first, *rest = Path(normpath(path)).parts or ["."]
+    if "\0" in path or Path(path).is_absolute() or first in ("..", "."):
+        return f"'{path}' is no file inside the run directory"
+    if first in RESERVED or any(len(part) > 200 for part in (first, *rest)):
+        return f"'{path}' is not free: {', '.join(RESERVED)} are benchspec's own"
+    return f"another report has the path '{path}'" if normpath(path) in taken else None
+
+
 def _where_problems(entry: Node, fields: list[str]) -> Iterator[Problem]:
     where = entry.get("where")
     for path, node in where.value.items() if where else ():
@@ -210,6 +239,9 @@ def _where_problems(entry: Node, fields: list[str]) -> Iterator[Problem]:
 
 def _quantity_problem(node: Node, metric: str | None) -> Iterator[Problem]:
     try:
-        _in_unit(node.plain(), metric)
+        value = _in_unit(node.plain(), metric)
     except ValueError as error:
         yield node.problem(str(error))
+    else:
+        if isinstance(value, list) and value[0] > value[1]:
+            yield node.problem(f"{node.plain()[0]} is more than {node.plain()[1]}; the lowest comes first")

@@ -84,7 +84,7 @@ class Rank:
         """Report an optimizer step; True, since every case runs to its end as yet."""
         if "train" not in self.open:
             raise RuntimeError("the recipe reported a step outside of job.phase('train')")
-        self.steps.add(loss, grad_norm)
+        self.steps.add(loss, grad_norm, loss_tokens)
         counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
         self.log.add("step", step=self.steps.count, **counts, **losses)

@@ -262,3 +262,17 @@ def test_more_rows_than_a_chunk_keep_their_places(words: Any, tmp_path: Path) ->
     assert len(data) == 9001
     for place in (0, 4095, 4096, 8191, 8192, 9000):
         assert data[place]["input_ids"].tolist() == papers(many[place], words, 512)[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["just text"], "row 1 is no Row of three strings: 'just text'"),
+        ([Row("a", "", "b"), Row("a", "", 3)], "row 2 is no Row of three strings"),  # type: ignore[arg-type]
+        (7, "gave a int, where rows"),
+        (iter([Row("a", "", "b")]), "where rows\\(\\) returns a sequence of Row"),
+    ],
+)
+def test_a_dataset_that_gives_something_else_than_rows_is_named(rows: Any, message: str, words: Any, tmp_path: Path):
+    with pytest.raises(BenchspecError, match=message):
+        prepared(Listed(rows), words, tmp_path)

@@ -122,6 +122,27 @@ def test_an_axis_may_give_an_option_that_is_required(cases):
     assert [case.dataset["rows"] for case in found] == [10, 20]
 
 
+def test_an_axis_inside_another_ones_value_has_the_last_word(cases):
+    first, second = cases("matrix: {dataset.rows: [1, 8], dataset: [synthetic]}")
+    assert (first.dataset["rows"], second.dataset["rows"]) == (1, 8)
+
+
+def test_two_labels_for_one_content_are_no_two_cases(cases):
+    with pytest.raises(SpecError, match="two cases have the id .*, but for its label"):
+        cases("matrix: {train: [{epochs: 1}, {epochs: 2}], train.epochs: [7]}")
+
+
+def test_a_matrix_too_large_for_any_machine_is_refused_at_once(cases):
+    axes = ", ".join(f"train.{key}: [{', '.join(map(str, range(1, 60)))}]" for key in ("seed", "batch_size", "epochs"))
+    with pytest.raises(SpecError, match="the matrix has 205,379 combinations, and 2,000 are allowed"):
+        cases(f"matrix: {{{axes}}}")
+
+
+def test_a_whole_number_is_an_integer_however_it_is_written(cases):
+    (case,) = cases("dataset: {name: synthetic, rows: 1e3}")
+    assert case.dataset["rows"] == 1000 and isinstance(case.dataset["rows"], int)
+
+
 def test_options_that_make_no_sense_together(cases):
     with pytest.raises(SpecError, match=r"experiments.one.backend: backend 'deepspeed' does not use offload_param at"):
         cases("backend: {name: deepspeed, stage: 2, offload_param: {device: cpu}}")

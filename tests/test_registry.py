@@ -55,6 +55,13 @@ def test_an_unknown_name_says_what_there_is_and_what_may_be_meant(module):
         (dataset("x", presets={"y": {"size": 1}}), "the preset 'y' of Rows sets unknown options: size"),
         (dataset("x", options_schema={"properties": {"n": {"type": "strng"}}}), "'n' has the unknown type 'strng'"),
         (dataset("x", options_schema={"properties": {"n": "string"}}), "the property 'n' is no mapping"),
+        (dataset("x", options_schema={"properties": {"n": {"default": object()}}}), "it is not JSON"),
+        (dataset("x", options_schema={"properties": {"n": {"default": float("nan")}}}), "it is not JSON"),
+        (dataset("x", options_schema={"properties": {"n": {"$ref": "#/$defs/nope"}}}), "refers to '#/$defs/nope'"),
+        (dataset("x", options_schema={"properties": {"n": {"pattern": "("}}}), "has a pattern that is none"),
+        (dataset("x", options_schema={"properties": {"name": {"type": "string"}}}), "the property 'name' is taken"),
+        (dataset("x", options_schema=5), "must be mappings"),
+        (dataset("../../evil"), "'../../evil' is no name"),
     ],
 )
 def test_a_class_that_cannot_be_used_is_listed_with_the_reason(module, cls, reason):

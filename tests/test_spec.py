@@ -113,6 +113,20 @@ def test_a_small_spec_is_all_right(write):
         (SMALL + "    model.x: 3\n", "unknown key 'model.x'"),
         (replaced("model: opt-tiny", "model: opt"), "experiments.one.model: "),
         (SMALL + "report: [tabel]\n", "no reporter is called 'tabel'"),
+        (
+            SMALL + "report: [{name: json, path: results.jsonl}]\n",
+            "'results.jsonl' is not free: run.json, results.jsonl",
+        ),
+        (SMALL + "report: [{name: json, path: cases/../run.json}]\n", "is not free"),
+        (SMALL + "report: [{name: json, path: ../x.json}]\n", "'../x.json' is no file inside the run directory"),
+        (SMALL + "report: [{name: json, path: /x.json}]\n", "'/x.json' is no file inside the run directory"),
+        (SMALL + "report: [{name: json, path: x}, {name: csv, path: ./x}]\n", "another report has the path './x'"),
+        (SMALL + "    expect: null\n", "experiments.one.expect: expected a list, found null"),
+        (SMALL + "    launcher: {name: torchrun, processes: 0}\n", "processes: 0 must be at least 1"),
+        (SMALL + "    launcher: {name: torchrun, processes: autoo}\n", "'autoo' is not allowed (allowed: auto)"),
+        (replaced("name: small", 'name: "small\\n"'), "is no name: lower-case letters"),
+        (replaced("opt-tiny", '"opt\\e[31m\\n"'), "no model is called 'opt\\x1b[31m\\n'"),
+        ("a: " + "[" * 80 + "]" * 80, "nested more than 50 levels deep"),
         (SMALL + "hardware: h100\n", "no hardware is called 'h100'"),
         (SMALL + "    expect: [{outcome: fine}]\n", "'fine' is not allowed (allowed: ok, oom"),
         (SMALL + "    expect: [{where: {modl: x}, outcome: ok}]\n", "'modl' is no field of a case"),
@@ -144,6 +158,7 @@ REFERENCE = (
         ("where: {}", "found none of them"),
         ("slope: 3 min", "'slope' and 'per' belong together"),
         ("between: [1]", "needs 2 values, found 1"),
+        ("between: [10, 8]", "10 is more than 8; the lowest comes first"),
         ("value: 1, where: {modl: x}", "'modl' is no field of a case"),
         ("outcome: broken", "'broken' is not allowed"),
     ],
@@ -170,6 +185,26 @@ def test_a_reference_that_no_case_agrees_with_is_warned_of(write):
     spec = load(write(REFERENCE % "value: 1, where: {model: opt-125m}"))
     (warning,) = unused_references(spec, plan(spec))
     assert str(warning).endswith("no case agrees with this reference's 'where'") and warning.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (REFERENCE % "slope: 1, per: {dataset.rowz: 1}", "no case has the field 'dataset.rowz' of this 'per'"),
+        (
+            (REFERENCE % "value: 1").replace("metric:", "hardware: xe9680-h10\n    metric:"),
+            "did you mean 'xe9680-h100'?",
+        ),
+        (
+            SMALL + "    expect: [{where: {model: opt-13b}, outcome: oom}]\n",
+            "no case agrees with this expectation's 'where'",
+        ),
+    ],
+)
+def test_what_is_surely_not_meant_is_warned_of(write, text, warning):
+    spec = load(write(text))
+    (problem,) = unused_references(spec, plan(spec))
+    assert problem.severity == "warning" and warning in str(problem)
 
 
 def test_an_included_file_comes_first_and_deeply(write):
@@ -236,6 +271,7 @@ def test_set_reaches_an_axis_and_the_options_of_a_plugin_named_by_a_string(write
         ("=3", "expected PATH=VALUE"),
         ("defaults.train.epochs=", "the value is empty; write null for none"),
         ("defaults.train.epochs=[1", "broken YAML"),
+        ("include=[other.yaml]", "files are included before anything is set"),
         ("experiments.on.model=opt-tiny", "no experiment is called 'on' (one); did you mean 'one'?"),
     ],
 )

@@ -15,7 +15,10 @@ class Torchrun(Launcher):
         "properties": {
             "processes": {
                 "description": "how many; auto is one per accelerator, or 1",
-                "anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}],
+                "type": ["integer", "string"],
+                "minimum": 1,
+                "if": {"type": "string"},
+                "then": {"enum": ["auto"]},
                 "default": "auto",
             }
         }
