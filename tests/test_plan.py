@@ -128,7 +128,7 @@ def test_an_axis_inside_another_ones_value_has_the_last_word(cases):
 
 
 def test_two_labels_for_one_content_are_no_two_cases(cases):
-    with pytest.raises(SpecError, match="two cases have the id .*, but for its label"):
+    with pytest.raises(SpecError, match=r"two cases have the id .*, but for its label"):
         cases("matrix: {train: [{epochs: 1}, {epochs: 2}], train.epochs: [7]}")
 
 
