@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# As pip does for what it copies: without bytecode, each command would compile our modules anew.
+COMPILE = $(BIN)/python -m compileall -q benchspec plugins
 
 .PHONY: quickstart test fast lint format clean
 
@@ -28,10 +30,12 @@ clean:
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train]'
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(COMPILE)
 	touch $@
 
 $(BIN)/python:
