@@ -15,6 +15,7 @@ from benchspec.errors import BenchspecError, PluginError, Problem, SpecError, di
 from benchspec.kinds import CASE_KINDS, Facts, Hardware, Model, Shape
 from benchspec.matrix import Combination, combinations
 from benchspec.references import lookup, matches
+from benchspec.registry import Registry
 from benchspec.spec import Spec
 
 
@@ -83,18 +84,18 @@ def plan(spec: Spec) -> list[Case]:
 def expand(spec: Spec) -> Expansion:
     """The cases of every experiment that can be expanded."""
     found = Expansion()
-    fields = schema.validator(schema.compose(spec.registry, whole=True), "fields")
+    check = FieldCheck(spec.registry)
     experiments = spec.node.at(["experiments"])
     for name, node in experiments.value.items() if isinstance(experiments.value, dict) else ():
         try:
-            _expand_experiment(spec, name, node, fields, found)
+            _expand_experiment(spec, name, node, check, found)
         except SpecError as error:
             found.problems += error.problems
     found.problems = distinct(found.problems)
     return found
 
 
-def _expand_experiment(spec: Spec, name: str, node: Node, check: Any, found: Expansion) -> None:
+def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, found: Expansion) -> None:
     if not _well_formed(node):
         return
     base = _base(spec, node)
@@ -104,7 +105,7 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: Any, found: Exp
     for combination in combinations(matrix) if matrix else [{}]:
         wrong = [_unknown_axis(spec, path, value) for path, value in combination.items()]
         fields = _assigned(base, combination)
-        case_problems = [problem for problem in wrong if problem] or list(_field_problems(spec, fields, check))
+        case_problems = [problem for problem in wrong if problem] or list(check.problems(fields))
         if not case_problems:
             case, case_problems = _case(spec, name, node, fields, combination, found)
             if case and _digest(case.said) in ids:
@@ -156,13 +157,28 @@ def _unknown_axis(spec: Spec, path: str, node: Node) -> Problem | None:
     return node.problem(message, at_key=True)
 
 
-def _field_problems(spec: Spec, fields: Node, check: Any) -> Iterator[Problem]:
-    """What is wrong with a whole case."""
-    whole = {key: _as_mapping(node) if key in CASE_KINDS else node for key, node in fields.value.items()}
-    for key in ("model", "dataset"):
-        if key not in whole:
-            yield fields.problem(f"'{key}' is missing; give it here, in the matrix or under defaults", at_key=True)
-    yield from schema.problems(check, replace(fields, value=whole), spec.registry)
+class FieldCheck:
+    """Checks the fields of whole cases, each value once: the cases of a matrix share most of theirs."""
+
+    def __init__(self, registry: Registry):
+        self._registry = registry
+        self._check = schema.validator(schema.compose(registry, whole=True), "fields")
+        #: id of a node -> the node, which keeps the id its own, and what is wrong with it
+        self._known: dict[int, tuple[Node, list[Problem]]] = {}
+
+    def problems(self, fields: Node) -> Iterator[Problem]:
+        """What is wrong with a whole case."""
+        for key in ("model", "dataset"):
+            if key not in fields.value:
+                yield fields.problem(f"'{key}' is missing; give it here, in the matrix or under defaults", at_key=True)
+        for key, node in fields.value.items():
+            if id(node) not in self._known:
+                self._known[id(node)] = node, self._problems(fields, key, node)
+            yield from self._known[id(node)][1]
+
+    def _problems(self, fields: Node, key: str, node: Node) -> list[Problem]:
+        whole = _as_mapping(node) if key in CASE_KINDS else node
+        return list(schema.problems(self._check, replace(fields, value={key: whole}), self._registry))
 
 
 def _as_mapping(node: Node) -> Node:

@@ -12,8 +12,6 @@ from typing import Any
 from benchspec import Plugin, Reporter, hookimpl
 from benchspec.metrics import METRICS
 from benchspec.results import Result, Results
-from benchspec_plugins.reporters.cells import SIGNS
-from benchspec_plugins.reporters.rows import axis_paths
 
 
 class Csv(Reporter):
@@ -55,6 +53,8 @@ def _columns(results: Results, rows: Sequence[Row]) -> list[str]:
     published = [key.removeprefix("published") for key in told if key.startswith("published:")]
     beside = [part + of for of in published for part in _PUBLISHED if part + of in told]
     machine = ["machine"] if "machine" in told else []
+    from benchspec_plugins.reporters.rows import axis_paths
+
     return [*_FIRST, *axis_paths(results), *_ENDING, *metrics, *bases, *beside, *machine]
 
 
@@ -93,6 +93,8 @@ def _published(reference: Mapping[str, Any]) -> str:
         return str(reference["outcome"])
     if "between" in reference:
         return "..".join(map(str, reference["between"]))
+    from benchspec_plugins.reporters.cells import SIGNS
+
     kind = next(kind for kind in SIGNS if kind in reference)
     return f"{SIGNS[kind].strip()}{reference[kind]}"
 
