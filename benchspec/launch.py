@@ -173,9 +173,14 @@ def _first_death(folder: Path, ranks: Mapping[int, list[Event]]) -> _Death | Non
 
 
 def _follows(failure: Event, death: _Death) -> bool:
-    """Whether a failure is but the consequence of another rank's death; an abort may itself be one of a failure."""
+    """Whether a failure is but the consequence of another rank's death.
+
+    An abort may itself be one of a failure, and SIGTERM is what torchrun ends the others with after any failure.
+    """
+    if failure["outcome"] != "crash":
+        return False
     lost = any(sign in failure["reason"] for sign in _LOST_PEER)
-    return failure["outcome"] == "crash" and (lost or death.signal != signal.SIGABRT)
+    return lost or death.signal not in (signal.SIGABRT, signal.SIGTERM)
 
 
 def _death_ending(folder: Path, ranks: Mapping[int, list[Event]], death: _Death, log: tuple[str, ...]) -> Ending:

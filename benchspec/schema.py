@@ -174,11 +174,8 @@ def _message(error: Any, registry: Registry) -> str:
         names = [wanted] if isinstance(wanted, str) else wanted
         return f"expected {' or '.join(_TYPES[name] for name in names)}, found {shown(found)}"
     if value == "pattern":
-        return (
-            f"{shown(found)} is no name: {_NAME}"
-            if wanted == _NAME_PATTERN
-            else f"{shown(found)} does not match {wanted}"
-        )
+        meant = error.schema.get("description", f"expected what matches {wanted}")
+        return f"{shown(found)} " + (f"is no name: {_NAME}" if wanted == _NAME_PATTERN else f"is not allowed: {meant}")
     if value == "format":
         return str(error.cause) if error.cause else f"{shown(found)} is no {wanted}"
     if value in _BOUNDS:

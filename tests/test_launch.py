@@ -70,6 +70,14 @@ def test_a_failure_says_where_and_why(tmp_path):
     assert found.log == ("a", "b")
 
 
+def test_a_rank_that_torchrun_ended_explains_nothing(tmp_path):
+    """The others are ended with SIGTERM after any failure; a mistake of the user's keeps its words."""
+    told = failure(reason="rows.json: row 3 has no 'output'", phase="data", mistake=True)
+    leave(tmp_path, [told], [begin("data")], stderr=torchrun_says((0, 1), (1, -15)))
+    found = judge(tmp_path)
+    assert (found.rank, found.reason, found.mistake) == (0, "rows.json: row 3 has no 'output'", True)
+
+
 def test_running_out_of_memory_explains_the_crashes_of_the_others(tmp_path):
     leave(tmp_path, [failure(reason="RuntimeError: Connection closed by peer")], [*TRAINING, failure("oom")])
     assert ending(tmp_path) == ("oom", "steady", 1)

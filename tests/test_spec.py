@@ -123,7 +123,10 @@ def test_a_small_spec_is_all_right(write):
         (SMALL + "report: [{name: json, path: x}, {name: csv, path: ./x}]\n", "another report has the path './x'"),
         (SMALL + "    expect: null\n", "experiments.one.expect: expected a list, found null"),
         (SMALL + "    launcher: {name: torchrun, processes: 0}\n", "processes: 0 must be at least 1"),
-        (SMALL + "    launcher: {name: torchrun, processes: autoo}\n", "'autoo' is not allowed (allowed: auto)"),
+        (
+            SMALL + "    launcher: {name: torchrun, processes: autoo}\n",
+            "processes: 'autoo' is not allowed: a number, or auto: one per accelerator",
+        ),
         (replaced("name: small", 'name: "small\\n"'), "is no name: lower-case letters"),
         (replaced("opt-tiny", '"opt\\e[31m\\n"'), "no model is called 'opt\\x1b[31m\\n'"),
         ("a: " + "[" * 80 + "]" * 80, "nested more than 50 levels deep"),

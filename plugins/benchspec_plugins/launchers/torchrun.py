@@ -14,11 +14,10 @@ class Torchrun(Launcher):
     options_schema = {
         "properties": {
             "processes": {
-                "description": "how many; auto is one per accelerator, or 1",
+                "description": "a number, or auto: one per accelerator, or 1",
                 "type": ["integer", "string"],
                 "minimum": 1,
-                "if": {"type": "string"},
-                "then": {"enum": ["auto"]},
+                "pattern": "^auto$",
                 "default": "auto",
             }
         }
