@@ -71,8 +71,12 @@ def published(references: Sequence[Reference], experiment: str, fields: Mapping[
 
 
 def beside(told: Sequence[Mapping[str, Any]], outcome: str, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Published values, each with its ratio to what was measured, or whether it was met; None: not measured."""
-    return [{**value, **_verdict(value, outcome, metrics)} for value in told]
+    """Published values, each with its ratio to what was measured, or whether it was met; None: not measured.
+
+    What a crashed case measured proves nothing, and is compared with nothing.
+    """
+    proven = {} if outcome == "crash" else metrics
+    return [{**value, **_verdict(value, outcome, proven)} for value in told]
 
 
 def _verdict(told: Mapping[str, Any], outcome: str, metrics: Mapping[str, float]) -> dict[str, Any]:

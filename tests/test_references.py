@@ -57,6 +57,11 @@ def test_what_was_not_measured_has_no_ratio_and_meets_nothing():
     assert (told[0]["ratio"], told[1]["met"]) == (None, None)
 
 
+def test_what_a_crashed_case_measured_is_compared_with_nothing():
+    (told,) = beside(told_of(reference("value", 900)), "crash", {"train_runtime": 450})
+    assert told["ratio"] is None
+
+
 def test_an_outcome():
     told = told_of(reference("outcome", "oom", metric=None))
     assert beside(told, "oom", {})[0]["met"] is True
