@@ -422,3 +422,10 @@ def test_reporters_are_registered_with_their_suffix(reporter, suffix):
 
     assert Registry.load().find("reporter", reporter.name).cls is reporter
     assert reporter.suffix == suffix
+
+
+def test_what_a_crashed_case_measured_does_not_stand_beside_what_was_proven():
+    crashed = result("opt-13b", outcome="crash", phase="train", rank=0, reason="the loss was not finite")
+    text = table(result(), crashed)
+    row = next(line for line in text.splitlines() if line.startswith("opt-13b "))
+    assert "crash (train)" in row and "rows" not in row and row.count("–") >= 3
