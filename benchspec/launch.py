@@ -217,13 +217,13 @@ def kernel_kills() -> int | None:
     return max(counts, default=None)
 
 
-def _kills_of(_number: str, controllers: str, group: str) -> int | None:
+def _kills_of(_number: str, controllers: str, group: str, mount: Path = Path("/sys/fs/cgroup")) -> int | None:
     """The kernel's count for a line of /proc/self/cgroup, of version 2 (no controllers) or 1."""
     if controllers not in ("", "memory"):
         return None
     root, name = ("memory", "memory.oom_control") if controllers else ("", "memory.events")
     try:
-        text = (Path("/sys/fs/cgroup") / root / group.lstrip("/") / name).read_text()
+        text = (mount / root / group.lstrip("/") / name).read_text()
     except OSError:
         return None
     count = dict(line.split(None, 1) for line in text.splitlines()).get("oom_kill")

@@ -251,5 +251,12 @@ def test_a_line_that_a_full_disk_cut_off_does_not_hide_the_others(tmp_path):
     assert ending(tmp_path)[0] == "ok"
 
 
-def test_the_kernels_count_is_read_where_it_is_told():
-    assert launch.kernel_kills() is None or launch.kernel_kills() >= 0
+@pytest.mark.parametrize(
+    ("controllers", "file"), [("", "job/memory.events"), ("memory", "memory/job/memory.oom_control")]
+)
+def test_the_kernels_count_is_read_in_both_versions_of_control_groups(tmp_path, controllers, file):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("oom 5\noom_kill 3\n")
+    assert launch._kills_of("0", controllers, "/job", tmp_path) == 3
+    assert launch._kills_of("0", controllers, "/other", tmp_path) is None
+    assert launch._kills_of("0", "cpu", "/job", tmp_path) is None
