@@ -213,12 +213,13 @@ def kernel_kills() -> int | None:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
         return None
-    counts = [count for line in lines if (count := _kills_of(*line.split(":", 2))) is not None]
+    counts = [count for line in lines if (count := _kills_of(line)) is not None]
     return max(counts, default=None)
 
 
-def _kills_of(_number: str, controllers: str, group: str, mount: Path = Path("/sys/fs/cgroup")) -> int | None:
+def _kills_of(line: str, mount: Path = Path("/sys/fs/cgroup")) -> int | None:
     """The kernel's count for a line of /proc/self/cgroup, of version 2 (no controllers) or 1."""
+    _, controllers, group = line.split(":", 2)
     if controllers not in ("", "memory"):
         return None
     root, name = ("memory", "memory.oom_control") if controllers else ("", "memory.events")

@@ -257,6 +257,6 @@ def test_a_line_that_a_full_disk_cut_off_does_not_hide_the_others(tmp_path):
 def test_the_kernels_count_is_read_in_both_versions_of_control_groups(tmp_path, controllers, file):
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_text("oom 5\noom_kill 3\n")
-    assert launch._kills_of("0", controllers, "/job", tmp_path) == 3
-    assert launch._kills_of("0", controllers, "/other", tmp_path) is None
-    assert launch._kills_of("0", "cpu", "/job", tmp_path) is None
+    assert launch._kills_of(f"0:{controllers}:/job", tmp_path) == 3
+    assert launch._kills_of(f"0:{controllers}:/other", tmp_path) is None
+    assert launch._kills_of("0:cpu:/job", tmp_path) is None
