@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchspec.kinds import Dataset, Row
+from benchspec.kinds.bases import Dataset, Row
 
 RESAMPLED = 10_000_000
 
@@ -71,7 +71,7 @@ def bare(rows: Sequence[Row], tokenizer: Any) -> float:
 
     All rows in one call take longer: their encodings fill the memory.
     """
-    from benchspec.data import CHUNK
+    from benchspec.worker.data.prepare import CHUNK
 
     prompts, texts = strings(rows, tokenizer.eos_token)
     backend = tokenizer.backend_tokenizer
@@ -88,7 +88,7 @@ def bare(rows: Sequence[Row], tokenizer: Any) -> float:
 
 def ours(rows: Sequence[Row], tokenizer: Any, places: int | None) -> float:
     """Seconds of `prepare` with an empty cache."""
-    from benchspec.data import prepare
+    from benchspec.worker.data import prepare
     from benchspec_plugins.recipes.alpaca import Alpaca
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,7 @@
 """Declarative benchmarks of language-model fine-tuning: what plugin authors and scripts import."""
 
-from benchspec.errors import BenchspecError, NothingSelected, PluginError, RunError, SpecError
-from benchspec.hookspecs import hookimpl
-from benchspec.kinds import (
+from benchspec.cases.expand import Case, plan
+from benchspec.kinds.bases import (
     Backend,
     Dataset,
     Fact,
@@ -19,10 +18,11 @@ from benchspec.kinds import (
     Row,
     Shape,
 )
-from benchspec.plan import Case, plan
-from benchspec.results import Result, Results
-from benchspec.run import run
-from benchspec.spec import Spec, load
+from benchspec.kinds.hookspecs import hookimpl
+from benchspec.results.results import Result, Results
+from benchspec.running.run import run
+from benchspec.spec.spec import Spec, load
+from benchspec.terms.errors import BenchspecError, NothingSelected, PluginError, RunError, SpecError
 
 __all__ = [
     "Backend",

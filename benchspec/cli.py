@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from benchspec.errors import BenchspecError, Problem, SpecError, distinct, one_line
+from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct, one_line
 
 if TYPE_CHECKING:
-    from benchspec.plan import Case, Expansion
-    from benchspec.registry import Registry
-    from benchspec.results import Results
-    from benchspec.spec import Spec
+    from benchspec.cases.expand import Case, Expansion
+    from benchspec.kinds.registry import Registry
+    from benchspec.results.results import Results
+    from benchspec.spec.spec import Spec
 
 INTERRUPTED = 130
 
@@ -96,8 +96,8 @@ def run(
     spec: str, out: str | None, only: Sequence[str], sets: Sequence[str], fresh: bool, reporters: Sequence[str]
 ) -> int:
     """Run what has no result yet, then report."""
-    from benchspec import progress
     from benchspec import run as running
+    from benchspec.running import progress
 
     loaded, _ = _checked(spec, sets)
     _check_reporters(loaded.registry, reporters)
@@ -116,7 +116,7 @@ def run(
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def validate(specs: Sequence[str], form: str) -> int:
     """Check specs, and say everything that is wrong with them."""
-    from benchspec.registry import Registry
+    from benchspec.kinds.registry import Registry
 
     registry = Registry.load()
     checked = [(path, *_problems(path, registry)) for path in specs]
@@ -134,7 +134,7 @@ def validate(specs: Sequence[str], form: str) -> int:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def plan(spec: str, sets: Sequence[str], form: str) -> None:
     """Show the cases and what each will need; nothing is run."""
-    from benchspec import needs
+    from benchspec.cases import needs
 
     loaded, cases = _checked(spec, sets)
     show = needs.as_json if form == "json" else needs.as_table
@@ -146,8 +146,8 @@ def plan(spec: str, sets: Sequence[str], form: str) -> None:
 @_REPORTER
 def report(run_dir: str, reporters: Sequence[str]) -> int:
     """Report again from a run directory."""
-    from benchspec.registry import Registry
-    from benchspec.results import Results
+    from benchspec.kinds.registry import Registry
+    from benchspec.results.results import Results
 
     registry = Registry.load()
     _check_reporters(registry, reporters)
@@ -160,8 +160,8 @@ def report(run_dir: str, reporters: Sequence[str]) -> int:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def plugins(form: str) -> None:
     """List what is installed, from which package, and what did not load."""
-    from benchspec import listing
-    from benchspec.registry import Registry
+    from benchspec.kinds import listing
+    from benchspec.kinds.registry import Registry
 
     show = listing.as_json if form == "json" else listing.as_table
     click.echo(show(Registry.load()))
@@ -171,8 +171,8 @@ def plugins(form: str) -> None:
 @click.argument("name", type=click.Choice(["spec", "result", "event"]), default="spec", required=False)
 def schema(name: str) -> None:
     """Print a JSON schema; that of specs has the options of every installed plugin."""
-    from benchspec import schema as schemas
-    from benchspec.registry import Registry
+    from benchspec.kinds.registry import Registry
+    from benchspec.spec import schema as schemas
 
     found = schemas.for_editors(schemas.compose(Registry.load())) if name == "spec" else schemas.load(name)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -181,8 +181,8 @@ def schema(name: str) -> None:
 @cli.command()
 def machine() -> None:
     """Show what benchspec sees of this machine, and what is missing to run."""
-    from benchspec import machine as here
-    from benchspec import machine_text
+    from benchspec.machine import describe as here
+    from benchspec.machine import text as machine_text
 
     facts = here.describe()
     click.echo(machine_text.report(facts, here.missing(facts)))
@@ -190,7 +190,7 @@ def machine() -> None:
 
 def _kept(folder: str, again: str) -> str:
     """What there is after an interruption, and how to go on."""
-    from benchspec.results import Results
+    from benchspec.results.results import Results
 
     try:
         results = Results.load(folder)
@@ -202,7 +202,7 @@ def _kept(folder: str, again: str) -> str:
 
 def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, list[Case]]:
     """A spec and its cases, warnings said; raises `SpecError` with everything that is wrong with either."""
-    from benchspec.plan import unused_references
+    from benchspec.cases.expand import unused_references
 
     spec, expansion, problems = _looked_at(path, sets)
     if spec is None or problems:
@@ -216,8 +216,8 @@ def _looked_at(
     path: str, sets: Sequence[str], registry: Registry | None = None
 ) -> tuple[Spec | None, Expansion, list[Problem]]:
     """A spec, its cases, and everything that is wrong with either."""
-    from benchspec import spec as specs
-    from benchspec.plan import Expansion, expand
+    from benchspec.cases.expand import Expansion, expand
+    from benchspec.spec import spec as specs
 
     spec, problems = specs.check(path, sets, registry)
     expansion = expand(spec) if spec else Expansion()
@@ -228,7 +228,7 @@ def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
     """How many cases a spec has, and all that is to be said of it: mistakes, or else warnings."""
     from dataclasses import replace
 
-    from benchspec.plan import unused_references
+    from benchspec.cases.expand import unused_references
 
     spec, expansion, problems = _looked_at(path, (), registry)
     if spec and not problems:
@@ -258,7 +258,7 @@ def _check_reporters(registry: Registry, names: Sequence[str]) -> None:
 
 def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
     """Print the reports that were asked for, or print and keep those of the spec."""
-    from benchspec import reports
+    from benchspec.reports import render as reports
 
     for text in reports.printed(registry, results, names):
         click.echo(text.rstrip("\n"))

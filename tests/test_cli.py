@@ -11,7 +11,7 @@ import pytest
 from conftest import BENCHSPEC, benchspec
 
 from benchspec import cli
-from benchspec.errors import BenchspecError, NothingSelected, Problem, SpecError
+from benchspec.terms.errors import BenchspecError, NothingSelected, Problem, SpecError
 
 SPEC = """
 benchspec: 1

@@ -16,7 +16,7 @@ import pytest
 from conftest import benchspec, install, start
 from jsonschema import Draft202012Validator
 
-from benchspec import schema
+from benchspec.spec import schema
 
 pytest.importorskip("torch")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="needs signals")]

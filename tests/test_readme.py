@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchspec import BenchspecError, document, schema
+from benchspec import BenchspecError
+from benchspec.cases.expand import expand
 from benchspec.cli import INTERRUPTED, cli
-from benchspec.plan import expand
-from benchspec.registry import GROUP, Registry
-from benchspec.spec import check
+from benchspec.kinds.registry import GROUP, Registry
+from benchspec.spec import document, schema
+from benchspec.spec.spec import check
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "tests" / "third_party" / "benchspec-example"

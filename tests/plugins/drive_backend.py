@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from benchspec.kinds import Backend, Plugin
+from benchspec.kinds.bases import Backend, Plugin
 
 FAMILIES = ("opt", "gpt-j", "bloom")
 #: odd, so that no embedding splits evenly

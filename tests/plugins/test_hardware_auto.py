@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchspec import Fact
-from benchspec.nvml import Accelerator
+from benchspec.machine.nvml import Accelerator
 from benchspec_plugins.hardware import auto
 from benchspec_plugins.hardware.accelerators import ACCELERATORS, datasheet
 
@@ -19,7 +19,7 @@ def facts(monkeypatch):
     """What `auto` makes of a machine with these accelerators."""
 
     def of(*found, price=None):
-        monkeypatch.setattr("benchspec.nvml.accelerators", lambda: list(found))
+        monkeypatch.setattr("benchspec.machine.nvml.accelerators", lambda: list(found))
         return auto.Auto({"price_per_hour": price}).facts()
 
     return of

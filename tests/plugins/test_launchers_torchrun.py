@@ -85,7 +85,7 @@ def test_threads_are_shared_out_unless_the_user_says_otherwise(tmp_path, monkeyp
     assert group._environment(tmp_path, 2)["OMP_NUM_THREADS"] == "3"
 
 
-WORKER = "import time; from benchspec.process import die_with_starter; die_with_starter(); time.sleep(60)"
+WORKER = "import time; from benchspec.machine.process import die_with_starter; die_with_starter(); time.sleep(60)"
 
 
 @linux

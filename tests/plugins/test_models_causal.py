@@ -378,7 +378,7 @@ def hub_cache(checkpoints: dict[str, Path], tmp_path: Path) -> Path:
 
 SCRIPT = """
 import json, sys
-from benchspec.registry import Registry
+from benchspec.kinds.registry import Registry
 from benchspec import PluginError
 model = Registry.load().create("model", json.loads(sys.argv[1]))
 try:

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from benchspec.results import Result, Results
+from benchspec.results.results import Result, Results
 from benchspec_plugins.reporters import cells
 from benchspec_plugins.reporters.csv import Csv
 from benchspec_plugins.reporters.json import Json
@@ -418,7 +418,7 @@ def test_fields_read_as_they_are_written_in_a_spec(value, text):
 
 @pytest.mark.parametrize(("reporter", "suffix"), [(Table, ".txt"), (Markdown, ".md"), (Csv, ".csv"), (Json, ".json")])
 def test_reporters_are_registered_with_their_suffix(reporter, suffix):
-    from benchspec.registry import Registry
+    from benchspec.kinds.registry import Registry
 
     assert Registry.load().find("reporter", reporter.name).cls is reporter
     assert reporter.suffix == suffix

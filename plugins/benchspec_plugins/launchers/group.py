@@ -13,8 +13,8 @@ from typing import IO
 
 import psutil
 
-from benchspec.errors import RunError
-from benchspec.process import PARENT, die_with
+from benchspec.machine.process import PARENT, die_with
+from benchspec.terms.errors import RunError
 
 #: marks every process of a group, whoever its parent is by now
 MARK = "BENCHSPEC_CASE_DIR"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchspec.metrics import METRICS
-from benchspec.units import duration_text
+from benchspec.results.reduce import METRICS
+from benchspec.terms.units import duration_text
 
 #: what is not known
 ABSENT = "–"

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.metrics import METRICS
-from benchspec.results import Result, Results
+from benchspec.results.reduce import METRICS
+from benchspec.results.results import Result, Results
 
 
 class Csv(Reporter):

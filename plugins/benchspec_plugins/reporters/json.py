@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results import Results
+from benchspec.results.results import Results
 
 
 class Json(Reporter):

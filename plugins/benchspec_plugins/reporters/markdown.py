@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results import Results
+from benchspec.results.results import Results
 
 if TYPE_CHECKING:
     from benchspec_plugins.reporters.rows import Column, Report, Section

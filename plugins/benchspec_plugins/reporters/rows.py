@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from benchspec.metrics import METRICS
-from benchspec.results import Result, Results
+from benchspec.results.reduce import METRICS
+from benchspec.results.results import Result, Results
 from benchspec_plugins.reporters.cells import (
     ABSENT,
     axis_texts,

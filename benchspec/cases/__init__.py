@@ -1,0 +1,1 @@
+"""`Spec` -> cases, and what each of them will need."""

@@ -1,0 +1,70 @@
+"""A matrix -> its combinations of values, as GitHub Actions makes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+
+from benchspec.spec.document import Node
+from benchspec.spec.references import agrees
+from benchspec.terms.errors import SpecError, suggest
+
+#: dotted path of a case's field -> its value
+Combination = dict[str, Node]
+#: of one matrix; more would take years to run, and are a slip of the pen
+MOST_CASES = 2000
+
+
+def combinations(matrix: Node) -> list[Combination]:
+    """A matrix's combinations of values, as GitHub Actions makes them."""
+    axes = {path: _values(path, node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
+    if (count := math.prod(map(len, axes.values()))) > MOST_CASES:
+        raise SpecError([matrix.problem(f"the matrix has {count:,} combinations, and {MOST_CASES:,} are allowed")])
+    originals = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())] if axes else []
+    excluded = matrix.get("exclude")
+    for entry in excluded.value if excluded else []:
+        _check_exclude(entry, list(axes))
+        originals = [original for original in originals if not _agrees(original, entry.value)]
+    included = matrix.get("include")
+    found = _with_included(originals, [entry.value for entry in included.value] if included else [])
+    if not found:
+        raise SpecError([matrix.problem("the matrix is empty: everything is excluded", at_key=True)])
+    return found
+
+
+def _with_included(originals: list[Combination], entries: list[Combination]) -> list[Combination]:
+    """Each entry extends the combinations whose own values it leaves alone, or else is one of its own."""
+    extended = [dict(original) for original in originals]
+    alone: list[Combination] = []
+    for entry in entries:
+        agreeing = [
+            index
+            for index, original in enumerate(originals)
+            if _agrees(original, {path: node for path, node in entry.items() if path in original})
+        ]
+        for index in agreeing:
+            extended[index] |= entry
+        if not agreeing:
+            alone.append(entry)
+    return extended + alone
+
+
+def _agrees(combination: Combination, entry: Mapping[str, Node]) -> bool:
+    return all(agrees(combination[path].plain(), node.plain()) for path, node in entry.items())
+
+
+def _check_exclude(entry: Node, axes: list[str]) -> None:
+    problems = [
+        node.problem(f"'{path}' is no axis of this matrix ({', '.join(axes)}){suggest(path, axes)}", at_key=True)
+        for path, node in entry.value.items()
+        if path not in axes
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
+def _values(path: str, axis: Node) -> list[Node]:
+    """An axis's values; each remembers where its axis stands, for messages about the path."""
+    return [replace(node, key=axis.key) for node in axis.value]

@@ -1,0 +1,79 @@
+"""What each case of a plan will need, as far as it can be said without running or downloading anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from benchspec.cases.expand import Case, shape
+from benchspec.spec.spec import Spec
+from benchspec.terms.units import duration_text, size_text
+
+#: weights, gradients and Adam's two moments, each in float32
+STATE_BYTES = 16
+_HEADS = ["case", "parameters", "state", "dataset", "backend", "processes", "rows/step", "length", "timeout"]
+_NUMBERS = ("parameters", "state", "processes", "rows/step", "length")
+
+
+def as_json(spec: Spec, cases: Sequence[Case]) -> str:
+    plans = [{**case.to_json(), "needs": needs(spec, case)} for case in cases]
+    return json.dumps(plans, indent=1, ensure_ascii=False)
+
+
+def needs(spec: Spec, case: Case) -> dict[str, Any]:
+    """Processes, rows an optimizer step, and what the model's shape tells; None where it cannot be known."""
+    dimensions = shape(spec, case)
+    train = case.train
+    return {
+        "processes": case.processes,
+        "rows_per_step": train["batch_size"] * train["gradient_accumulation"] * case.processes,
+        "parameters": dimensions.parameters if dimensions else None,
+        "training_state_bytes": dimensions.parameters * STATE_BYTES if dimensions else None,
+        "shape": asdict(dimensions) if dimensions else None,
+        "timeout": case.limits["timeout"],
+    }
+
+
+def as_table(spec: Spec, cases: Sequence[Case]) -> str:
+    from tabulate import tabulate
+
+    rows = [_row(case, needs(spec, case)) for case in cases]
+    aligned = ["right" if head in _NUMBERS else "left" for head in _HEADS]
+    table = tabulate(rows, _HEADS, tablefmt="simple", disable_numparse=True, colalign=aligned if rows else None)
+    count = f"{len(cases)} case{'' if len(cases) == 1 else 's'}"
+    note = f"state: weights, gradients and Adam's moments, {STATE_BYTES} bytes a parameter; a backend that shards"
+    return f"{table}\n\n{count}. {note} spreads it over the processes. Activations come on top."
+
+
+def _row(case: Case, need: dict[str, Any]) -> list[str]:
+    state = need["training_state_bytes"]
+    return [
+        f"{case.experiment}/{case.id}",
+        _count(need["parameters"]),
+        size_text(state) if state else "?",
+        _dataset(case),
+        case.backend["name"],
+        str(need["processes"]),
+        str(need["rows_per_step"]),
+        _length(case),
+        duration_text(need["timeout"]) if need["timeout"] else "none",
+    ]
+
+
+def _count(parameters: int | None) -> str:
+    if parameters is None:
+        return "?"
+    return f"{parameters / 1e9:,.2f} G" if parameters >= 1e9 else f"{parameters / 1e6:,.2f} M"
+
+
+def _dataset(case: Case) -> str:
+    rows = case.dataset.get("rows")
+    return f"{case.dataset['name']}, {rows:,} rows" if isinstance(rows, int) else str(case.dataset["name"])
+
+
+def _length(case: Case) -> str:
+    steps = case.train["max_steps"]
+    epochs = case.train["epochs"]
+    return f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"

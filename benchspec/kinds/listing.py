@@ -1,0 +1,42 @@
+"""What is installed, for `benchspec plugins`."""
+
+from __future__ import annotations
+
+import json
+
+from benchspec.kinds.registry import Entry, Registry
+
+
+def as_json(registry: Registry) -> str:
+    plugins = [
+        {
+            "kind": entry.kind,
+            "name": entry.name,
+            "class": entry.cls.__name__,
+            "description": _summary(entry),
+            "distribution": entry.origin.distribution,
+            "module": entry.origin.module,
+        }
+        for entry in registry.entries()
+    ]
+    broken = [
+        {"distribution": one.origin.distribution, "module": one.origin.module, "reason": one.reason}
+        for one in registry.broken
+    ]
+    return json.dumps({"plugins": plugins, "broken": broken}, indent=1, ensure_ascii=False)
+
+
+def as_table(registry: Registry) -> str:
+    from tabulate import tabulate
+
+    rows = [[entry.kind, entry.name, _summary(entry), str(entry.origin)] for entry in registry.entries()]
+    text = tabulate(rows, ["kind", "name", "what it is", "from"], tablefmt="simple", disable_numparse=True)
+    lost = "".join(f"\n  {broken}" for broken in registry.broken)
+    return f"{text}\n\nNot loaded:{lost}" if lost else text
+
+
+def _summary(entry: Entry) -> str:
+    """The first line of the class's help text; for a preset, the class that it is one of."""
+    if entry.preset:
+        return f"{entry.cls.name} with its options set"
+    return (entry.cls.__doc__ or "").strip().split("\n")[0]

@@ -1,0 +1,1 @@
+"""`Results` -> reports: tables as values, and their text."""

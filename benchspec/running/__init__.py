@@ -1,0 +1,1 @@
+"""Cases -> process groups -> the journal of a run directory."""

@@ -1,0 +1,189 @@
+"""What a run shows while it runs: a live line on a terminal, plain lines elsewhere; all of it on stderr."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from benchspec.cases.expand import Case
+from benchspec.results.events import Event
+from benchspec.results.results import Result
+from benchspec.terms.units import duration_text
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+#: seconds between plain lines of one case
+QUIET_SECONDS = 10.0
+
+
+class Progress(Protocol):
+    """Is told what happens in a run."""
+
+    def begin(self, cases: int) -> None: ...
+
+    def started(self, case: Case) -> None: ...
+
+    def saw(self, case: Case, rank: int, event: Event) -> None: ...
+
+    def ended(self, case: Case, result: Result) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def begin(self, cases: int) -> None:
+        pass
+
+    def started(self, case: Case) -> None:
+        pass
+
+    def saw(self, case: Case, rank: int, event: Event) -> None:
+        pass
+
+    def ended(self, case: Case, result: Result) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+class View:
+    """What is known of a running case, in a line."""
+
+    def __init__(self, number: int, case: Case):
+        self.number = number
+        self.name = f"{case.experiment}/{case.id}"
+        self.phase = "start"
+        self.processes = case.processes
+        self.planned: int | None = None
+        self.step = 0
+        #: (time, rows) of the first and the last step; the first step is slower and so not counted
+        self.first: float | None = None
+        self.last = 0.0
+        self.rows = 0
+
+    def update(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "start":
+            self.processes = event["world"]
+        elif kind == "begin":
+            self.phase = event["phase"]
+        elif kind == "data":
+            self.planned = event["planned_steps"]
+        elif kind == "step":
+            self._count(event)
+
+    def _count(self, event: Event) -> None:
+        self.step, self.last = event["step"], event["time"]
+        if self.first is None:
+            self.first = event["time"]
+        else:
+            self.rows += event["rows"] * self.processes
+
+    def text(self, cases: int) -> str:
+        head = f"case {self.number} of {cases}  {self.name}"
+        if not self.step:
+            return f"{head}  {self.phase}"
+        steps = f"step {self.step}" + (f" of {self.planned}" if self.planned and self.planned >= self.step else "")
+        return "  ".join([head, steps, *self._rates()])
+
+    def _rates(self) -> list[str]:
+        seconds = self.last - self.first if self.first else 0.0
+        if seconds <= 0:
+            return []
+        rates = [f"{self.rows / seconds:,.1f} rows/s"]
+        if self.planned and self.planned > self.step:
+            rates.append(f"{duration_text((self.planned - self.step) * seconds / (self.step - 1))} left")
+        return rates
+
+
+def summary(result: Result, number: int, cases: int) -> str:
+    """A finished case in a line."""
+    head = f"case {number} of {cases}  {result.experiment}/{result.case}  {result.outcome}"
+    if result.outcome != "ok":
+        return f"{head} in {result.phase}: {result.reason}"
+    seconds, rows = result.metrics.get("train_runtime"), result.metrics.get("rows_per_second")
+    parts = [f"trained in {duration_text(seconds)}" if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]
+    return "  ".join([head, *filter(None, parts)])
+
+
+class Lines:
+    """Plain lines, for logs."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._views: dict[tuple[str, str], View] = {}
+        self._cases = self._begun = 0
+        self._said = 0.0
+
+    def begin(self, cases: int) -> None:
+        self._cases = cases
+
+    def started(self, case: Case) -> None:
+        self._begun += 1
+        view = self._views[case.experiment, case.id] = View(self._begun, case)
+        self._changed(view, important=True)
+
+    def saw(self, case: Case, rank: int, event: Event) -> None:
+        if rank == 0:
+            view = self._views[case.experiment, case.id]
+            view.update(event)
+            self._changed(view, important=event["event"] == "step" and event["step"] == 1)
+
+    def ended(self, case: Case, result: Result) -> None:
+        view = self._views.pop((case.experiment, case.id))
+        self._say(summary(result, view.number, self._cases))
+
+    def end(self) -> None:
+        pass
+
+    def _changed(self, view: View, *, important: bool) -> None:
+        if important or time.monotonic() - self._said > QUIET_SECONDS:
+            self._say(view.text(self._cases))
+
+    def _say(self, text: str) -> None:
+        self._said = time.monotonic()
+        # A run goes on where nobody reads of it any more.
+        with suppress(OSError):
+            self._stream.write(text + "\n")
+            self._stream.flush()
+
+
+class Screen(Lines):
+    """A line a running case that changes in place; finished cases stay above it."""
+
+    def __init__(self, stream: TextIO):
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(stream)
+        self._live: Live = Live(console=Console(file=stream), auto_refresh=False, transient=True)
+
+    def begin(self, cases: int) -> None:
+        super().begin(cases)
+        self._live.start()
+
+    def end(self) -> None:
+        self._live.stop()
+
+    def _changed(self, view: View, *, important: bool) -> None:
+        if important or time.monotonic() - self._said > 0.1:
+            self._said = time.monotonic()
+            self._live.update(self._text(), refresh=True)
+
+    def _say(self, text: str) -> None:
+        self._live.console.print(text, highlight=False, markup=False)
+
+    def _text(self) -> Any:
+        from rich.text import Text
+
+        return Text("\n".join(view.text(self._cases) for view in self._views.values()), overflow="ellipsis")
+
+
+def for_stream(stream: TextIO) -> Progress:
+    """A live view on a terminal, lines elsewhere."""
+    return Screen(stream) if stream.isatty() else Lines(stream)

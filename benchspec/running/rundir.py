@@ -1,0 +1,64 @@
+"""The run directory as a whole: for one run at a time, of one spec, and never deleted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchspec.cases.expand import Case
+from benchspec.results import results
+from benchspec.results.results import Results
+from benchspec.spec.spec import Spec
+from benchspec.terms.errors import RunError
+
+#: held by the benchspec that runs in a run directory
+LOCK = ".lock"
+
+
+def move_aside(folder: Path) -> Path:
+    """Rename an earlier run directory after the time when it last changed; nothing is deleted."""
+    runs = (results.RUN, results.JOURNAL)
+    if not any((folder / name).exists() for name in runs) and any(path.name != LOCK for path in folder.iterdir()):
+        raise RunError(f"{folder} is no run directory, so --fresh leaves it alone; choose another --out")
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
+    home = folder.absolute()
+    names = [home.with_name(f"{home.name}.{stamp}{suffix}") for suffix in ("", *(f".{n}" for n in range(1, 1000)))]
+    target = next(name for name in names if not name.exists())
+    folder.rename(target)
+    return target
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The run directory for this process alone."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise RunError(f"another benchspec run is using {folder}; wait for it, or choose another --out") from None
+
+
+@contextmanager
+def said_in_a_line(folder: Path) -> Iterator[None]:
+    """A disk that is full, or a folder that may not be written, as the `RunError` that it is to the user."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
+
+
+def check_other_spec(folder: Path, spec: Spec, cases: Sequence[Case]) -> None:
+    """Raise where the run directory holds the results of another spec, which would be lost from every report."""
+    if not (folder / results.RUN).exists():
+        return
+    name = Results.load(folder).name
+    ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
+    if name != spec.name:
+        raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")
+    done = {(result.experiment, result.case) for result in results.read_journal(folder)}
+    if done and not done & {(case.experiment, case.id) for case in cases}:
+        raise RunError(f"{folder} holds the results of another version of '{name}', with no case in common; {ways_out}")

@@ -1,0 +1,1 @@
+"""One rank of one case: what runs in each process of a group."""

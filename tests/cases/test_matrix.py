@@ -1,0 +1,53 @@
+from pathlib import Path
+
+from benchspec.cases.matrix import combinations
+from benchspec.spec.document import parse
+
+
+def combined(text):
+    return [
+        {path: node.plain() for path, node in found.items()} for found in combinations(parse(text, "m.yaml", Path()))
+    ]
+
+
+def test_a_matrix_is_all_combinations_in_order():
+    assert combined("{a: [1, 2], b: [x, y]}") == [
+        {"a": 1, "b": "x"},
+        {"a": 1, "b": "y"},
+        {"a": 2, "b": "x"},
+        {"a": 2, "b": "y"},
+    ]
+
+
+def test_exclude_drops_what_agrees_with_all_that_it_names():
+    assert combined("{a: [1, 2], b: [x, y], exclude: [{a: 1, b: y}, {a: 2}]}") == [{"a": 1, "b": "x"}]
+
+
+def test_include_extends_what_agrees_and_else_stands_alone():
+    """The example of GitHub's own documentation, in small."""
+    text = """
+    fruit: [apple, pear]
+    animal: [cat, dog]
+    include:
+      - {color: green}
+      - {color: pink, animal: cat}
+      - {fruit: apple, shape: circle}
+      - {fruit: banana}
+      - {fruit: banana, animal: cat}
+    """
+    assert combined(text) == [
+        {"fruit": "apple", "animal": "cat", "color": "pink", "shape": "circle"},
+        {"fruit": "apple", "animal": "dog", "color": "green", "shape": "circle"},
+        {"fruit": "pear", "animal": "cat", "color": "pink"},
+        {"fruit": "pear", "animal": "dog", "color": "green"},
+        {"fruit": "banana"},
+        {"fruit": "banana", "animal": "cat"},
+    ]
+
+
+def test_a_matrix_of_includes_alone():
+    assert combined("{include: [{a: 1}, {a: 2, b: 3}]}") == [{"a": 1}, {"a": 2, "b": 3}]
+
+
+def test_a_plugin_that_is_a_mapping_is_excluded_by_its_name():
+    assert combined("{m: [{name: opt, layers: 2}, bloom], exclude: [{m: opt}]}") == [{"m": "bloom"}]
