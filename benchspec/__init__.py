@@ -1,11 +1,10 @@
 """Declarative benchmarks of language-model fine-tuning: what plugin authors and scripts import."""
 
-from benchspec.cases.expand import Case, plan
+from benchspec.cases.case import Case
+from benchspec.cases.expand import plan
 from benchspec.kinds.bases import (
     Backend,
     Dataset,
-    Fact,
-    Facts,
     Handle,
     Hardware,
     Job,
@@ -15,10 +14,10 @@ from benchspec.kinds.bases import (
     Plugin,
     Recipe,
     Reporter,
-    Row,
-    Shape,
 )
+from benchspec.kinds.engine import Engine
 from benchspec.kinds.hookspecs import hookimpl
+from benchspec.kinds.values import Fact, Facts, Row, Shape, Share
 from benchspec.results.results import Result, Results
 from benchspec.running.run import run
 from benchspec.spec.spec import Spec, load
@@ -29,6 +28,7 @@ __all__ = [
     "BenchspecError",
     "Case",
     "Dataset",
+    "Engine",
     "Fact",
     "Facts",
     "Handle",
@@ -47,6 +47,7 @@ __all__ = [
     "Row",
     "RunError",
     "Shape",
+    "Share",
     "Spec",
     "SpecError",
     "hookimpl",

@@ -13,7 +13,8 @@ import click
 from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct, one_line
 
 if TYPE_CHECKING:
-    from benchspec.cases.expand import Case, Expansion
+    from benchspec.cases.case import Case
+    from benchspec.cases.expand import Expansion
     from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
     from benchspec.spec.spec import Spec

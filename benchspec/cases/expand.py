@@ -9,59 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from benchspec.cases.case import Case
 from benchspec.cases.matrix import Combination, combinations
-from benchspec.kinds.bases import CASE_KINDS, Facts, Hardware, Model, Shape
+from benchspec.kinds.bases import CASE_KINDS, Hardware, Model
 from benchspec.kinds.registry import Registry
+from benchspec.kinds.values import Facts, Shape
 from benchspec.spec import choices as resolve
 from benchspec.spec import document, schema
 from benchspec.spec.document import Node
 from benchspec.spec.references import lookup, matches
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import BenchspecError, PluginError, Problem, SpecError, distinct, suggest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One point of a matrix, the unit that runs."""
-
-    #: readable, and bound to what the spec says of the case
-    id: str
-    experiment: str
-    #: what the matrix varied: dotted path -> value
-    axes: Mapping[str, Any]
-    #: the outcomes that are as expected
-    expected: tuple[str, ...]
-    #: what the spec says, before defaults
-    said: Mapping[str, Any]
-    model: Mapping[str, Any]
-    dataset: Mapping[str, Any]
-    method: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    backend: Mapping[str, Any]
-    launcher: Mapping[str, Any]
-    train: Mapping[str, Any]
-    measure: Mapping[str, Any]
-    limits: Mapping[str, Any]
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Every field with every value, as the worker gets it."""
-        return {key: getattr(self, key) for key in (*CASE_KINDS, "train", "measure", "limits")}
-
-    @property
-    def processes(self) -> int:
-        """How many processes the launcher was asked for; 1 where it has no such option."""
-        return int(self.launcher.get("processes", 1))
-
-    def to_json(self) -> dict[str, Any]:
-        return {"id": self.id, "experiment": self.experiment, "axes": self.axes, "expected": self.expected} | {
-            "said": self.said,
-            **self.fields,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Case:
-        return cls(**{**data, "expected": tuple(data["expected"])})
 
 
 @dataclass

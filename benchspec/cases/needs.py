@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchspec.cases.expand import Case, shape
+from benchspec.cases.case import Case
+from benchspec.cases.expand import shape
 from benchspec.spec.spec import Spec
 from benchspec.terms.units import duration_text, size_text
 

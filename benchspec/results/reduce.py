@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from benchspec.kinds.bases import Facts
+from benchspec.kinds.values import Facts, flops_per_token
 from benchspec.results.events import Event
 
 #: the phases that have a metric; those within `train` have none
@@ -92,8 +92,8 @@ _TABLE = (
         "mfu",
         "fraction",
         "higher",
-        "tokens_per_second × (6 × parameters that are multiplied with + 12 × layers × hidden × mean tokens a row) / "
-        "(ranks × dense peak FLOP/s of the precision); only where every parameter learns.",
+        "tokens_per_second × operations a token / (ranks × dense peak FLOP/s of the precision). Operations, in full "
+        "fine-tuning: 6 × parameters that are multiplied with + 12 × layers × hidden × mean tokens a row.",
         "MFU",
     ),
     Metric(
@@ -308,19 +308,12 @@ def t_quantile(degrees: int) -> float:
 def _mfu(model: Event | None, steady: _Steady, facts: Facts, world: int) -> float | None:
     """The share of the peak that real tokens need; None where operations or peak are not known for certain."""
     rate = _rates(steady).get("tokens_per_second")
-    if model is None or rate is None or model["trainable_parameters"] != model["parameters"] or model["shape"] is None:
+    if model is None or rate is None or model["shape"] is None or model.get("share") is None:
         return None
     peak, rows = facts.peak.get(_peak_name(model)), steady.total("rows")
     if peak is None or not rows:
         return None
-    return rate * flops_per_token(model["shape"], steady.total("tokens") / rows) / (world * peak.value)
-
-
-def flops_per_token(shape: Mapping[str, Any], length: float) -> float:
-    """Operations, forward and backward, a token of full fine-tuning in rows of mean `length`."""
-    multiplied = shape["parameters"] - shape["lookup_parameters"]
-    attention = 12 * shape["layers"] * shape["hidden"] * length
-    return float(6 * multiplied + attention)
+    return rate * flops_per_token(model["shape"], model["share"], steady.total("tokens") / rows) / (world * peak.value)
 
 
 def _peak_name(model: Event) -> str:

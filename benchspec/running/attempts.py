@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from benchspec.cases.expand import Case
+from benchspec.cases.case import Case
 from benchspec.results import events
 from benchspec.running.runfile import write_json
 

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from benchspec.cases.expand import Case
+from benchspec.cases.case import Case
 from benchspec.results.events import Event
 from benchspec.results.results import Result
 from benchspec.terms.units import duration_text

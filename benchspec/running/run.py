@@ -12,8 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from benchspec.cases.expand import Case, expand, facts
-from benchspec.kinds.bases import Facts, Handle, Launcher
+from benchspec.cases.case import Case
+from benchspec.cases.expand import expand, facts
+from benchspec.kinds.bases import Handle, Launcher
+from benchspec.kinds.values import Facts
 from benchspec.results import events, results
 from benchspec.results import reduce as metrics
 from benchspec.results.results import Result, Results

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchspec.cases.expand import Case
+from benchspec.cases.case import Case
 from benchspec.results import results
 from benchspec.results.results import Results
 from benchspec.spec.spec import Spec

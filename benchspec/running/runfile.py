@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec.cases.expand import Case
-from benchspec.kinds.bases import Facts
+from benchspec.cases.case import Case
+from benchspec.kinds.values import Facts
 from benchspec.results.results import RUN, read_journal
 from benchspec.spec import references
 from benchspec.spec.spec import Spec

@@ -14,13 +14,13 @@ import os
 import resource
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec.cases.expand import Case
+from benchspec.cases.case import Case
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
 from benchspec.kinds.registry import Registry
 from benchspec.machine import nvml
@@ -55,7 +55,13 @@ class Rank:
     open: list[str] = field(default_factory=list)
     steps: proof.Steps = field(default_factory=proof.Steps)
     before: dict[str, Any] = field(default_factory=dict)
+    device: Any = None
     joules: float | None = None
+
+    def collate(self, rows: Sequence[Any]) -> dict[str, Any]:
+        from benchspec.worker.data.prepare import collate
+
+        return collate(rows, self.tokenizer.pad_token_id)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -219,12 +225,14 @@ def _built(job: Rank, model: Model, method: Method) -> Any:
     parameters = {name: proof.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     shape = model.shape()
+    share = method.share(shape) if shape else None
     job.log.add(
         "model",
         parameters=sum(parameters.values()),
         trainable_parameters=sum(count for name, count in parameters.items() if name in learning),
         dtype=dtypes,
         shape=asdict(shape) if shape else None,
+        share=share and share._asdict(),
         precision=job.case.train["precision"],
         tf32=job.case.train["tf32"],
         method=job.case.method["name"],

@@ -1,7 +1,8 @@
 import pytest
 
 from benchspec import SpecError, load, plan
-from benchspec.cases.expand import Case, shape
+from benchspec.cases.case import Case
+from benchspec.cases.expand import shape
 
 HEAD = "benchspec: 1\nname: x\ndefaults: {model: opt-tiny, dataset: synthetic}\nexperiments:\n  one:\n"
 

@@ -29,6 +29,7 @@ MODEL = {
     "trainable_parameters": 100,
     "dtype": "float32",
     "shape": SHAPE,
+    "share": {"learning": 60, "reached": 60, "layers": 2},
     "precision": "bf16",
     "tf32": True,
     "method": "full",
@@ -176,7 +177,13 @@ def student_t(limit, degrees, pieces=2000):
 
 
 def test_operations_a_token_leave_look_ups_out_and_add_attention():
-    assert flops_per_token(SHAPE, length=10) == 6 * (100 - 40) + 12 * 2 * 8 * 10
+    assert flops_per_token(SHAPE, MODEL["share"], length=10) == 6 * (100 - 40) + 12 * 2 * 8 * 10
+
+
+def test_operations_of_parameters_that_do_not_learn_are_left_out():
+    """Only the last of two blocks, 25 multiplied parameters, learns: the gradient ends there."""
+    share = {"learning": 25, "reached": 25, "layers": 1}
+    assert flops_per_token(SHAPE, share, length=10) == 2 * 60 + 4 * 25 + (4 * 2 + 8 * 1) * 8 * 10
 
 
 def test_mfu_is_the_share_of_all_ranks_peak():
@@ -198,9 +205,9 @@ def test_mfu_uses_the_peak_of_the_precision():
         ({}, CPU),
         ({"precision": "fp32", "tf32": False}, GPU),
         ({"shape": None}, GPU),
-        ({"trainable_parameters": 60}, GPU),
+        ({"share": None}, GPU),
     ],
-    ids=["no peak", "no peak of the precision", "no shape", "not every parameter learns"],
+    ids=["no peak", "no peak of the precision", "no shape", "what learns is not known"],
 )
 def test_mfu_is_absent_rather_than_a_guess(change, facts):
     rank = [event("model", 1.0, **{**MODEL, **change}), *steps(14.0, 16.0)]

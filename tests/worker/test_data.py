@@ -14,7 +14,8 @@ pytest.importorskip("transformers")
 
 import numpy as np
 
-from benchspec.kinds.bases import Dataset, Row
+from benchspec.kinds.bases import Dataset
+from benchspec.kinds.values import Row
 from benchspec.terms.errors import BenchspecError, RunError
 from benchspec.worker.data.encode import FastEncoder, PlainEncoder
 from benchspec.worker.data.prepare import IGNORED, TokenData, collate, prepare

@@ -31,7 +31,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from benchspec.kinds.bases import Dataset, Row
+from benchspec.kinds.bases import Dataset
+from benchspec.kinds.values import Row
 from benchspec.terms.errors import BenchspecError, RunError
 from benchspec.worker.data.encode import Encoder, encoder_for
 

@@ -13,6 +13,7 @@ from typing import IO
 
 import psutil
 
+from benchspec import Handle
 from benchspec.machine.process import PARENT, die_with
 from benchspec.terms.errors import RunError
 
@@ -36,7 +37,7 @@ def attach(id: str) -> Group:
     return Group(_find(int(pid), created), Path(case_dir))
 
 
-class Group:
+class Group(Handle):
     """torchrun and its workers."""
 
     def __init__(self, leader: psutil.Process | None, case_dir: Path):

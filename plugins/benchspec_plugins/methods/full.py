@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchspec import Method, hookimpl
+from benchspec import Method, Shape, Share, hookimpl
 
 
 class Full(Method):
@@ -14,6 +14,9 @@ class Full(Method):
 
     def apply(self, model: Any) -> Any:
         return model.requires_grad_(True)
+
+    def share(self, shape: Shape) -> Share:
+        return Share(learning=shape.multiplied, reached=shape.multiplied, layers=shape.layers)
 
 
 @hookimpl

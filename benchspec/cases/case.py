@@ -1,0 +1,53 @@
+"""A case: one point of a matrix, the unit that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchspec.kinds.bases import CASE_KINDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One point of a matrix, the unit that runs."""
+
+    #: readable, and bound to what the spec says of the case
+    id: str
+    experiment: str
+    #: what the matrix varied: dotted path -> value
+    axes: Mapping[str, Any]
+    #: the outcomes that are as expected
+    expected: tuple[str, ...]
+    #: what the spec says, before defaults
+    said: Mapping[str, Any]
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    method: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    backend: Mapping[str, Any]
+    launcher: Mapping[str, Any]
+    train: Mapping[str, Any]
+    measure: Mapping[str, Any]
+    limits: Mapping[str, Any]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Every field with every value, as the worker gets it."""
+        return {key: getattr(self, key) for key in (*CASE_KINDS, "train", "measure", "limits")}
+
+    @property
+    def processes(self) -> int:
+        """How many processes the launcher was asked for; 1 where it has no such option."""
+        return int(self.launcher.get("processes", 1))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "experiment": self.experiment, "axes": self.axes, "expected": self.expected} | {
+            "said": self.said,
+            **self.fields,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Case:
+        return cls(**{**data, "expected": tuple(data["expected"])})
