@@ -9,12 +9,11 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import math
 import os
 import resource
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -197,15 +196,8 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
         cache=data.cache_folder(),
     )
     totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}
-    job.log.add("data", **totals, planned_steps=planned_steps(tokens.rows, job.case.train, job.world))
+    job.log.add("data", **totals, planned_steps=recipe.steps(tokens.rows, job.case.train, job.world))
     return tokens
-
-
-def planned_steps(rows: int, train: Mapping[str, Any], world: int) -> int:
-    """Optimizer steps as Trainer counts them: 612 for Alpaca, the last accumulation of an epoch a partial one."""
-    batches = math.ceil(rows / (train["batch_size"] * world))
-    steps = math.ceil(max(1, math.ceil(batches / train["gradient_accumulation"])) * train["epochs"])
-    return int(train["max_steps"] or steps)
 
 
 def _built(job: Rank, model: Model, method: Method) -> Any:

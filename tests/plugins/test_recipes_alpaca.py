@@ -85,6 +85,24 @@ def test_eos_pads_where_a_tokenizer_has_no_padding() -> None:
     assert padding(tokenizer) == tokenizer.eos_token_id
 
 
+PAPER = {"batch_size": 4, "gradient_accumulation": 8, "epochs": 3, "max_steps": None}
+
+
+@pytest.mark.parametrize(
+    ("rows", "world", "train", "steps"),
+    [
+        (52_002, 8, {}, 612),
+        (52_002, 8, {"max_steps": 20}, 20),
+        (52_002, 8, {"epochs": 1}, 204),
+        (1, 8, {}, 3),
+        (32, 1, {"epochs": 1}, 1),
+        (33, 1, {"epochs": 1}, 2),
+    ],
+)
+def test_steps_are_counted_as_trainer_counts_them(rows, world, train, steps):
+    assert Alpaca({}).steps(rows, PAPER | train, world) == steps
+
+
 @pytest.mark.slow
 def test_losses_are_those_of_a_bare_trainer(tmp_path: Path) -> None:
     ours = job(tmp_path / "ours", epochs=2)

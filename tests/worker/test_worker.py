@@ -11,11 +11,9 @@ torch = pytest.importorskip("torch")
 from benchspec.results import events
 from benchspec.results.events import EventLog
 from benchspec.terms.errors import BenchspecError
-from benchspec.worker.__main__ import Rank, _tell_failure, planned_steps
+from benchspec.worker.__main__ import Rank, _tell_failure
 from benchspec.worker.failure import outcome_of, reason_of
 from benchspec.worker.proof import learnt, snapshot
-
-ALPACA = {"batch_size": 4, "gradient_accumulation": 8, "epochs": 3, "max_steps": None}
 
 
 def rank(folder):
@@ -37,21 +35,6 @@ def proven(job):
 
 def logged(folder):
     return [(e["event"], e.get("phase", e.get("step"))) for e in events.read(folder / "rank-0.jsonl")]
-
-
-@pytest.mark.parametrize(
-    ("rows", "world", "train", "steps"),
-    [
-        (52_002, 8, {}, 612),
-        (52_002, 8, {"max_steps": 20}, 20),
-        (52_002, 8, {"epochs": 1}, 204),
-        (1, 8, {}, 3),
-        (32, 1, {"epochs": 1}, 1),
-        (33, 1, {"epochs": 1}, 2),
-    ],
-)
-def test_steps_are_counted_as_trainer_counts_them(rows, world, train, steps):
-    assert planned_steps(rows, ALPACA | train, world) == steps
 
 
 def test_training_has_a_first_step_and_a_steady_state(tmp_path):

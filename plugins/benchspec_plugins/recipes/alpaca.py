@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,12 @@ class Alpaca(Recipe):
             with job.phase("save"):
                 trainer.save_model(str(job.folder / "final"))
         return trainer.model_wrapped
+
+    def steps(self, rows: int, train: Mapping[str, Any], ranks: int) -> int:
+        """As Trainer counts them: 612 for Alpaca on 8 ranks, the last accumulation of an epoch a partial one."""
+        batches = math.ceil(rows / (train["batch_size"] * ranks))
+        steps = math.ceil(max(1, math.ceil(batches / train["gradient_accumulation"])) * train["epochs"])
+        return int(train["max_steps"] or steps)
 
 
 class Phases:
