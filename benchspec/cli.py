@@ -13,7 +13,6 @@ import click
 from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct, one_line
 
 if TYPE_CHECKING:
-    from benchspec.cases.case import Case
     from benchspec.cases.expand import Expansion
     from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
@@ -100,10 +99,11 @@ def run(
     from benchspec import run as running
     from benchspec.running import progress
 
-    loaded, _ = _checked(spec, sets)
+    loaded, expansion = _checked(spec, sets)
     _check_reporters(loaded.registry, reporters)
     try:
-        results = running(loaded, out, only=only, fresh=fresh, progress=progress.for_stream(sys.stderr))
+        shown = progress.for_stream(sys.stderr)
+        results = running(loaded, out, only=only, fresh=fresh, progress=shown, expansion=expansion)
     except KeyboardInterrupt:
         # A terminal shows ^C, and no new line after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
@@ -137,9 +137,9 @@ def plan(spec: str, sets: Sequence[str], form: str) -> None:
     """Show the cases and what each will need; nothing is run."""
     from benchspec.cases import needs
 
-    loaded, cases = _checked(spec, sets)
+    loaded, expansion = _checked(spec, sets)
     show = needs.as_json if form == "json" else needs.as_table
-    click.echo(show(loaded, cases))
+    click.echo(show(loaded, expansion.cases))
 
 
 @cli.command()
@@ -182,11 +182,10 @@ def schema(name: str) -> None:
 @cli.command()
 def machine() -> None:
     """Show what benchspec sees of this machine, and what is missing to run."""
-    from benchspec.machine import describe as here
-    from benchspec.machine import text as machine_text
+    from benchspec.machine import describe, missing, text
 
-    facts = here.describe()
-    click.echo(machine_text.report(facts, here.missing(facts)))
+    facts = describe.describe()
+    click.echo(text.report(facts, missing.missing(facts)))
 
 
 def _kept(folder: str, again: str) -> str:
@@ -201,37 +200,25 @@ def _kept(folder: str, again: str) -> str:
     return f"interrupted: {done}; {again}the same command goes on from there"
 
 
-def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, list[Case]]:
+def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion]:
     """A spec and its cases, warnings said; raises `SpecError` with everything that is wrong with either."""
-    from benchspec.cases.expand import unused_references
+    from benchspec.cases.check import check, unused_references
 
-    spec, expansion, problems = _looked_at(path, sets)
+    spec, expansion, problems = check(path, sets)
     if spec is None or problems:
         raise SpecError(problems)
     for problem in unused_references(spec, expansion.cases):
         click.echo(problem, err=True)
-    return spec, expansion.cases
-
-
-def _looked_at(
-    path: str, sets: Sequence[str], registry: Registry | None = None
-) -> tuple[Spec | None, Expansion, list[Problem]]:
-    """A spec, its cases, and everything that is wrong with either."""
-    from benchspec.cases.expand import Expansion, expand
-    from benchspec.spec import spec as specs
-
-    spec, problems = specs.check(path, sets, registry)
-    expansion = expand(spec) if spec else Expansion()
-    return spec, expansion, distinct([*problems, *expansion.problems])
+    return spec, expansion
 
 
 def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
     """How many cases a spec has, and all that is to be said of it: mistakes, or else warnings."""
     from dataclasses import replace
 
-    from benchspec.cases.expand import unused_references
+    from benchspec.cases.check import check, unused_references
 
-    spec, expansion, problems = _looked_at(path, (), registry)
+    spec, expansion, problems = check(path, (), registry)
     if spec and not problems:
         missing = (replace(problem, severity="warning") for problem in expansion.missing)
         problems = distinct([*unused_references(spec, expansion.cases), *missing])

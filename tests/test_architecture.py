@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from benchspec import load, plan
-from benchspec.kinds.registry import GROUP, Registry
+from benchspec.kinds.discovery import GROUP
+from benchspec.kinds.registry import Registry
 
 ROOT = Path(__file__).parents[1]
 CORE = {
@@ -19,6 +21,7 @@ CORE = {
     for file in ROOT.glob("benchspec/**/*.py")
     if file.stem != "__init__"
 }
+PACKAGES = {f"benchspec.{path.name}" for path in ROOT.glob("benchspec/*/")}
 PLUGINS = sorted(ROOT.glob("plugins/benchspec_plugins/**/*.py"))
 SPECS = sorted(ROOT.glob("specs/*.yaml"))
 HEAVY = {"torch", "transformers", "numpy", "datasets", "accelerate", "deepspeed", "tokenizers", "pandas"}
@@ -56,25 +59,98 @@ def test_imports_are_seen_wherever_they_stand(tmp_path):
     assert imports(file) == {"a", "c.d", "c.d.e"}
 
 
+def layers():
+    """The packages and entry points, lowest first, each line those of one layer: the list in docs/architecture.md."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    block = page.partition("### Packages, lowest first")[2].partition("```text")[2].partition("```")[0]
+    return [line.split() for line in block.split("\n") if line.strip()]
+
+
+LAYER = {name: height for height, names in enumerate(layers()) for name in names}
+
+
+def place(module):
+    """The package, or the entry point, that a module of the core belongs to."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def foreign(module, imported):
+    """Whether an import is one of another package of the core, and which."""
+    return {place(name) for name in imported if name in CORE or name in PACKAGES} - {place(module)}
+
+
+def test_every_package_is_in_the_list_and_nothing_else():
+    packages = {path.name for path in ROOT.glob("benchspec/*") if path.is_dir() and path.name != "__pycache__"}
+    modules = {path.stem for path in ROOT.glob("benchspec/*.py")}
+    assert set(LAYER) - packages - modules <= {"trainer", "benchspec_plugins"}
+    assert packages | modules <= set(LAYER)
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_a_module_imports_only_from_layers_below_its_own(module):
+    higher = {name for name in foreign(module, imports(CORE[module])) if LAYER[name] >= LAYER[place(module)]}
+    assert not higher, f"{module} imports from {higher}"
+
+
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_does_not_know_the_first_party_plugins(module):
     assert "benchspec_plugins" not in CORE[module].read_text()
 
 
-@pytest.mark.parametrize("file", [*CORE.values(), *PLUGINS, ROOT / "benchspec/__init__.py"], ids=lambda file: file.stem)
-def test_nobody_imports_cli_or_worker(file):
-    assert not imports(file) & {"benchspec.cli", "benchspec.worker.__main__"}
+@pytest.mark.parametrize("module", [module for module in CORE if ".worker." in module])
+def test_the_worker_knows_events_and_cases_alone_of_results_and_cases(module):
+    theirs = {name for name in imports(CORE[module]) if name.startswith(("benchspec.results", "benchspec.cases"))}
+    allowed = ("benchspec.results.events", "benchspec.cases.case", "benchspec.results")
+    assert all(name.startswith(allowed[:2]) or name in allowed for name in theirs), theirs
 
 
-def test_core_modules_import_each_other_in_no_circle():
-    graph = {module: imports(file) & CORE.keys() for module, file in CORE.items()}
-    assert graph["benchspec.cases.expand"] >= {"benchspec.spec.spec", "benchspec.spec.schema"}
-    order = list(TopologicalSorter(graph).static_order())
-    assert (
-        order.index("benchspec.terms.errors")
-        < order.index("benchspec.spec.spec")
-        < order.index("benchspec.running.run")
-    )
+@pytest.mark.parametrize("file", PLUGINS, ids=lambda file: file.stem)
+def test_no_plugin_imports_the_worker_or_the_command_line(file):
+    assert not {name for name in imports(file) if name.startswith(("benchspec.worker", "benchspec.cli"))}
+
+
+@pytest.mark.parametrize(
+    "package", sorted({place(module) for module in CORE} & {p.name for p in ROOT.glob("benchspec/*/")})
+)
+def test_modules_of_a_package_import_each_other_in_no_circle(package):
+    graph = {module: imports(file) & CORE.keys() for module, file in CORE.items() if place(module) == package}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+WORDS_OF_PLUGINS = {"ds_tensor", "ds_numel", "DTensor", "torchrun", "deepspeed", "DeepSpeed"}
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_does_not_know_how_a_plugin_does_it(module):
+    """Outside docstrings and comments: how a backend stores a parameter, or how a launcher is called."""
+    assert not WORDS_OF_PLUGINS & said(CORE[module]) - KNOWN.get(module, set())
+
+
+#: the libraries whose versions are described, and the one that may be missing
+KNOWN = {
+    "benchspec.machine.describe": {"deepspeed"},
+    "benchspec.machine.missing": {"deepspeed"},
+    "benchspec.machine.text": {"deepspeed", "DeepSpeed"},
+}
+
+
+def said(file):
+    """Every name and every word of a string in a file, docstrings and comments left out."""
+    tree = ast.parse(file.read_text())
+    docs = {
+        id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, DOCUMENTED) and ast.get_docstring(node)
+    }
+    names = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree)}
+    strings = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+    return names | {word for text in strings for word in re.findall(r"\w+", text)}
+
+
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 def test_plugins_know_the_core_and_their_own_axis_alone():

@@ -11,8 +11,9 @@ import pytest
 from benchspec import BenchspecError
 from benchspec.cases.expand import expand
 from benchspec.cli import INTERRUPTED, cli
-from benchspec.kinds.registry import GROUP, Registry
-from benchspec.spec import document, schema
+from benchspec.kinds.discovery import GROUP
+from benchspec.kinds.registry import Registry
+from benchspec.spec import schema, yaml12
 from benchspec.spec.spec import check
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +77,7 @@ def test_whole_specs_on_a_page_are_valid(page, with_example, tmp_path):
 def test_parts_of_specs_on_a_page_are_valid(page, with_example):
     composed = schema.compose(with_example)
     for text in blocks(page.read_text(), "yaml"):
-        found = document.parse(text, page.name, page.parent).plain()
+        found = yaml12.parse(text, page.name, page.parent).plain()
         if "…" in text:
             assert set(found) <= set(composed["properties"])
         elif "name" not in found:
@@ -85,7 +86,7 @@ def test_parts_of_specs_on_a_page_are_valid(page, with_example):
 
 def test_the_outline_of_a_spec_names_every_key():
     (outline,) = [text for text in blocks((ROOT / "docs" / "spec.md").read_text(), "yaml") if "…" in text]
-    assert set(document.parse(outline, "spec.md", ROOT).plain()) == set(schema.load("spec")["properties"])
+    assert set(yaml12.parse(outline, "spec.md", ROOT).plain()) == set(schema.load("spec")["properties"])
 
 
 def test_the_table_of_options_is_that_of_run():

@@ -37,11 +37,6 @@ class Case:
         """Every field with every value, as the worker gets it."""
         return {key: getattr(self, key) for key in (*CASE_KINDS, "train", "measure", "limits")}
 
-    @property
-    def processes(self) -> int:
-        """How many processes the launcher was asked for; 1 where it has no such option."""
-        return int(self.launcher.get("processes", 1))
-
     def to_json(self) -> dict[str, Any]:
         return {"id": self.id, "experiment": self.experiment, "axes": self.axes, "expected": self.expected} | {
             "said": self.said,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from benchspec.cases.case import Case
-from benchspec.cases.expand import shape
+from benchspec.kinds.bases import Dataset, Launcher, Model, Recipe
 from benchspec.spec.spec import Spec
 from benchspec.terms.units import duration_text, size_text
 
@@ -24,15 +24,22 @@ def as_json(spec: Spec, cases: Sequence[Case]) -> str:
 
 
 def needs(spec: Spec, case: Case) -> dict[str, Any]:
-    """Processes, rows an optimizer step, and what the model's shape tells; None where it cannot be known."""
-    dimensions = shape(spec, case)
-    train = case.train
+    """Processes, rows, steps, and what the model's shape tells; None where it cannot be known."""
+    plugins = {
+        kind: spec.registry.create(kind, case.fields[kind]) for kind in ("launcher", "model", "dataset", "recipe")
+    }
+    launcher, model = cast(Launcher, plugins["launcher"]), cast(Model, plugins["model"])
+    rows, processes, shape = cast(Dataset, plugins["dataset"]).size(), launcher.processes(), model.shape()
+    steps = cast(Recipe, plugins["recipe"]).steps(rows, case.train, processes) if rows else case.train["max_steps"]
     return {
-        "processes": case.processes,
-        "rows_per_step": train["batch_size"] * train["gradient_accumulation"] * case.processes,
-        "parameters": dimensions.parameters if dimensions else None,
-        "training_state_bytes": dimensions.parameters * STATE_BYTES if dimensions else None,
-        "shape": asdict(dimensions) if dimensions else None,
+        "processes": processes,
+        "hosts": launcher.hosts(),
+        "rows_per_step": case.train["batch_size"] * case.train["gradient_accumulation"] * processes,
+        "rows": rows,
+        "steps": steps,
+        "parameters": shape.parameters if shape else None,
+        "training_state_bytes": shape.parameters * STATE_BYTES if shape else None,
+        "shape": asdict(shape) if shape else None,
         "timeout": case.limits["timeout"],
     }
 

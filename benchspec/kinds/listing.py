@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from benchspec.kinds.registry import Entry, Registry
+from benchspec.kinds.discovery import Entry
+from benchspec.kinds.registry import Registry
 
 
 def as_json(registry: Registry) -> str:

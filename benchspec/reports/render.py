@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchspec.kinds.bases import Reporter
+from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.results.results import Results
-from benchspec.spec import choices as resolve
-from benchspec.spec import document
 from benchspec.terms.errors import BenchspecError, PluginError, RunError
 
 
@@ -51,7 +50,7 @@ def _keep(folder: Path, path: str, text: str) -> None:
 
 def create(registry: Registry, value: Mapping[str, Any]) -> Reporter:
     """The reporter of a spec's value, its defaults filled in."""
-    return cast(Reporter, registry.create("reporter", resolve.plugin(registry, "reporter", document.bare(value))))
+    return cast(Reporter, registry.create("reporter", completed(registry, "reporter", value)))
 
 
 def _render(registry: Registry, reporter: Reporter, results: Results, name: str) -> str:

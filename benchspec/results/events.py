@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def read_ranks(folder: Path) -> dict[int, list[Event]]:
     return {rank: read(files[rank]) for rank in sorted(files)}
 
 
-def finished(ranks: Mapping[int, list[Event]]) -> bool:
+def finished(ranks: Mapping[int, Sequence[Event]]) -> bool:
     """Whether every rank of the group came to its end."""
     world = max(
         (event["world"] for events in ranks.values() for event in events if event["event"] == "start"), default=0

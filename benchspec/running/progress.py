@@ -58,7 +58,7 @@ class View:
         self.number = number
         self.name = f"{case.experiment}/{case.id}"
         self.phase = "start"
-        self.processes = case.processes
+        self.processes = 1
         self.planned: int | None = None
         self.step = 0
         #: (time, rows) of the first and the last step; the first step is slower and so not counted

@@ -1,37 +1,37 @@
-"""[Case] -> Results: drives launch, journal, resume and progress."""
+"""Cases -> results: starts what has no result yet, follows it, and writes down how it ended."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from benchspec.cases.case import Case
-from benchspec.cases.expand import expand, facts
+from benchspec.cases.expand import Expansion, expand
 from benchspec.kinds.bases import Handle, Launcher
-from benchspec.kinds.values import Facts
-from benchspec.results import events, results
-from benchspec.results import reduce as metrics
-from benchspec.results.results import Result, Results
+from benchspec.machine.cgroups import kernel_kills
+from benchspec.results import evidence
+from benchspec.results import results as journal
+from benchspec.results.evidence import Evidence
+from benchspec.results.results import Results
 from benchspec.running import attempts, rundir, runfile
-from benchspec.running.ending import Ending, Flight, judge, note_kernel_kills
-from benchspec.spec import references
+from benchspec.running.agenda import selected, unfinished
+from benchspec.running.ending import Ending, judge
+from benchspec.running.flight import Flight
+from benchspec.running.record import record
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import BenchspecError, NothingSelected, RunError, SpecError
+from benchspec.terms.errors import BenchspecError, RunError, SpecError
+from benchspec.terms.layout import HANDLE, KERNEL_KILLS, RUN, write_whole
+from benchspec.terms.outcomes import FINAL
 
 if TYPE_CHECKING:
     from benchspec.running.progress import Progress
 
-#: outcomes that running again would not change
-FINAL = ("ok", "oom", "host-oom")
-#: in an attempt's folder, by what a later benchspec finds the processes of this one
-HANDLE = "handle"
 #: seconds between looks at the running cases
 INTERVAL = 0.2
 
@@ -42,21 +42,13 @@ class Run:
 
     spec: Spec
     folder: Path
-    facts: Facts
     progress: Progress
-    #: tells this execution from others, so that data are read anew once in each
+    #: tells this execution from others, so that data are read once in each
     invocation: str
-    #: cases that the user must mend, with what they said
+    #: (experiment, case, attempt) of the journal's lines when it started
+    recorded: set[tuple[str, str, str]]
+    #: cases that the user must correct, with what they said
     mistakes: list[str] = field(default_factory=list)
-
-
-@dataclass
-class InFlight:
-    """A case that is running."""
-
-    case: Case
-    attempt: Path
-    flight: Flight
 
 
 def run(
@@ -66,15 +58,17 @@ def run(
     only: Sequence[str] = (),
     fresh: bool = False,
     progress: Progress | None = None,
+    expansion: Expansion | None = None,
 ) -> Results:
     """Run what has no result yet in the run directory, and return all its results.
 
-    Raises `SpecError`, `NothingSelected` and `RunError` before anything is started. What goes wrong in a case is that
-    case's outcome.
+    `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
+    `expansion` is that of the spec, where the caller has it. Raises `SpecError`, `NothingSelected` and `RunError`
+    before anything is started. What goes wrong in a case is that case's outcome.
     """
     from benchspec.running.progress import Quiet
 
-    every = _ready(spec)
+    every = _ready(expansion or expand(spec))
     cases = selected(every, only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
@@ -84,41 +78,26 @@ def run(
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            rundir.check_other_spec(folder, spec, every)
-            here = facts(spec)
-            current = Run(spec, folder.absolute(), here, progress or Quiet(), _invocation())
-            pending = _without_result(folder, cases)
-            anew = bool(pending) or not (folder / results.RUN).exists()
-            runfile.write(folder, spec, every, here, anew=anew)
-            _run_cases(current, pending)
-            found = Results.load(folder)
+            return _run_in(folder, spec, every, cases, progress or Quiet())
+
+
+def _run_in(folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], progress: Progress) -> Results:
+    """Run cases in a run directory that is locked for this process."""
+    before = journal.read_journal(folder)
+    rundir.check_other_spec(folder, spec, every, before)
+    recorded = {(line.experiment, line.case, line.attempt) for line in before}
+    current = Run(spec, folder.absolute(), progress, f"{os.getpid()}-{time.time_ns()}", recorded)
+    pending = unfinished(cases, before)
+    anew = bool(pending) or not (folder / RUN).exists()
+    runfile.write(folder, spec, every, before if anew else None)
+    _run_cases(current, pending)
+    found = Results.load(folder)
     found.mistakes = current.mistakes
     return found
 
 
-def _invocation() -> str:
-    return f"{os.getpid()}-{time.time_ns()}"
-
-
-def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
-    """The cases that any pattern selects: a glob on, or a part of, `EXPERIMENT/CASE-ID`; all without patterns."""
-    chosen = [case for case in cases if not patterns or any(_selects(pattern, case) for pattern in patterns)]
-    if not chosen:
-        names = ", ".join(f"{case.experiment}/{case.id}" for case in cases)
-        raise NothingSelected(f"--only {' --only '.join(patterns)} selects no case ({names})")
-    return chosen
-
-
-def _selects(pattern: str, case: Case) -> bool:
-    name = f"{case.experiment}/{case.id}"
-    if any(character in pattern for character in "*?["):
-        return any(fnmatchcase(text, pattern) for text in (name, case.id, case.experiment))
-    return pattern in name
-
-
-def _ready(spec: Spec) -> list[Case]:
+def _ready(expansion: Expansion) -> list[Case]:
     """The cases, if all that they read from this machine is there."""
-    expansion = expand(spec)
     if problems := expansion.problems or list(dict.fromkeys(expansion.missing)):
         raise SpecError(problems)
     return expansion.cases
@@ -130,69 +109,79 @@ def _check_libraries() -> None:
         raise RunError(f"{', '.join(absent)} not installed: pip install 'benchspec[train]', then run again")
 
 
-def _without_result(folder: Path, cases: Sequence[Case]) -> list[Case]:
-    latest = {(result.experiment, result.case): result.outcome for result in results.read_journal(folder)}
-    return [case for case in cases if latest.get((case.experiment, case.id)) not in FINAL]
-
-
 def _run_cases(run: Run, cases: Sequence[Case]) -> None:
     """Every case, as many at once as its launcher allows; whatever happens, no process is left."""
     waiting = list(cases)
-    flying: list[InFlight] = []
+    running: list[Flight] = []
     run.progress.begin(len(waiting))
     try:
-        while waiting or flying:
-            while waiting and len(flying) < max(1, _launcher(run.spec, waiting[0]).parallel):
-                flying += _take_off(run, waiting.pop(0))
-            flying = [one for one in flying if not _landed(run, one)]
-            time.sleep(INTERVAL if flying else 0)
+        while waiting or running:
+            while waiting and len(running) < max(1, _launcher(run.spec, waiting[0]).parallel):
+                running += _start_next(run, waiting.pop(0))
+            running = [flight for flight in running if not _collect(run, flight)]
+            time.sleep(INTERVAL if running else 0)
     finally:
-        _stop_all(flying)
+        _stop_all(running)
         run.progress.end()
 
 
-def _stop_all(flying: Sequence[InFlight]) -> None:
+def _stop_all(running: Sequence[Flight]) -> None:
     """End every group, the others too where ending one fails."""
     with ExitStack() as stops:
-        for one in flying:
-            stops.callback(one.flight.handle.stop)
+        for flight in running:
+            stops.callback(flight.handle.stop)
 
 
 def _launcher(spec: Spec, case: Case) -> Launcher:
     return cast(Launcher, spec.registry.create("launcher", case.launcher))
 
 
-def _take_off(run: Run, case: Case) -> list[InFlight]:
+def _start_next(run: Run, case: Case) -> list[Flight]:
     """Start a case; or, where an earlier benchspec was killed, take over what it left."""
     run.progress.started(case)
     left = attempts.last(run.folder, case)
-    if left is None or _has_result(run, case, left):
-        return _started(run, case)
-    started, finished = attempts.times(left)
-    if handle := _still_running(run, case, left):
-        return [InFlight(case, left, Flight(left, handle, case.limits["timeout"], started))]
-    ending = judge(left)
+    if left is None or (case.experiment, case.id, left.name) in run.recorded:
+        return _start(run, case)
+    launcher, seen = _launcher(run.spec, case), evidence.read(left)
+    started, finished = seen.times or (time.time(), time.time())
+    if handle := _still_running(launcher, left):
+        return [Flight(case, left, launcher, handle, started)]
+    ending = _ending(launcher, left, seen)
     if ending.outcome not in FINAL:
-        return _started(run, case)
-    _record(run, case, left, ending, started, finished)
+        return _start(run, case)
+    _finish(run, case, left, seen, ending, started, finished)
     return []
 
 
-def _started(run: Run, case: Case) -> list[InFlight]:
+def _start(run: Run, case: Case) -> list[Flight]:
     attempt = attempts.new(run.folder, case, run.invocation)
-    note_kernel_kills(attempt)
-    started = time.time()
+    if (count := kernel_kills()) is not None:
+        write_whole(attempt / KERNEL_KILLS, str(count).encode())
+    launcher, started = _launcher(run.spec, case), time.time()
     try:
-        handle = _launcher(run.spec, case).start(attempt)
+        handle = launcher.start(attempt)
     except Exception as error:
-        _record(run, case, attempt, _launcher_failed(run, case, error), started, time.time())
+        ending = _launcher_failed(run, case, error)
+        _finish(run, case, attempt, evidence.read(attempt), ending, started, time.time())
         return []
     try:
-        (attempt / HANDLE).write_text(handle.id)
+        write_whole(attempt / HANDLE, handle.id.encode())
     except BaseException:
         handle.stop()
         raise
-    return [InFlight(case, attempt, Flight(attempt, handle, case.limits["timeout"], started))]
+    return [Flight(case, attempt, launcher, handle, started)]
+
+
+def _still_running(launcher: Launcher, attempt: Path) -> Handle | None:
+    """The handle of a group that an earlier benchspec started and that goes on without it."""
+    file = attempt / HANDLE
+    if not file.exists():
+        return None
+    handle = launcher.attach(file.read_text())
+    if handle.poll() is None:
+        return handle
+    handle.stop()
+    return None
 
 
 def _launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
@@ -202,77 +191,45 @@ def _launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
     return Ending("crash", "start", reason=reason, mistake=isinstance(error, BenchspecError))
 
 
-def _landed(run: Run, one: InFlight) -> bool:
+def _collect(run: Run, flight: Flight) -> bool:
     """Whether a case has ended; its result is in the journal then."""
-    for rank, event in one.flight.look():
-        run.progress.saw(one.case, rank, event)
+    for rank, event in flight.look():
+        run.progress.saw(flight.case, rank, event)
     try:
-        ending = one.flight.ended()
+        stop = flight.stopped()
+        if stop is None:
+            return False
+        seen = evidence.read(flight.attempt)
+        ending = _ending(flight.launcher, flight.attempt, seen, stop.timeout)
     except Exception as error:
-        ending = _launcher_failed(run, one.case, error)
-    if ending is None:
-        return False
-    _record(run, one.case, one.attempt, ending, one.flight.started, _finished(one.attempt, ending))
+        seen, ending = evidence.read(flight.attempt), _launcher_failed(run, flight.case, error)
+    _finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending))
     return True
 
 
-def _finished(attempt: Path, ending: Ending) -> float:
+def _ending(launcher: Launcher, attempt: Path, seen: Evidence, timeout: float | None = None) -> Ending:
+    """How a group that is gone ended."""
+    deaths = {} if seen.finished else launcher.deaths(attempt)
+    return judge(seen, deaths, timeout=timeout, kernel_killed=_kernel_killed(attempt))
+
+
+def _kernel_killed(attempt: Path) -> bool:
+    """Whether the kernel has killed for want of memory since the attempt started, whose file keeps its count then."""
+    file, now = attempt / KERNEL_KILLS, kernel_kills()
+    return file.exists() and now is not None and now > int(file.read_text())
+
+
+def _finished(seen: Evidence, ending: Ending) -> float:
     """When a case ended: with its last event where it is ok, since what follows is waiting for processes to go."""
-    return attempts.times(attempt)[1] if ending.outcome == "ok" else time.time()
+    return seen.times[1] if ending.outcome == "ok" and seen.times else time.time()
 
 
-def _has_result(run: Run, case: Case, attempt: Path) -> bool:
-    mine = (case.experiment, case.id, attempt.name)
-    return any(mine == (found.experiment, found.case, found.attempt) for found in results.read_journal(run.folder))
-
-
-def _still_running(run: Run, case: Case, attempt: Path) -> Handle | None:
-    """The handle of a group that an earlier benchspec started and that goes on without it."""
-    file = attempt / HANDLE
-    if not file.exists():
-        return None
-    handle = _launcher(run.spec, case).attach(file.read_text())
-    if handle.poll() is None:
-        return handle
-    handle.stop()
-    return None
-
-
-def _record(run: Run, case: Case, attempt: Path, ending: Ending, started: float, finished: float) -> None:
-    """Reduce a case's events to its line of the journal."""
-    ranks = events.read_ranks(attempt)
-    warmup = case.measure["warmup_steps"]
-    reduced = metrics.reduce(ranks, warmup_steps=warmup, facts=run.facts, started=started, finished=finished)
-    result = Result(
-        schema=1,
-        case=case.id,
-        attempt=attempt.name,
-        experiment=case.experiment,
-        axes=case.axes,
-        outcome=ending.outcome,
-        phase=ending.phase,
-        rank=ending.rank,
-        reason=ending.reason,
-        metrics=reduced.metrics,
-        basis={},
-        intervals=reduced.intervals,
-        proof=_proof(ranks),
-        references=references.beside(_published(run.spec, case), ending.outcome, reduced.metrics),
-        started=started,
-        finished=finished,
-        log=list(ending.log),
-    )
-    results.append(run.folder, result)
+def _finish(
+    run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, started: float, finished: float
+) -> None:
+    """Write down how an attempt ended."""
+    result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
+    journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
     run.progress.ended(case, result)
-
-
-def _published(spec: Spec, case: Case) -> list[dict[str, Any]]:
-    return references.published(spec.references, case.experiment, case.fields)
-
-
-def _proof(ranks: Mapping[int, list[events.Event]]) -> dict[str, Any]:
-    """Rank 0's proof; every rank had to give one to come to its end."""
-    proofs = [event for event in ranks.get(0, []) if event["event"] == "proof"]
-    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}

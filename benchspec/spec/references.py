@@ -1,14 +1,17 @@
-"""Published values, and how a measured one stands to them."""
+"""The published values of a spec: read, checked, and those of a case."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from benchspec.spec.document import Node
+from benchspec.results.reduce import METRICS
+from benchspec.spec.document import Node
+from benchspec.terms.errors import Problem, suggest
+from benchspec.terms.units import DURATIONS, SIZES, quantity
+from benchspec.terms.where import matches
 
 #: what a reference can be, in the words of a spec
 KINDS_OF_VALUE = ("value", "below", "above", "between", "slope", "outcome")
@@ -32,28 +35,6 @@ class Reference:
     per: Mapping[str, float] | None
     #: where it was written
     mark: Node
-
-
-def matches(where: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Whether a case's resolved fields agree with every dotted path of `where`."""
-    return all(agrees(lookup(fields, path), wanted) for path, wanted in where.items())
-
-
-def lookup(fields: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; None where there is none."""
-    value: Any = fields
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
-
-
-def agrees(found: Any, wanted: Any) -> bool:
-    """Equality, but that a plugin agrees with its name, and a mapping with a part of it."""
-    if isinstance(found, Mapping) and isinstance(wanted, str):
-        return bool(found.get("name") == wanted)
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        return all(agrees(found.get(key), value) for key, value in wanted.items())
-    return bool(found == wanted)
 
 
 def published(references: Sequence[Reference], experiment: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -114,3 +95,82 @@ def slopes(references: Sequence[Reference]) -> list[dict[str, Any]]:
         for reference in references
         if reference.kind == "slope"
     ]
+
+
+def in_group(group: Node) -> Iterator[Reference]:
+    shared = {key: node.plain() for key, node in group.value.items() if key != "values"}
+    for node in group.at(["values"]).value:
+        value = node.plain()
+        kind = next(kind for kind in KINDS_OF_VALUE if kind in value)
+        metric = None if kind == "outcome" else shared.get("metric")
+        yield Reference(
+            source=shared["source"],
+            hardware=shared.get("hardware"),
+            metric=metric,
+            experiment=value["experiment"],
+            where=value.get("where", {}),
+            kind=kind,
+            value=_in_unit(value[kind], metric),
+            per=value.get("per"),
+            mark=node,
+        )
+
+
+def _in_unit(value: Any, metric: str | None) -> Any:
+    """A quantity, or a pair of them, as a number in the metric's unit."""
+    if isinstance(value, list):
+        return [_in_unit(item, metric) for item in value]
+    if isinstance(value, str) and metric:
+        units = {"s": DURATIONS, "bytes": SIZES}.get(METRICS[metric].unit)
+        if units is None:
+            raise ValueError(f"'{value}' has a unit, and {metric} is a plain number")
+        return quantity(value, units)
+    return value
+
+
+def problems(root: Node, fields: Sequence[str]) -> Iterator[Problem]:
+    """What a schema cannot say of a spec's references and expectations; `fields` are those of a case."""
+    experiments = root.at(["experiments"]).value
+    for experiment in experiments.values():
+        for entry in experiment.at(["expect"]).value if experiment.get("expect") else []:
+            yield from _where_problems(entry, list(fields))
+    for group in root.at(["references"]).value if root.get("references") else []:
+        metric = group.get("metric")
+        for node in group.at(["values"]).value:
+            yield from _where_problems(node, list(fields))
+            yield from _reference_problem(node, metric.value if metric else None, list(experiments), group)
+
+
+def _reference_problem(node: Node, metric: str | None, experiments: list[str], group: Node) -> Iterator[Problem]:
+    kinds = [kind for kind in KINDS_OF_VALUE if kind in node.value]
+    name = node.at(["experiment"])
+    if name.value not in experiments:
+        allowed = ", ".join(experiments)
+        yield name.problem(f"no experiment is called '{name.value}' ({allowed}){suggest(name.value, experiments)}")
+    if len(kinds) != 1:
+        found = " and ".join(kinds) or "none of them"
+        yield node.problem(f"give one of {', '.join(KINDS_OF_VALUE)}; found {found}")
+    elif kinds[0] != "outcome" and metric is None:
+        yield group.problem(f"'metric' is missing: what '{kinds[0]}' is a value of")
+    elif ("slope" in kinds) != ("per" in node.value):
+        yield node.problem("'slope' and 'per' belong together: so much of the metric per so much of a field")
+    elif kinds[0] != "outcome":
+        yield from _quantity_problem(node.at([kinds[0]]), metric)
+
+
+def _where_problems(entry: Node, fields: list[str]) -> Iterator[Problem]:
+    where = entry.get("where")
+    for path, node in where.value.items() if where else ():
+        if path.split(".")[0] not in fields:
+            message = f"'{path}' is no field of a case ({', '.join(fields)}){suggest(path, fields)}"
+            yield node.problem(message, at_key=True)
+
+
+def _quantity_problem(node: Node, metric: str | None) -> Iterator[Problem]:
+    try:
+        value = _in_unit(node.plain(), metric)
+    except ValueError as error:
+        yield node.problem(str(error))
+    else:
+        if isinstance(value, list) and value[0] > value[1]:
+            yield node.problem(f"{node.plain()[0]} is more than {node.plain()[1]}; the lowest comes first")

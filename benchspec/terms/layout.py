@@ -27,6 +27,8 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 CASE = "case.json"
 #: the id of the process group, by which a later benchspec finds it
 HANDLE = "handle"
+#: how many processes the kernel had killed for want of memory when the case started
+KERNEL_KILLS = "oom-kills"
 #: what the processes wrote to stdout and stderr
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
@@ -48,17 +50,21 @@ def run_dir(attempt: Path) -> Path:
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all: readers, and a run that is killed, find the old file or the new one.
+    """Write a JSON file whole or not at all."""
+    write_whole(file, _encoded(value))
 
-    The text first goes to a draft beside the file. The draft's name is random, so that two writers, even on two hosts
-    that share the folder, never have the same; and it is created exclusively, so that it follows no link.
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all: readers, and a run that is killed, find the old file or the new one.
+
+    The content first goes to a draft beside the file. The draft's name is random, so that two writers, even on two
+    hosts that share the folder, never have the same; and it is created exclusively, so that it follows no link.
     """
-    text = _encoded(value)
     draft = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
     # The permissions follow the umask.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        _write(descriptor, text)
+        _write(descriptor, content)
         draft.replace(file)
     except BaseException:
         draft.unlink(missing_ok=True)

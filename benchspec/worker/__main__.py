@@ -26,8 +26,8 @@ from benchspec.machine import nvml
 from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
 from benchspec.results.reduce import PHASES
-from benchspec.running import attempts
 from benchspec.terms.errors import BenchspecError
+from benchspec.terms.layout import run_dir
 from benchspec.worker import proof
 from benchspec.worker.failure import first_line, outcome_of, reason_of
 
@@ -192,7 +192,7 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
         length,
         request=hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16],
         invocation=invocation,
-        pointers=attempts.run_dir(job.folder) / "data",
+        pointers=run_dir(job.folder) / "data",
         cache=data.cache_folder(),
     )
     totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}

@@ -2,7 +2,7 @@ import pytest
 
 from benchspec import SpecError, load, plan
 from benchspec.cases.case import Case
-from benchspec.cases.expand import shape
+from benchspec.cases.needs import needs
 
 HEAD = "benchspec: 1\nname: x\ndefaults: {model: opt-tiny, dataset: synthetic}\nexperiments:\n  one:\n"
 
@@ -41,9 +41,9 @@ def test_the_backend_follows_the_number_of_processes(cases, processes, backend):
 
 def test_auto_is_one_process_an_accelerator_of_the_named_machine(cases):
     (case,) = cases("title: x", "hardware=xe9680-h100")
-    assert (case.processes, case.backend["name"]) == (8, "fsdp")
+    assert (case.launcher["processes"], case.backend["name"]) == (8, "fsdp")
     (case,) = cases("title: x", "hardware=cpu")
-    assert (case.processes, case.backend["name"]) == (1, "single")
+    assert (case.launcher["processes"], case.backend["name"]) == (1, "single")
 
 
 def test_an_experiments_fields_win_and_a_matrix_wins_over_them(cases):
@@ -147,4 +147,4 @@ def test_a_case_survives_its_file(cases):
 def test_the_shape_is_known_without_torch(cases, tmp_path):
     (case,) = cases("model: opt-6.7b")
     spec = load(tmp_path / "spec.yaml")
-    assert shape(spec, case).parameters == 6_658_473_984
+    assert needs(spec, case)["parameters"] == 6_658_473_984

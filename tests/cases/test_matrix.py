@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from benchspec.cases.matrix import combinations
-from benchspec.spec.document import parse
+from benchspec.spec.yaml12 import parse
 
 
 def combined(text):

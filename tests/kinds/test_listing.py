@@ -2,7 +2,8 @@ import json
 
 from benchspec import Dataset, Model
 from benchspec.kinds import listing
-from benchspec.kinds.registry import Broken, Entry, Origin, Registry
+from benchspec.kinds.discovery import Broken, Entry, Origin
+from benchspec.kinds.registry import Registry
 
 ORIGIN = Origin("benchspec-letters 2.1", "benchspec_letters.rows")
 

@@ -18,6 +18,7 @@ import psutil
 import pynvml
 import pytest
 
+from benchspec.machine import cgroups, missing
 from benchspec.machine import describe as machine
 from benchspec.machine import text as machine_text
 from benchspec.machine.nvml import Accelerator, accelerators, nvidia
@@ -275,7 +276,7 @@ def test_this_machine_is_described_in_json():
     assert re.fullmatch(r"\d+\.\d+.*", found["libraries"]["benchspec"])
     assert (found["torch"] is None) == (found["libraries"]["torch"] is None)
     assert machine_text.line(found)
-    assert machine_text.report(found, machine.missing(found))
+    assert machine_text.report(found, missing.missing(found))
 
 
 def test_a_description_tells_neither_host_name_nor_environment(monkeypatch):
@@ -329,11 +330,11 @@ def test_the_cpu_quota_is_the_tightest_around(tmp_path, membership, files, quota
     for name, text in files.items():
         (mount / name).parent.mkdir(parents=True, exist_ok=True)
         (mount / name).write_text(text)
-    assert machine._cpu_quota(own, mount) == quota
+    assert cgroups.cpu_quota(own, mount) == quota
 
 
 def test_no_control_groups_mean_no_quota(tmp_path):
-    assert machine._cpu_quota(tmp_path / "none", tmp_path) is None
+    assert cgroups.cpu_quota(tmp_path / "none", tmp_path) is None
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -371,23 +372,23 @@ def test_a_repository_without_commits_has_no_commit(tmp_path):
 
 
 def test_nothing_is_missing_on_a_complete_server():
-    assert machine.missing(facts()) == []
+    assert missing.missing(facts()) == []
     assert machine_text.report(facts(), []).endswith("nothing is missing to run\n")
 
 
 def test_missing_libraries_name_the_extra_to_install():
     found = facts(libraries=without("torch", "transformers", "accelerate", "deepspeed"), torch=None)
-    assert machine.missing(found) == [
+    assert missing.missing(found) == [
         "torch, transformers, accelerate are not installed: pip install 'benchspec[train]'",
         "deepspeed is not installed (only the backend 'deepspeed' needs it): pip install 'benchspec[deepspeed]'",
     ]
-    assert machine_text.report(found, machine.missing(found)).rstrip().endswith("pip install 'benchspec[deepspeed]'")
+    assert machine_text.report(found, missing.missing(found)).rstrip().endswith("pip install 'benchspec[deepspeed]'")
 
 
 def test_only_what_stops_every_run_is_a_blocker():
     found = facts(libraries=without("accelerate", "deepspeed"), shared_memory=64 * 2**20)
-    assert machine.blockers(found) == ["accelerate is not installed: pip install 'benchspec[train]'"]
-    assert len(machine.missing(found)) == 3
+    assert missing.blockers(found) == ["accelerate is not installed: pip install 'benchspec[train]'"]
+    assert len(missing.missing(found)) == 3
 
 
 @pytest.mark.parametrize(
@@ -404,20 +405,20 @@ def test_only_what_stops_every_run_is_a_blocker():
     ],
 )
 def test_versions_outside_the_supported_range_are_named(name, version, fits):
-    lines = machine.missing(facts(libraries={**facts()["libraries"], name: version}))
+    lines = missing.missing(facts(libraries={**facts()["libraries"], name: version}))
     assert lines == [] if fits else lines[0].startswith(f"{name} {version} is not supported (it must be ")
 
 
 def test_supported_versions_are_those_that_the_package_asks_for():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     asked = set(project["optional-dependencies"]["train"])
-    ranges = machine.SUPPORTED.items()
+    ranges = missing.SUPPORTED.items()
     assert {f"{name}>={least}" + (f",<{below}" if below else "") for name, (least, below) in ranges} <= asked
 
 
 def test_a_torch_newer_than_the_driver_is_refused():
     torch = {"cuda": "13.0", "cudnn": None, "nccl": None, "accelerators": 0}
-    (line,) = machine.blockers(facts(driver="535.104.05", driver_cuda="12.2", torch=torch))
+    (line,) = missing.blockers(facts(driver="535.104.05", driver_cuda="12.2", torch=torch))
     assert line.startswith("the driver sees 8 × NVIDIA H100 80GB HBM3, but torch 2.13.0+cu128 sees none: ")
     assert "built for CUDA 13.0 and driver 535.104.05 serves CUDA up to 12.2" in line
     assert "install a newer driver, or a torch built for CUDA 12 " in line
@@ -425,28 +426,28 @@ def test_a_torch_newer_than_the_driver_is_refused():
 
 def test_a_torch_without_cuda_is_refused_where_there_are_gpus():
     torch = {"cuda": None, "cudnn": None, "nccl": None, "accelerators": 0}
-    (line,) = machine.blockers(facts(torch=torch))
+    (line,) = missing.blockers(facts(torch=torch))
     assert "it is built without CUDA" in line
-    assert machine.blockers(facts(torch=torch, accelerators=[])) == []
+    assert missing.blockers(facts(torch=torch, accelerators=[])) == []
 
 
 def test_a_gpu_in_mig_mode_that_torch_does_not_see_needs_a_slice():
     torch = {"cuda": "12.8", "cudnn": None, "nccl": None, "accelerators": 0}
     cut = {**facts()["accelerators"][0], "mig": True}
-    (line,) = machine.blockers(facts(torch=torch, accelerators=[cut]))
+    (line,) = missing.blockers(facts(torch=torch, accelerators=[cut]))
     assert "name a MIG slice" in line
 
 
 def test_a_broken_torch_is_refused_with_its_error():
-    (line,) = machine.blockers(facts(torch={"error": "OSError: libcudart.so.13"}))
+    (line,) = missing.blockers(facts(torch={"error": "OSError: libcudart.so.13"}))
     assert line == "torch 2.13.0+cu128 is installed, but cannot be imported: OSError: libcudart.so.13"
 
 
 def test_little_shared_memory_matters_between_gpus_only():
-    (line,) = machine.missing(facts(shared_memory=64 * 2**20))
+    (line,) = missing.missing(facts(shared_memory=64 * 2**20))
     assert line.startswith("/dev/shm holds 64 MiB, too little for NCCL between 8 GPUs: ")
     alone = facts(shared_memory=64 * 2**20, accelerators=facts()["accelerators"][:1], links=[])
-    assert machine.missing(alone) == []
+    assert missing.missing(alone) == []
 
 
 def test_the_line_under_every_report():

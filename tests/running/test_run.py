@@ -15,6 +15,7 @@ from benchspec.machine import describe as machine
 from benchspec.reports import render as reports
 from benchspec.results import results
 from benchspec.running.rundir import move_aside
+from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError, NothingSelected, RunError, SpecError
 
 pytest.importorskip("torch")
@@ -259,14 +260,15 @@ def test_missing_data_is_said_before_anything_is_started(spec):
 @pytest.mark.parametrize("file", ["case.json", "handle", "run.json"])
 def test_a_full_disk_is_said_in_a_line_and_what_was_done_is_kept(spec, monkeypatch, file):
     run(spec("ok"))
-    write = Path.write_text
+    write = layout.write_whole
 
-    def full(path, *args, **kwargs):
-        if path.stem == Path(file).stem:
+    def full(path, content):
+        if path.name == file:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, *args, **kwargs)
+        write(path, content)
 
-    monkeypatch.setattr(Path, "write_text", full)
+    for module in (layout, MODULE):
+        monkeypatch.setattr(module, "write_whole", full)
     with pytest.raises(RunError, match=r"^cannot write runs/demo: No space left on device$"):
         run(spec("ok", "oom"))
     assert len(results.read_journal("runs/demo")) == 1

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from benchspec.spec.document import assign, merge, merge_roots, parse
+from benchspec.spec.document import assign, merge, merge_roots
+from benchspec.spec.yaml12 import parse
 from benchspec.terms.errors import SpecError
 
 

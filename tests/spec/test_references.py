@@ -1,6 +1,7 @@
 import pytest
 
-from benchspec.spec.references import Reference, beside, matches, published, slopes
+from benchspec.spec.references import Reference, beside, published, slopes
+from benchspec.terms.where import matches
 
 FIELDS = {
     "model": {"name": "opt-6.7b", "layers": 32},

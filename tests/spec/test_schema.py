@@ -10,8 +10,9 @@ from jsonschema import Draft202012Validator
 from benchspec import Dataset, Reporter
 from benchspec.cli import cli
 from benchspec.kinds.bases import KINDS
-from benchspec.kinds.registry import Entry, Origin, Registry
-from benchspec.spec import document, schema
+from benchspec.kinds.discovery import Entry, Origin
+from benchspec.kinds.registry import Registry
+from benchspec.spec import schema, yaml12
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted(ROOT.glob("specs/*.yaml"))
@@ -29,7 +30,7 @@ def printed(name):
 
 def plain(file):
     """A spec as plain data, its YAML read as benchspec reads it."""
-    return document.read(file, file.name).plain()
+    return yaml12.read(file, file.name).plain()
 
 
 def at(path, value):

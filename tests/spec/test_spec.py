@@ -4,7 +4,8 @@ from textwrap import dedent
 import pytest
 
 from benchspec import SpecError, load, plan
-from benchspec.cases.expand import expand, unused_references
+from benchspec.cases.check import unused_references
+from benchspec.cases.expand import expand
 from benchspec.spec.spec import check
 from benchspec.terms.errors import distinct
 
@@ -125,7 +126,7 @@ def test_a_small_spec_is_all_right(write):
         (SMALL + "    launcher: {name: torchrun, processes: 0}\n", "processes: 0 must be at least 1"),
         (
             SMALL + "    launcher: {name: torchrun, processes: autoo}\n",
-            "processes: 'autoo' is not allowed: a number, or auto: one per accelerator",
+            "processes: 'autoo' is not allowed: a number, or auto: as many as the backend runs on",
         ),
         (replaced("name: small", 'name: "small\\n"'), "is no name: lower-case letters"),
         (replaced("opt-tiny", '"opt\\e[31m\\n"'), "no model is called 'opt\\x1b[31m\\n'"),
@@ -259,7 +260,7 @@ def test_set_reaches_an_axis_and_the_options_of_a_plugin_named_by_a_string(write
     text = SMALL + "    matrix: {dataset.rows: [1, 2]}\n"
     sets = ["experiments.one.matrix.dataset.rows=[3]", "defaults.launcher.processes=2"]
     (case,) = plan(load(write(text), [*sets, "defaults.launcher.name=torchrun"]))
-    assert (case.dataset["rows"], case.processes) == (3, 2)
+    assert (case.dataset["rows"], case.launcher["processes"]) == (3, 2)
 
 
 @pytest.mark.parametrize(

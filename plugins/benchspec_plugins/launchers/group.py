@@ -16,9 +16,14 @@ import psutil
 from benchspec import Handle
 from benchspec.machine.process import PARENT, die_with
 from benchspec.terms.errors import RunError
+from benchspec.terms.layout import STDERR, STDOUT
 
 #: marks every process of a group, whoever its parent is by now
 MARK = "BENCHSPEC_CASE_DIR"
+#: in the case's folder, what torchrun itself writes; its workers' output goes to the two logs of the case
+LOG = "torchrun.log"
+#: starts a worker with its output in the logs of the case's folder, which is the argument
+_WORKER = f'exec "$0" -m benchspec.worker "$1" >>"$1/{STDOUT}" 2>>"$1/{STDERR}"'
 #: seconds that torchrun gets to end its workers before they are killed
 PATIENCE = 5.0
 #: seconds after which a process that SIGKILL does not end is taken to be stuck in the kernel
@@ -27,8 +32,16 @@ LAST_PATIENCE = 60.0
 
 def start(case_dir: Path, processes: int) -> Group:
     """Start torchrun for the case in a folder, its output appended to stdout.log and stderr.log there."""
-    with (case_dir / "stdout.log").open("ab") as out, (case_dir / "stderr.log").open("ab") as err:
-        return Group(_spawn(case_dir, processes, out, err), case_dir)
+    for name in (STDOUT, STDERR):
+        (case_dir / name).touch()
+    with (case_dir / LOG).open("ab") as log:
+        return Group(_spawn(case_dir, processes, log), case_dir)
+
+
+def own_log(case_dir: Path) -> str:
+    """What torchrun itself wrote."""
+    file = case_dir / LOG
+    return file.read_text(errors="replace") if file.exists() else ""
 
 
 def attach(id: str) -> Group:
@@ -50,6 +63,8 @@ class Group(Handle):
         """The exit code; -1 where an earlier process started the group, so that its code cannot be known."""
         if self._code is None:
             self._code = self._exit_code()
+            if self._code is not None:
+                _explain(self._case_dir)
         return self._code
 
     def _exit_code(self) -> int | None:
@@ -83,8 +98,17 @@ class Group(Handle):
             time.sleep(0.05)
 
 
-def _spawn(case_dir: Path, processes: int, out: IO[bytes], err: IO[bytes]) -> psutil.Process:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+def _explain(case_dir: Path) -> None:
+    """Where no rank wrote anything on stderr, what torchrun wrote is the only explanation: it joins their log."""
+    log = case_dir / STDERR
+    if not log.exists() or not log.stat().st_size:
+        with suppress(OSError), log.open("a") as file:
+            file.write(own_log(case_dir))
+
+
+def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> psutil.Process:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [*torchrun, "--no-python", "/bin/sh", "-c", _WORKER, sys.executable, str(case_dir)]
     environment = _environment(case_dir, processes)
     parent = os.getpid()
 
@@ -96,10 +120,10 @@ def _spawn(case_dir: Path, processes: int, out: IO[bytes], err: IO[bytes]) -> ps
 
     # A session of its own: Ctrl-C reaches benchspec alone, which then ends the group in order.
     return psutil.Popen(
-        [*command, "--module", "benchspec.worker", str(case_dir)],
+        command,
         stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=err,
+        stdout=log,
+        stderr=log,
         start_new_session=True,
         preexec_fn=in_the_child,
     )

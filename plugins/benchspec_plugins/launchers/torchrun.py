@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from benchspec import Handle, Launcher, hookimpl
+from benchspec import Facts, Handle, Launcher, hookimpl
 
 
 class Torchrun(Launcher):
@@ -14,7 +16,7 @@ class Torchrun(Launcher):
     options_schema = {
         "properties": {
             "processes": {
-                "description": "a number, or auto: one per accelerator, or 1",
+                "description": "a number, or auto: as many as the backend runs on, else one per accelerator, or 1",
                 "type": ["integer", "string"],
                 "minimum": 1,
                 "pattern": "^auto$",
@@ -23,10 +25,20 @@ class Torchrun(Launcher):
         }
     }
 
+    def settle(self, facts: Facts, only: int | None) -> Mapping[str, Any]:
+        if self.options["processes"] != "auto":
+            return self.options
+        return {**self.options, "processes": only or facts.accelerators or 1}
+
     def start(self, case_dir: Path) -> Handle:
         from benchspec_plugins.launchers import group
 
         return group.start(case_dir, self.options["processes"])
+
+    def deaths(self, case_dir: Path) -> Mapping[int, int]:
+        from benchspec_plugins.launchers import group, torchrun_log
+
+        return torchrun_log.deaths(group.own_log(case_dir))
 
     def attach(self, id: str) -> Handle:
         from benchspec_plugins.launchers import group

@@ -1,0 +1,109 @@
+"""Options of plugins, on plain values: defaults, presets, units, and plugins that are options of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from benchspec.kinds.bases import KINDS
+from benchspec.terms.units import DURATIONS, SIZES, quantity
+
+if TYPE_CHECKING:
+    from benchspec.kinds.discovery import Entry
+    from benchspec.kinds.registry import Registry
+
+#: formats of ours whose strings are numbers with a unit
+UNITS = {"seconds": DURATIONS, "size": SIZES}
+
+Options = dict[str, Any]
+
+
+def completed(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> Options:
+    """A plugin's value as `{name, option…}` with every option: the one given, its preset's, or its default."""
+
+    def fill(entry: Entry, given: Options) -> Options:
+        return {**_defaults(entry.cls.options_schema), **entry.preset, **given}
+
+    def convert(entry: Entry, name: str, options: Options) -> Options:
+        fragments = entry.cls.options_schema.get("properties", {})
+        nested = nested_kinds(entry.cls.options_schema)
+        return {"name": name} | {
+            key: option if key in nested else converted(fragments[key], option) for key, option in options.items()
+        }
+
+    whole: Options = mapped(registry, kind, value, convert, fill)
+    return whole
+
+
+def as_said(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> Options:
+    """A plugin's value as `{name, option…}` with the options that were given, and no others."""
+    said: Options = mapped(registry, kind, value, lambda entry, name, options: {"name": name, **options})
+    return said
+
+
+def mapped(
+    registry: Registry,
+    kind: str,
+    value: str | Mapping[str, Any],
+    change: Callable[[Entry, str, Options], Any],
+    fill: Callable[[Entry, Options], Options] = lambda entry, options: options,
+) -> Any:
+    """`change` of a plugin's entry, name and options, those that are plugins themselves changed first.
+
+    `fill` gives further options before that. Raises `PluginError` for a name that is not there.
+    """
+    name, given = name_and_options(value)
+    entry = registry.find(kind, name)
+    nested = nested_kinds(entry.cls.options_schema)
+    options = {
+        key: mapped(registry, nested[key], option, change, fill) if key in nested and option is not None else option
+        for key, option in fill(entry, given).items()
+    }
+    return change(entry, name, options)
+
+
+def name_and_options(value: str | Mapping[str, Any]) -> tuple[str, Options]:
+    """A plugin's value, a name or a mapping, as both of its parts."""
+    if isinstance(value, str):
+        return value, {}
+    return str(value["name"]), {key: option for key, option in value.items() if key != "name"}
+
+
+def nested_kinds(options_schema: Mapping[str, Any]) -> dict[str, str]:
+    """Which options are plugins themselves, and of which kind: `{"of": "dataset"}`."""
+    properties = options_schema.get("properties", {})
+    return {key: kind for key, fragment in properties.items() if (kind := kind_of(fragment))}
+
+
+def kind_of(fragment: Mapping[str, Any]) -> str | None:
+    """The kind of plugin that an option is by its schema; None where it is a plain value."""
+    kind = str(fragment.get("$ref", "")).removeprefix("#/$defs/")
+    return kind if kind in KINDS else None
+
+
+def section(definition: Mapping[str, Any], given: Mapping[str, Any]) -> Options:
+    """`train`, `measure` or `limits` with every field."""
+    return {
+        key: converted(fragment, given[key]) if key in given else fragment.get("default")
+        for key, fragment in definition["properties"].items()
+    }
+
+
+def converted(fragment: Mapping[str, Any], value: Any) -> Any:
+    """A value as its schema wants it: quantities as numbers, whole numbers as integers, defaults filled in."""
+    if isinstance(value, list):
+        return [converted(fragment.get("items", {}), item) for item in value]
+    if isinstance(value, Mapping):
+        properties = fragment.get("properties", {})
+        given = {key: converted(properties.get(key, {}), item) for key, item in value.items()}
+        return {**_defaults(fragment), **given}
+    if isinstance(value, float) and value.is_integer() and "integer" in fragment.get("type", ()):
+        return int(value)
+    units = UNITS.get(fragment.get("format", ""))
+    return quantity(value, units) if units and isinstance(value, str) else value
+
+
+def _defaults(schema: Mapping[str, Any]) -> Options:
+    """The defaults of an object's properties."""
+    properties = schema.get("properties", {})
+    return {key: fragment["default"] for key, fragment in properties.items() if "default" in fragment}

@@ -1,0 +1,89 @@
+"""All that an attempt at a case left in its folder, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchspec.results import events
+from benchspec.results.events import Event
+
+#: bytes of stderr that are read, from its end
+STDERR = 1 << 20
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the ranks of an attempt wrote."""
+
+    #: every rank's events, by rank
+    ranks: Mapping[int, Sequence[Event]]
+    #: the last part of what they wrote on stderr
+    stderr: str = ""
+    #: event files whose last line was cut off
+    cut_off: Sequence[str] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every rank of the group came to its end."""
+        return events.finished(self.ranks)
+
+    @property
+    def times(self) -> tuple[float, float] | None:
+        """When the first and the last event were written; None where there is none."""
+        found = [event["time"] for ranks in self.ranks.values() for event in ranks]
+        return (min(found), max(found)) if found else None
+
+    def of(self, rank: int) -> Sequence[Event]:
+        """A rank's events; none where it wrote none."""
+        return self.ranks.get(rank, ())
+
+
+def read(attempt: Path) -> Evidence:
+    """The evidence in an attempt's folder."""
+    files = sorted(attempt.glob("rank-*.jsonl"))
+    return Evidence(
+        ranks=events.read_ranks(attempt),
+        stderr=_last_part(attempt / "stderr.log"),
+        cut_off=[file.name for file in files if not _ends_a_line(file)],
+    )
+
+
+def open_phase(found: Sequence[Event]) -> str:
+    """The innermost phase that a rank had begun and not ended."""
+    phases = ["start"]
+    for event in found:
+        if event["event"] == "begin":
+            phases.append(event["phase"])
+        elif event["event"] == "end" and event["phase"] in phases:
+            phases.remove(event["phase"])
+    return phases[-1] if phases else "start"
+
+
+def furthest_behind(ranks: Mapping[int, Sequence[Event]]) -> tuple[int | None, str]:
+    """The rank that got less far than all others, and its phase; no rank where several got as far."""
+    world = max((event["world"] for found in ranks.values() for event in found if event["event"] == "start"), default=0)
+    far = {rank: len(ranks.get(rank, [])) for rank in range(world)}
+    last = [rank for rank, count in far.items() if count == min(far.values())]
+    return (last[0] if len(last) == 1 else None), open_phase(ranks.get(last[0], []) if last else [])
+
+
+def _last_part(file: Path) -> str:
+    """The end of a text file, from a whole line on; empty where there is no file."""
+    if not file.exists():
+        return ""
+    with file.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - STDERR))
+        text = stream.read().decode(errors="replace")
+    return text if size <= STDERR else text.partition("\n")[2]
+
+
+def _ends_a_line(file: Path) -> bool:
+    with file.open("rb") as stream:
+        if stream.seek(0, os.SEEK_END) == 0:
+            return False
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) == b"\n"

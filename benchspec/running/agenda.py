@@ -1,0 +1,33 @@
+"""What is left to run, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from benchspec.cases.case import Case
+from benchspec.results.results import Result
+from benchspec.terms.errors import NothingSelected
+from benchspec.terms.outcomes import FINAL
+
+
+def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
+    """The cases that any pattern selects: a glob on, or a part of, `EXPERIMENT/CASE-ID`; all without patterns."""
+    chosen = [case for case in cases if not patterns or any(_selects(pattern, case) for pattern in patterns)]
+    if not chosen:
+        names = ", ".join(f"{case.experiment}/{case.id}" for case in cases)
+        raise NothingSelected(f"--only {' --only '.join(patterns)} selects no case ({names})")
+    return chosen
+
+
+def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Case]:
+    """The cases without a result that stands: `ok`, `oom` and `host-oom` do, all others are run again."""
+    latest = {(result.experiment, result.case): result.outcome for result in journal}
+    return [case for case in cases if latest.get((case.experiment, case.id)) not in FINAL]
+
+
+def _selects(pattern: str, case: Case) -> bool:
+    name = f"{case.experiment}/{case.id}"
+    if any(character in pattern for character in "*?["):
+        return any(fnmatchcase(text, pattern) for text in (name, case.id, case.experiment))
+    return pattern in name

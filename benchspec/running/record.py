@@ -1,0 +1,51 @@
+"""The evidence of an attempt -> its line of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchspec.cases.case import Case
+from benchspec.kinds.values import Facts
+from benchspec.results import reduce
+from benchspec.results.events import Event
+from benchspec.results.evidence import Evidence
+from benchspec.results.results import Result
+from benchspec.running.ending import Ending
+
+
+def record(
+    case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
+) -> Result:
+    """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+    reduced = reduce.reduce(
+        evidence.ranks,
+        warmup_steps=case.measure["warmup_steps"],
+        facts=facts,
+        started=started,
+        finished=finished,
+    )
+    return Result(
+        case=case.id,
+        attempt=attempt.name,
+        experiment=case.experiment,
+        axes=case.axes,
+        outcome=ending.outcome,
+        phase=ending.phase,
+        rank=ending.rank,
+        reason=ending.reason,
+        metrics=reduced.metrics,
+        basis={},
+        intervals=reduced.intervals,
+        proof=_proof(evidence.ranks),
+        started=started,
+        finished=finished,
+        log=list(ending.log),
+    )
+
+
+def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
+    """Rank 0's proof; every rank had to give one to finish."""
+    proofs = [event for event in ranks.get(0, []) if event["event"] == "proof"]
+    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}

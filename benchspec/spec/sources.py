@@ -1,0 +1,67 @@
+"""The files of a spec and `--set` -> one tree: includes merged beneath, values set on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchspec.spec import document, yaml12
+from benchspec.spec.document import Node
+from benchspec.terms.errors import Problem, SpecError, suggest
+
+
+def included(file: Path, shown: str, asked: Node | None = None, above: tuple[Path, ...] = ()) -> Node:
+    """A file's tree with the files that it includes merged beneath it."""
+    if "\0" in str(file):
+        raise SpecError([(asked or document.bare("")).problem("a path cannot hold a NUL character")])
+    real = file.resolve()
+    if asked and real in above:
+        chain = " includes ".join(f"'{name.name}'" for name in (*above[above.index(real) :], real))
+        raise SpecError([asked.problem(f"the includes go in a circle: {chain}")])
+    root = yaml12.read(file, shown, asked)
+    base: Node | None = None
+    for item in _include_list(root):
+        tree = included(file.parent / item.value, str(Path(shown).parent / item.value), item, (*above, real))
+        base = document.merge_roots(base, tree) if base else tree
+    return document.merge_roots(base, root) if base else root
+
+
+def _include_list(root: Node) -> list[Node]:
+    """The files to include; a value of another type is left to the schema."""
+    node = root.get("include")
+    items = node.value if node and isinstance(node.value, list) else []
+    return [item for item in items if isinstance(item.value, str) and item.value]
+
+
+def with_sets(root: Node, sets: Sequence[str]) -> Node:
+    for text in sets:
+        root = _with_set(root, text)
+    return root
+
+
+def _with_set(root: Node, text: str) -> Node:
+    """`root` with one `PATH=VALUE` of the command line; relative paths in it start at the working directory."""
+    shown = f"--set {text}"
+    path, equals, value = text.partition("=")
+    parts = _set_path(path)
+    if not equals or not all(parts):
+        raise SpecError([Problem(shown, 1, 1, "", "expected PATH=VALUE, such as defaults.train.max_steps=20")])
+    node = yaml12.parse(value, shown, Path.cwd(), tuple(parts)) if value.strip() else None
+    if node is None:
+        raise SpecError([Problem(shown, 1, 1, path, "the value is empty; write null for none")])
+    if parts[0] == "include":
+        raise SpecError([node.problem("files are included before anything is set; name them in the file")])
+    experiments = root.get("experiments")
+    known = list(experiments.value) if experiments and isinstance(experiments.value, dict) else []
+    if parts[0] == "experiments" and len(parts) > 1 and parts[1] not in known:
+        message = f"no experiment is called '{parts[1]}' ({', '.join(known)}){suggest(parts[1], known)}"
+        raise SpecError([node.problem(message)])
+    return document.assign(root, parts, node)
+
+
+def _set_path(path: str) -> list[str]:
+    """The steps of a dotted path; below `matrix` all is one key, an axis."""
+    parts = path.strip().split(".")
+    if parts[0] == "experiments" and parts[2:3] == ["matrix"] and len(parts) > 3:
+        return [*parts[:3], ".".join(parts[3:])]
+    return parts

@@ -1,0 +1,59 @@
+"""What an attempt left, read once."""
+
+from __future__ import annotations
+
+import pytest
+from left import DONE, TRAINING, begin, end, leave
+
+from benchspec.results import evidence
+from benchspec.results.evidence import furthest_behind, open_phase
+
+
+def test_events_logs_and_times_are_read_together(tmp_path):
+    found = evidence.read(leave(tmp_path, [*TRAINING, DONE], TRAINING, stderr="a\nb\n"))
+    assert [len(found.of(rank)) for rank in (0, 1, 2)] == [6, 5, 0]
+    assert found.stderr == "a\nb\n"
+    assert found.times == (0.0, 5.0)
+    assert not found.finished
+
+
+def test_it_is_finished_when_every_rank_is_done(tmp_path):
+    assert evidence.read(leave(tmp_path, [*TRAINING, DONE], [DONE])).finished
+
+
+def test_nothing_is_left_where_nothing_was_started(tmp_path):
+    found = evidence.read(tmp_path)
+    assert (found.ranks, found.stderr, found.times, found.finished) == ({}, "", None, False)
+
+
+def test_a_file_whose_last_line_was_cut_off_is_named(tmp_path):
+    leave(tmp_path, TRAINING, TRAINING)
+    with (tmp_path / "rank-1.jsonl").open("a") as file:
+        file.write('{"event":"step","lo')
+    assert evidence.read(tmp_path).cut_off == ["rank-1.jsonl"]
+
+
+def test_of_a_long_log_only_whole_lines_of_its_end_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "STDERR", 6)
+    leave(tmp_path, TRAINING, stderr="first line\nsecond\nx\n")
+    assert evidence.read(tmp_path).stderr == "x\n"
+
+
+def test_a_rank_that_never_came_is_the_furthest_behind():
+    ranks = {0: [{"event": "start", "rank": 0, "world": 2}, begin("data")]}
+    assert furthest_behind(ranks) == (1, "start")
+
+
+@pytest.mark.parametrize(
+    ("found", "phase"),
+    [
+        ([], "start"),
+        ([begin("start")], "start"),
+        ([begin("start"), end("start"), begin("data")], "data"),
+        ([begin("train"), begin("first-step")], "first-step"),
+        ([begin("train"), begin("first-step"), end("first-step")], "train"),
+        ([begin("train"), begin("steady"), begin("save"), end("save")], "steady"),
+    ],
+)
+def test_the_open_phase_is_the_innermost(found, phase):
+    assert open_phase(found) == phase
