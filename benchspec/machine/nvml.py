@@ -40,6 +40,9 @@ def joules(uuid: str | None) -> float | None:
 @contextmanager
 def _nvml() -> Iterator[Any]:
     """NVML, started and ended again; None where it cannot start: no library, no driver, no permission."""
+    if not _has_driver():
+        yield None
+        return
     import pynvml
 
     try:
@@ -51,6 +54,17 @@ def _nvml() -> Iterator[Any]:
         yield pynvml
     finally:
         _ask(pynvml.nvmlShutdown)
+
+
+def _has_driver() -> bool:
+    """Whether the library that `pynvml` wraps is there: without it, importing `pynvml` would slow every command."""
+    import ctypes
+
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _ask(function: Callable[..., Any], *arguments: Any) -> Any:
