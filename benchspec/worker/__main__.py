@@ -58,7 +58,7 @@ class Rank:
     joules: float | None = None
 
     def collate(self, rows: Sequence[Any]) -> dict[str, Any]:
-        from benchspec.worker.data.prepare import collate
+        from benchspec.worker.data.batches import collate
 
         return collate(rows, self.tokenizer.pad_token_id)
 
