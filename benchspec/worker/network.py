@@ -49,7 +49,7 @@ def _set_blocks(network: Any, model: Model) -> None:
 
 def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
     """Write the event `model`: how large the network is, and how much of it learns."""
-    parameters = {name: proof.numel(parameter) for name, parameter in network.named_parameters()}
+    parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     shape = model.shape()
     share = method.share(shape) if shape else None

@@ -69,5 +69,6 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
 
 def _prove(job: Rank, spread: Any) -> None:
     """Write the event `proof`: the model learned, and the backend spread it as asked."""
-    learned = proof.learnt(job.model, job.before, job.steps)
-    job.log.add("proof", **learned, **job.backend.prove(spread))
+    after = proof.snapshot(job.model, job.backend.local)
+    learned = proof.learned(job.steps, job.before, after)
+    job.log.add("proof", **learned, dtype=proof.dtypes(job.model), **job.backend.prove(spread))

@@ -90,7 +90,7 @@ class Rank:
 
     def _before_training(self) -> None:
         """Note what training will change, before the time of the phase begins."""
-        self.before = proof.snapshot(self.model)
+        self.before = proof.snapshot(self.model, self.backend.local)
         self._joules = device.joules(self.device)
         device.reset_memory_peaks()
 
