@@ -79,9 +79,7 @@ def _check_steps(steps: Steps) -> None:
     if not steps.count:
         raise RuntimeError("the recipe reported no optimizer step")
     if not steps.all_finite:
-        raise RuntimeError(
-            f"the loss was not finite in at least one step, so the model did not learn{_cut_off(steps)}"
-        )
+        raise RuntimeError(f"the loss was not finite in at least one step, so the model did not learn{_cut_off(steps)}")
     if not steps.any_gradient:
         raise RuntimeError("the gradient was zero, or never reported, in every step, so the model did not learn")
 

@@ -48,9 +48,9 @@ class Rank:
 
     def collate(self, rows: Sequence[Any]) -> dict[str, Any]:
         """A batch of rows, padded on the right; see `Job.collate`."""
-        from benchspec.worker.data.batches import collate
+        from benchspec.worker.data.batches import collate, padding_token
 
-        return collate(rows, self.tokenizer.pad_token_id)
+        return collate(rows, padding_token(self.tokenizer))
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Token arrays -> batches: the rows to train on, mapped from the cache, and what a step computes on."""
+"""Token arrays -> batches: the rows of a data set, read from mapped files, and the tensors that a step computes on."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-#: labels that the loss passes over
+#: the label of a token that is not learnt, as torch's cross-entropy has it
 IGNORED = -100
 
 
 class Tokens(TypedDict):
-    """One row, ready for `collate`."""
+    """One row."""
 
-    #: int32 token ids, a view of the mapped array
+    #: int32 token ids, a read-only view of the mapped array
     input_ids: NDArray[np.int32]
     #: how many of the first tokens are the prompt
     prompt: int
 
 
 class TokenData:
-    """The rows to train on, in order and with their repeats: a map-style dataset that holds nothing but memory maps."""
+    """The rows to train on, in order and with their repeats: a map-style dataset that holds nothing but mapped files.
+
+    Each row is a mapping of its own, made when it is asked for; nobody can change the tokens.
+    """
 
     def __init__(self, folder: Path, order: Path | None, totals: Mapping[str, int]):
         self._ids = mapped(folder / "ids.npy")
@@ -39,20 +42,34 @@ class TokenData:
         self.words = totals["words"]
         #: tokens in them, without the template and before truncation
         self.tokens = totals["tokens"]
+        self._places = range(self.rows)
 
     def __len__(self) -> int:
         return self.rows
 
     def __getitem__(self, place: int) -> Tokens:
+        # The range refuses places that do not exist, and counts negative ones from the end.
+        place = self._places[place]
         row = place if self._order is None else self._order[place]
         ids = self._ids[self._starts[row] : self._starts[row + 1]]
         return {"input_ids": ids, "prompt": int(self._prompts[row])}
 
 
-def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
-    """A batch of tensors of shape (rows, longest row), padded on the right; prompt and padding are not learnt.
+def padding_token(tokenizer: Any) -> int:
+    """The id to pad with: the tokenizer's padding token, or its end-of-sequence token where it has none.
 
-    The attention mask says how long a row is, not which tokens look like padding: eos may be both.
+    Either is safe: the attention mask is made of lengths, so that no real token is taken for padding. Stanford Alpaca's
+    script adds a token and grows the embeddings instead, which changes the model that is measured.
+    """
+    pad = tokenizer.pad_token_id
+    return int(tokenizer.eos_token_id if pad is None else pad)
+
+
+def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
+    """A batch of int64 tensors of shape (rows, longest row), padded on the right.
+
+    `input_ids`; `attention_mask`, 1 for each real token, even one that equals `pad_id`; `labels`, which are `IGNORED`
+    for prompt and padding.
     """
     import torch
 
@@ -70,5 +87,5 @@ def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
 
 
 def mapped(file: Path) -> NDArray[Any]:
-    """The array in `file`, mapped read-only; a plain view, whose slices cost a fifth of a `memmap`'s."""
+    """The array in a file, mapped read-only; a plain array, since slicing a `memmap` takes five times as long."""
     return np.load(file, mmap_mode="r").view(np.ndarray)  # type: ignore[no-any-return]
