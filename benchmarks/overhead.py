@@ -79,7 +79,7 @@ def recipe(model: Any, data: Any, settings: dict[str, Any], folder: str) -> tupl
 def bare(model: Any, data: Any, settings: dict[str, Any], folder: str) -> tuple[float, list[float]]:
     from transformers import Trainer, TrainingArguments
 
-    from benchspec.worker.data.prepare import collate
+    from benchspec.worker.data.batches import collate
 
     arguments = TrainingArguments(
         output_dir=folder,

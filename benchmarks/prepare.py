@@ -71,7 +71,7 @@ def bare(rows: Sequence[Row], tokenizer: Any) -> float:
 
     All rows in one call take longer: their encodings fill the memory.
     """
-    from benchspec.worker.data.prepare import CHUNK
+    from benchspec.worker.data.arrays import CHUNK
 
     prompts, texts = strings(rows, tokenizer.eos_token)
     backend = tokenizer.backend_tokenizer
@@ -88,7 +88,7 @@ def bare(rows: Sequence[Row], tokenizer: Any) -> float:
 
 def ours(rows: Sequence[Row], tokenizer: Any, places: int | None) -> float:
     """Seconds of `prepare` with an empty cache."""
-    from benchspec.worker.data import prepare
+    from benchspec.worker.data.prepare import prepare
     from benchspec_plugins.recipes.alpaca import Alpaca
 
     with tempfile.TemporaryDirectory() as folder:

@@ -27,6 +27,9 @@ class Plain(Recipe):
         }
     }
 
+    def steps(self, rows, train, ranks):
+        return self.options["steps"]
+
     def train(self, job):
         import torch
 

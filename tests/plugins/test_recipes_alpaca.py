@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 
 from drive_backend import TRAIN, DrivenJob, as_data, backend_class, create, make_rows, small_tokenizer, tiny
 
-from benchspec.worker.data.prepare import collate
+from benchspec.worker.data.batches import collate
 from benchspec_plugins.recipes.alpaca import Alpaca, padding, shuffled_rows
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"

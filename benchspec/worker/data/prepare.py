@@ -1,16 +1,7 @@
-"""Rows, a tokenizer and prompt templates -> flat token arrays, kept in the host's cache and mapped read-only.
+"""A request for tokens -> the token arrays that answer it, from the host's cache where they are there.
 
-What is kept for one set of rows, in a folder named after everything that the tokens depend on:
-
-    ids.npy      int32, the token ids of every row, one after the other
-    starts.npy   int64, where each row starts in `ids`, and at the end where the last one ends
-    prompts.npy  int32, how many of a row's first tokens are its prompt
-    words.npy    int32, whitespace-separated words of a row's instruction, input and output
-    tokens.npy   int32, tokens of the same, without the template, before truncation
-    manifest.json, written last: its existence says that the folder is complete
-
-An order in which rows repeat is an int32 array of its own beside the folders, so ten million resampled rows cost
-four bytes each. Only workers import this module.
+An order in which rows repeat is an int32 array of its own beside the arrays' folders, so ten million resampled rows
+cost four bytes each. Only workers import this module.
 """
 
 from __future__ import annotations
@@ -18,14 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import chain, islice
 from pathlib import Path
-from string import Formatter
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -33,53 +19,14 @@ from numpy.typing import NDArray
 
 from benchspec.kinds.bases import Dataset
 from benchspec.kinds.values import Row
-from benchspec.terms.errors import BenchspecError, RunError
-from benchspec.worker.data.encode import Encoder, encoder_for
+from benchspec.terms.errors import BenchspecError
+from benchspec.terms.layout import write_json
+from benchspec.worker.data.arrays import build, complete, fingerprint, writing
+from benchspec.worker.data.batches import TokenData, mapped
+from benchspec.worker.data.encode import encoder_for
 
-if TYPE_CHECKING:
-    import torch
-
-#: part of every fingerprint: raise it when the arrays or the way to them change
-FORMAT = 2
-#: rows that are tokenized at once: enough to keep every core busy, few enough to hold their strings in memory
-CHUNK = 4096
-#: labels that the loss passes over
-IGNORED = -100
 #: order entries that are looked at once
 SPAN = 1 << 20
-
-
-class Tokens(TypedDict):
-    """One row, ready for `collate`."""
-
-    #: int32 token ids, a view of the mapped array
-    input_ids: NDArray[np.int32]
-    #: how many of the first tokens are the prompt
-    prompt: int
-
-
-class TokenData:
-    """The rows to train on, in order and with their repeats: a map-style dataset that holds nothing but memory maps."""
-
-    def __init__(self, folder: Path, order: Path | None, totals: Mapping[str, int]):
-        self._ids = _mapped(folder / "ids.npy")
-        self._starts = _mapped(folder / "starts.npy")
-        self._prompts = _mapped(folder / "prompts.npy")
-        self._order = None if order is None else _mapped(order)
-        #: rows, repeats counted
-        self.rows = totals["rows"]
-        #: whitespace-separated words in them, without the template
-        self.words = totals["words"]
-        #: tokens in them, without the template and before truncation
-        self.tokens = totals["tokens"]
-
-    def __len__(self) -> int:
-        return self.rows
-
-    def __getitem__(self, place: int) -> Tokens:
-        row = place if self._order is None else self._order[place]
-        ids = self._ids[self._starts[row] : self._starts[row + 1]]
-        return {"input_ids": ids, "prompt": int(self._prompts[row])}
 
 
 def prepare(
@@ -100,15 +47,15 @@ def prepare(
     next run that finds the same rows tokenizes nothing. Raises `BenchspecError` where there are no rows or the order
     names one that there is not, `RunError` where the cache cannot be written.
     """
-    with _writing(cache):
+    with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
     pointer = pointers / f"{request}.json"
     with FileLock(cache / f"{request}.lock"):
         if not _usable(pointer, invocation, cache):
             found = {"invocation": invocation, **_resolve(dataset, tokenizer, templates, max_length, cache)}
-            with _writing(pointers):
+            with writing(pointers):
                 pointers.mkdir(parents=True, exist_ok=True)
-                _write_json(pointer, found)
+                write_json(pointer, found)
         return _open(pointer, cache)
 
 
@@ -118,33 +65,13 @@ def cache_folder() -> Path:
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchspec"
 
 
-def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
-    """A batch of tensors of shape (rows, longest row), padded on the right; prompt and padding are not learnt.
-
-    The attention mask says how long a row is, not which tokens look like padding: eos may be both.
-    """
-    import torch
-
-    shape = len(rows), max(len(row["input_ids"]) for row in rows)
-    ids = np.full(shape, pad_id, np.int64)
-    mask = np.zeros(shape, np.int64)
-    labels = np.full(shape, IGNORED, np.int64)
-    for place, row in enumerate(rows):
-        length, prompt = len(row["input_ids"]), row["prompt"]
-        ids[place, :length] = row["input_ids"]
-        mask[place, :length] = 1
-        labels[place, prompt:length] = row["input_ids"][prompt:]
-    arrays = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
 def _usable(pointer: Path, invocation: str, cache: Path) -> bool:
     """Whether the request was answered in this run, and what answered it is still in the cache."""
     found = json.loads(pointer.read_text()) if pointer.exists() else {}
     if found.get("invocation") != invocation:
         return False
     ordered = found["order"] is None or (cache / found["order"]).exists()
-    return ordered and _complete(cache / found["arrays"])
+    return ordered and complete(cache / found["arrays"])
 
 
 def _open(pointer: Path, cache: Path) -> TokenData:
@@ -164,8 +91,8 @@ def _resolve(
     name = fingerprint(rows, encoder, templates, max_length)
     folder = cache / name
     with FileLock(cache / f"{name}.lock"):
-        if not _complete(folder):
-            _build(folder, rows, encoder, templates, max_length)
+        if not complete(folder):
+            build(folder, rows, encoder, templates, max_length)
     given = dataset.order()
     order = None if given is None else np.asarray(given)
     if order is None:
@@ -182,17 +109,6 @@ def _checked_rows(rows: Any, name: str) -> Sequence[Row]:
         if not isinstance(row, Row) or not all(isinstance(field, str) for field in row):
             raise BenchspecError(f"dataset {name!r}: row {number} is no Row of three strings: {row!r:.80}")
     return rows
-
-
-def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> str:
-    """A hash of everything that the arrays depend on: every row's text, tokenizer, templates, length and format."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([FORMAT, max_length, dict(templates), encoder.identity, len(rows)]).encode())
-    for row in rows:
-        # The lengths tell where a field ends, whatever it holds.
-        text = "".join((*(f"{len(field)}," for field in row), *row))
-        digest.update(text.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
 
 
 def _counted(order: Any, rows: int, name: str) -> NDArray[np.int64]:
@@ -212,7 +128,7 @@ def _keep_order(order: Any, cache: Path) -> str:
     """The file in the cache, named after its content, that holds `order`."""
     content = np.ascontiguousarray(order, np.int32)
     name = f"order-{hashlib.blake2b(content.data, digest_size=16).hexdigest()}.npy"
-    with _writing(cache), FileLock(cache / f"{name}.lock"):
+    with writing(cache), FileLock(cache / f"{name}.lock"):
         if not (cache / name).exists():
             part = cache / f"{name}.part"
             with part.open("wb") as file:
@@ -223,121 +139,10 @@ def _keep_order(order: Any, cache: Path) -> str:
 
 def _totals(folder: Path, counts: NDArray[np.int64]) -> dict[str, int]:
     """Rows, words and tokens, each row counted as often as `counts` says."""
-    words, tokens = (int(counts @ _mapped(folder / f"{name}.npy").astype(np.int64)) for name in ("words", "tokens"))
+    words, tokens = (int(counts @ mapped(folder / f"{name}.npy").astype(np.int64)) for name in ("words", "tokens"))
     return {"rows": int(counts.sum()), "words": words, "tokens": tokens}
 
 
 def _spans(order: Any) -> Iterator[Any]:
     """The order, a million places at a time: numpy's own copies of ten million would cost more than the order."""
     return (order[start : start + SPAN] for start in range(0, len(order), SPAN))
-
-
-def _build(folder: Path, rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> None:
-    """Write the arrays of `rows` into `folder`, in place of what a killed process may have left there."""
-    shutil.rmtree(folder, ignore_errors=True)
-    frames = {name: _frame(encoder, template) for name, template in templates.items()}
-    with _writing(folder.parent):
-        folder.mkdir()
-        with encoder.truncating(max_length), (folder / "ids.npy").open("wb") as file:
-            parts = list(_encode(rows, encoder, templates, frames, _Flat(file)))
-        lengths, prompts, words, tokens = (np.concatenate(column) for column in zip(*parts, strict=True))
-        np.save(folder / "starts.npy", np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
-        for name, column in (("prompts", prompts), ("words", words), ("tokens", tokens)):
-            np.save(folder / f"{name}.npy", column.astype(np.int32))
-        _write_json(folder / "manifest.json", {"format": FORMAT, "rows": len(rows), "max_length": max_length})
-
-
-def _encode(
-    rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], frames: Mapping[str, int], flat: _Flat
-) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Append the ids of every row; per chunk of rows: lengths, prompt lengths, words, and tokens without template."""
-    for chunk in _chunks(rows):
-        kinds = ["with_input" if row.input else "without_input" for row in chunk]
-        prompts = [
-            templates[kind].format(instruction=row.instruction, input=row.input)
-            for kind, row in zip(kinds, chunk, strict=True)
-        ]
-        # The joint text gives the ids, the prompt alone its length: an answer's quote may merge with its colon.
-        encoded = encoder.encode(
-            [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
-        )
-        whole = np.fromiter((full for _, full in encoded), np.int64, len(chunk))
-        frame = np.fromiter((frames[kind] for kind in kinds), np.int64, len(chunk))
-        lengths = flat.append([ids for ids, _ in encoded])
-        yield lengths, encoder.lengths(prompts), _words(chunk), np.maximum(whole - frame, 0)
-    flat.close()
-
-
-def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    rest = iter(rows)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
-
-
-def _words(rows: Sequence[Row]) -> NDArray[np.int64]:
-    return np.fromiter((sum(len(text.split()) for text in row) for row in rows), np.int64, len(rows))
-
-
-def _frame(encoder: Encoder, template: str) -> int:
-    """Tokens that a template adds to every row: its own text, begin and end of sequence.
-
-    It is what remains when every field holds one letter, less these letters. A row's text may merge with the
-    template's at its edges, so a row's count can be off by one or two; only tokenizing the fields apart would say.
-    """
-    end, letter = encoder.lengths([encoder.eos, f"a{encoder.eos}"])
-    fields = sum(name is not None for _, name, _, _ in Formatter().parse(template)) + 1
-    filled = template.format(instruction="a", input="a") + f"a{encoder.eos}"
-    return int(encoder.lengths([filled])[0] - fields * (letter - end))
-
-
-class _Flat:
-    """An int32 `.npy` file that grows; its header says how long it is once it is closed."""
-
-    def __init__(self, file: BinaryIO):
-        self._file = file
-        self._count = 0
-        self._header()
-
-    def append(self, rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """The lengths of what was appended."""
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        total = int(lengths.sum())
-        self._file.write(np.fromiter(chain.from_iterable(rows), np.int32, total).data)
-        self._count += total
-        return lengths
-
-    def close(self) -> None:
-        self._file.seek(0)
-        self._header()
-
-    def _header(self) -> None:
-        # numpy leaves room in a header for any number of elements, so the last one covers the first exactly.
-        np.lib.format.write_array_header_1_0(
-            self._file, {"descr": "<i4", "fortran_order": False, "shape": (self._count,)}
-        )
-
-
-def _complete(folder: Path) -> bool:
-    return (folder / "manifest.json").exists()
-
-
-def _mapped(file: Path) -> NDArray[Any]:
-    """The array in `file`, mapped read-only; a plain view, whose slices cost a fifth of a `memmap`'s."""
-    return np.load(file, mmap_mode="r").view(np.ndarray)  # type: ignore[no-any-return]
-
-
-def _write_json(file: Path, value: Mapping[str, Any]) -> None:
-    """Write in one piece: who finds the file finds all of it."""
-    # The folder may be one that several hosts share, each with a process of this number.
-    part = file.with_name(f"{file.name}.{socket.gethostname()}.{os.getpid()}.part")
-    part.write_text(json.dumps(value))
-    part.replace(file)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turns a full or read-only disk into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(f"the token arrays cannot be written to {folder}: {error.strerror}") from error

@@ -77,7 +77,7 @@ def build_trainer(job: Job, phases: Phases) -> Any:
     """Trainer as the backend wants it, counting tokens, and silent on stdout."""
     from transformers import PrinterCallback, ProgressCallback, TrainingArguments
 
-    from benchspec.worker.data.prepare import collate
+    from benchspec.worker.data.batches import collate
 
     trainer = job.backend.trainer(counting_trainer())(
         model=job.model,

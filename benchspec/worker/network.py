@@ -1,0 +1,66 @@
+"""The network of a case: built by its model, changed by its method, and described in the event `model`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from benchspec.terms.errors import BenchspecError
+from benchspec.worker import proof
+from benchspec.worker.failure import first_line
+
+if TYPE_CHECKING:
+    from benchspec.kinds.bases import Method, Model
+    from benchspec.worker.rank import Rank
+
+
+def build(job: Rank, model: Model, method: Method) -> Any:
+    """The network to train; the model draws its weights from the case's seed."""
+    from transformers import set_seed
+
+    set_seed(job.case.train["seed"])
+    with job.backend.building():
+        network = model.build()
+    _set_attention(network, job.case.train["attention"])
+    _set_blocks(network, model)
+    if (dtypes := proof.dtypes(network)) != "float32":
+        raise BenchspecError(f"the model's parameters are {dtypes}; Model.build must return float32")
+    network = method.apply(network)
+    _describe(job, network, model, method)
+    return network
+
+
+def _set_attention(network: Any, attention: str) -> None:
+    if attention == "auto":
+        return
+    if not hasattr(network, "set_attn_implementation"):
+        raise BenchspecError(f"{type(network).__name__} has one attention only; leave train.attention on auto")
+    try:
+        network.set_attn_implementation(attention)
+    except ValueError as error:
+        raise BenchspecError(f"{type(network).__name__} has no {attention} attention: {first_line(error)}") from error
+
+
+def _set_blocks(network: Any, model: Model) -> None:
+    """Tell backends by which blocks to shard, where the model says so and `transformers` may not know."""
+    if blocks := list(model.blocks):
+        network._no_split_modules = blocks
+
+
+def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
+    """Write the event `model`: how large the network is, and how much of it learns."""
+    parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}
+    learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    shape = model.shape()
+    share = method.share(shape) if shape else None
+    job.log.add(
+        "model",
+        parameters=sum(parameters.values()),
+        trainable_parameters=sum(count for name, count in parameters.items() if name in learning),
+        dtype=proof.dtypes(network),
+        shape=asdict(shape) if shape else None,
+        share=share and share._asdict(),
+        precision=job.case.train["precision"],
+        tf32=job.case.train["tf32"],
+        method=job.case.method["name"],
+    )

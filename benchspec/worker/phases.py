@@ -1,0 +1,74 @@
+"""The phases of a case in their order: start, data, build, then the recipe's own, and the proof at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from benchspec.cases.case import Case
+from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Plugin, Recipe
+from benchspec.kinds.registry import Registry
+from benchspec.terms import layout
+from benchspec.worker import device, network, proof
+from benchspec.worker.rank import Rank
+
+
+def run(job: Rank) -> None:
+    """Run a case; each phase hands on what the next one needs."""
+    with job.phase("start"):
+        job.case, invocation = _read_case(job.folder)
+        plugins = _plugins(job.case)
+        job.backend = cast(Backend, plugins["backend"])
+        job.device = device.take()
+    model, recipe = cast(Model, plugins["model"]), cast(Recipe, plugins["recipe"])
+    with job.phase("data"):
+        job.tokenizer = model.tokenizer()
+        job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
+    with job.phase("build"):
+        job.model = network.build(job, model, cast(Method, plugins["method"]))
+    trained = recipe.train(job)
+    _prove(job, job.model if trained is None else trained)
+    job.log.add("memory", **device.memory_peaks())
+
+
+def _read_case(folder: Path) -> tuple[Case, str]:
+    """The case, and the name of the run's invocation that started it."""
+    data = json.loads((folder / layout.CASE).read_text(encoding="utf-8"))
+    invocation = data.pop("invocation")
+    return Case.from_json(data), invocation
+
+
+def _plugins(case: Case) -> dict[str, Plugin]:
+    registry = Registry.load()
+    return {kind: registry.create(kind, case.fields[kind]) for kind in CASE_KINDS}
+
+
+def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> Any:
+    """The token arrays, prepared by the first process of this host that asks for them."""
+    from benchspec.worker.data import prepare
+    from benchspec.worker.data.encode import encoder_for
+
+    length = job.case.train["max_length"]
+    wanted = [job.case.dataset, dict(recipe.templates), length, encoder_for(job.tokenizer).identity]
+    tokens = prepare.prepare(
+        dataset,
+        job.tokenizer,
+        recipe.templates,
+        length,
+        request=hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16],
+        invocation=invocation,
+        pointers=layout.run_dir(job.folder) / layout.DATA,
+        cache=prepare.cache_folder(),
+    )
+    totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}
+    job.log.add("data", **totals, planned_steps=recipe.steps(tokens.rows, job.case.train, job.world))
+    return tokens
+
+
+def _prove(job: Rank, spread: Any) -> None:
+    """Write the event `proof`: the model learned, and the backend spread it as asked."""
+    after = proof.snapshot(job.model, job.backend.local)
+    learned = proof.learned(job.steps, job.before, after)
+    job.log.add("proof", **learned, dtype=proof.dtypes(job.model), **job.backend.prove(spread))

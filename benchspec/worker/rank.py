@@ -1,0 +1,109 @@
+"""`Rank`: one rank of one case, as a recipe is given it (`benchspec.Job`), and the log of what happens in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchspec.results.events import EventLog
+from benchspec.terms.outcomes import INNER_PHASES, PHASES
+from benchspec.worker import device, proof
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchspec.cases.case import Case
+    from benchspec.kinds.bases import Backend
+
+FIRST_STEP, STEADY = INNER_PHASES
+
+
+class Rank:
+    """A `Job`, of which each phase adds a part; and what is measured while it trains."""
+
+    #: from phase `start`
+    case: Case
+    backend: Backend
+    device: torch.device
+    #: from phase `data`
+    tokenizer: Any
+    data: Any
+    #: from phase `build`, in the mode that `Model.build` left it in
+    model: Any
+
+    def __init__(self, folder: Path, log: EventLog, rank: int, world: int):
+        self.folder = folder
+        self.log = log
+        self.rank = rank
+        self.world = world
+        #: phases that have begun and not ended, the innermost last
+        self.open: list[str] = []
+        self.steps = proof.Steps()
+        #: some values of each parameter when training began
+        self.before: dict[str, Any] = {}
+        #: the accelerator's energy counter when training began
+        self._joules: float | None = None
+
+    def collate(self, rows: Sequence[Any]) -> dict[str, Any]:
+        """A batch of rows, padded on the right; see `Job.collate`."""
+        from benchspec.worker.data.batches import collate, padding_token
+
+        return collate(rows, padding_token(self.tokenizer))
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Mark a phase; one that an exception leaves stays open, which says where the exception happened."""
+        if name not in PHASES:
+            raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
+        if name == "train":
+            self._before_training()
+        self._begin(name)
+        if name == "train":
+            self._begin(FIRST_STEP)
+        yield
+        self._end(name)
+        if name == "train":
+            self._log_energy()
+
+    def step(
+        self,
+        rows: int,
+        tokens: int,
+        padded_tokens: int,
+        loss_tokens: int,
+        loss: float,
+        grad_norm: float | None,
+    ) -> bool:
+        """Report an optimizer step; see `Job.step`. True on every rank: each case runs to its end."""
+        if "train" not in self.open:
+            raise RuntimeError("the recipe reported a step outside of job.phase('train')")
+        self.steps.add(loss, grad_norm, loss_tokens)
+        counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
+        losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
+        self.log.add("step", step=self.steps.count, **counts, **losses)
+        if self.open[-1] == FIRST_STEP:
+            self._end(FIRST_STEP)
+            self._begin(STEADY)
+        return True
+
+    def _before_training(self) -> None:
+        """Note what training will change, before the time of the phase begins."""
+        self.before = proof.snapshot(self.model, self.backend.local)
+        self._joules = device.joules(self.device)
+        device.reset_memory_peaks()
+
+    def _log_energy(self) -> None:
+        now = device.joules(self.device)
+        if now is not None and self._joules is not None:
+            self.log.add("energy", joules=now - self._joules)
+
+    def _begin(self, name: str) -> None:
+        self.open.append(name)
+        self.log.add("begin", phase=name)
+
+    def _end(self, name: str) -> None:
+        """End a phase, after those that are still open within it."""
+        while name in self.open:
+            self.log.add("end", phase=self.open.pop())

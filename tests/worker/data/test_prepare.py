@@ -1,0 +1,96 @@
+"""A request is answered from the cache, and what it depends on is told apart."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("numpy")
+pytest.importorskip("transformers")
+
+import numpy as np
+from token_data import PLAIN_ROWS, Listed, papers, prepared, word_tokenizer
+
+from benchspec.kinds.values import Row
+from benchspec.terms.errors import BenchspecError
+
+
+@pytest.fixture
+def words() -> Any:
+    return word_tokenizer()
+
+
+def test_an_order_repeats_rows(words: Any, tmp_path: Path) -> None:
+    once = prepared(Listed(PLAIN_ROWS), words, tmp_path)
+    order = [1, 1, 0, 1]
+    data = prepared(Listed(PLAIN_ROWS, np.array(order)), words, tmp_path, request="ordered")
+    assert len(data) == data.rows == 4
+    assert [data[place]["prompt"] for place in range(4)] == [once[row]["prompt"] for row in order]
+    assert data[3]["input_ids"].tolist() == once[1]["input_ids"].tolist()
+    assert data.words == 3 * 10 + 4
+    with pytest.raises(IndexError):
+        data[4]
+
+
+def test_rows_are_asked_for_once_a_request_and_tokenized_once(words: Any, tmp_path: Path) -> None:
+    dataset = Listed(PLAIN_ROWS)
+    prepared(dataset, words, tmp_path)
+    (manifest,) = tmp_path.glob("cache/*/manifest.json")
+    written = manifest.stat().st_mtime_ns
+    assert len(prepared(dataset, words, tmp_path)) == 3
+    assert dataset.asked == 1
+    prepared(dataset, words, tmp_path, invocation="a later run")
+    assert dataset.asked == 2
+    assert [file.stat().st_mtime_ns for file in tmp_path.glob("cache/*/manifest.json")] == [written]
+
+
+def test_what_the_tokens_depend_on_is_told_apart(words: Any, tmp_path: Path) -> None:
+    prepared(Listed(PLAIN_ROWS), words, tmp_path)
+    changed = [Row("Name a colour", "red", ""), *PLAIN_ROWS[1:]]
+    prepared(Listed(changed), words, tmp_path, request="rows")
+    prepared(Listed(PLAIN_ROWS), words, tmp_path, max_length=100, request="length")
+    assert len(list(tmp_path.glob("cache/*/manifest.json"))) == 3
+
+
+def test_ranks_that_ask_at_once_wait_for_the_first(words: Any, tmp_path: Path) -> None:
+    dataset, found = Listed(PLAIN_ROWS), []
+    ranks = [threading.Thread(target=lambda: found.append(prepared(dataset, words, tmp_path))) for _ in range(4)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join()
+    assert dataset.asked == 1
+    assert [len(data) for data in found] == [3] * 4
+
+
+def test_what_a_killed_process_left_is_replaced(words: Any, tmp_path: Path) -> None:
+    prepared(Listed(PLAIN_ROWS), words, tmp_path)
+    (manifest,) = tmp_path.glob("cache/*/manifest.json")
+    manifest.unlink()
+    (manifest.parent / "ids.npy").write_bytes(b"half of it")
+    data = prepared(Listed(PLAIN_ROWS), words, tmp_path)
+    assert data[0]["input_ids"].tolist() == papers(PLAIN_ROWS[0], words, 512)[0]
+
+
+def test_no_rows_and_a_wrong_order_are_mistakes(words: Any, tmp_path: Path) -> None:
+    with pytest.raises(BenchspecError, match="dataset 'listed' has no rows"):
+        prepared(Listed([]), words, tmp_path)
+    with pytest.raises(BenchspecError, match="names row 3 of 3"):
+        prepared(Listed(PLAIN_ROWS, np.array([0, 3])), words, tmp_path)
+    with pytest.raises(BenchspecError, match="names row -1 of 3"):
+        prepared(Listed(PLAIN_ROWS, np.array([0, -1])), words, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["just text"], "row 1 is no Row of three strings: 'just text'"),
+        ([Row("a", "", "b"), Row("a", "", 3)], "row 2 is no Row of three strings"),  # type: ignore[arg-type]
+        (7, "gave a int, where rows"),
+        (iter([Row("a", "", "b")]), "where rows\\(\\) returns a sequence of Row"),
+    ],
+)
+def test_a_dataset_that_gives_something_else_than_rows_is_named(rows: Any, message: str, words: Any, tmp_path: Path):
+    with pytest.raises(BenchspecError, match=message):
+        prepared(Listed(rows), words, tmp_path)
