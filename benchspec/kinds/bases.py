@@ -192,8 +192,8 @@ class Job(Protocol):
 
     #: every field of the case with every value; `case.train` is a mapping
     case: Case
-    #: the network, built, in evaluation mode, and not spread yet. A backend says where it is built: on the rank's
-    #: accelerator, on the CPU, or under fsdp on ranks other than 0 without any values (torch's meta device)
+    #: the network, built and not spread yet, in training or evaluation mode. The backend decides where it is: on the
+    #: rank's accelerator, on the CPU, or under fsdp on ranks other than 0 without any values, on torch's meta device
     model: Any
     #: its tokenizer, with an end-of-sequence token
     tokenizer: Any
@@ -204,8 +204,9 @@ class Job(Protocol):
     backend: Backend
     #: this attempt's folder, for checkpoints
     folder: Path
-    #: this process's number, and how many processes there are
+    #: this process's number, from 0
     rank: int
+    #: how many processes there are
     world: int
     #: the `torch.device` that this rank computes on
     device: Any
@@ -304,7 +305,7 @@ class Launcher(Plugin):
 
         That is `RANK`, `WORLD_SIZE`, `LOCAL_RANK`, `LOCAL_WORLD_SIZE`, `MASTER_ADDR` and `MASTER_PORT`, and
         `BENCHSPEC_CASE_DIR`, the folder. Output is appended to stdout.log and stderr.log in the folder. The backend or
-        the recipe makes the process group.
+        the recipe makes torch's process group, never the launcher.
         """
         raise NotImplementedError
 
