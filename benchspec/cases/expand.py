@@ -17,9 +17,9 @@ from benchspec.kinds.values import Facts, Shape
 from benchspec.spec import choices as resolve
 from benchspec.spec import document, schema
 from benchspec.spec.document import Node
-from benchspec.spec.references import lookup, matches
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import BenchspecError, PluginError, Problem, SpecError, distinct, suggest
+from benchspec.terms.where import lookup, matches
 
 
 @dataclass

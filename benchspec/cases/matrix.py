@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import product
 
 from benchspec.spec.document import Node
-from benchspec.spec.references import agrees
 from benchspec.terms.errors import SpecError, suggest
+from benchspec.terms.where import agrees
 
 #: dotted path of a case's field -> its value
 Combination = dict[str, Node]

@@ -16,12 +16,10 @@ from benchspec.cases.case import Case
 from benchspec.cases.expand import expand, facts
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.kinds.values import Facts
-from benchspec.results import events, results
+from benchspec.results import RUN, Result, Results, append, events, read_journal
 from benchspec.results import reduce as metrics
-from benchspec.results.results import Result, Results
 from benchspec.running import attempts, rundir, runfile
 from benchspec.running.ending import Ending, Flight, judge, note_kernel_kills
-from benchspec.spec import references
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import BenchspecError, NothingSelected, RunError, SpecError
 
@@ -88,7 +86,7 @@ def run(
             here = facts(spec)
             current = Run(spec, folder.absolute(), here, progress or Quiet(), _invocation())
             pending = _without_result(folder, cases)
-            anew = bool(pending) or not (folder / results.RUN).exists()
+            anew = bool(pending) or not (folder / RUN).exists()
             runfile.write(folder, spec, every, here, anew=anew)
             _run_cases(current, pending)
             found = Results.load(folder)
@@ -131,7 +129,7 @@ def _check_libraries() -> None:
 
 
 def _without_result(folder: Path, cases: Sequence[Case]) -> list[Case]:
-    latest = {(result.experiment, result.case): result.outcome for result in results.read_journal(folder)}
+    latest = {(result.experiment, result.case): result.outcome for result in read_journal(folder)}
     return [case for case in cases if latest.get((case.experiment, case.id)) not in FINAL]
 
 
@@ -223,7 +221,7 @@ def _finished(attempt: Path, ending: Ending) -> float:
 
 def _has_result(run: Run, case: Case, attempt: Path) -> bool:
     mine = (case.experiment, case.id, attempt.name)
-    return any(mine == (found.experiment, found.case, found.attempt) for found in results.read_journal(run.folder))
+    return any(mine == (found.experiment, found.case, found.attempt) for found in read_journal(run.folder))
 
 
 def _still_running(run: Run, case: Case, attempt: Path) -> Handle | None:
@@ -244,7 +242,6 @@ def _record(run: Run, case: Case, attempt: Path, ending: Ending, started: float,
     warmup = case.measure["warmup_steps"]
     reduced = metrics.reduce(ranks, warmup_steps=warmup, facts=run.facts, started=started, finished=finished)
     result = Result(
-        schema=1,
         case=case.id,
         attempt=attempt.name,
         experiment=case.experiment,
@@ -257,19 +254,14 @@ def _record(run: Run, case: Case, attempt: Path, ending: Ending, started: float,
         basis={},
         intervals=reduced.intervals,
         proof=_proof(ranks),
-        references=references.beside(_published(run.spec, case), ending.outcome, reduced.metrics),
         started=started,
         finished=finished,
         log=list(ending.log),
     )
-    results.append(run.folder, result)
+    append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
     run.progress.ended(case, result)
-
-
-def _published(spec: Spec, case: Case) -> list[dict[str, Any]]:
-    return references.published(spec.references, case.experiment, case.fields)
 
 
 def _proof(ranks: Mapping[int, list[events.Event]]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchspec.cases.case import Case
-from benchspec.results import results
-from benchspec.results.results import Results
+from benchspec.results import JOURNAL, RUN, Results, read_journal
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import RunError
 
@@ -19,7 +18,7 @@ LOCK = ".lock"
 
 def move_aside(folder: Path) -> Path:
     """Rename an earlier run directory after the time when it last changed; nothing is deleted."""
-    runs = (results.RUN, results.JOURNAL)
+    runs = (RUN, JOURNAL)
     if not any((folder / name).exists() for name in runs) and any(path.name != LOCK for path in folder.iterdir()):
         raise RunError(f"{folder} is no run directory, so --fresh leaves it alone; choose another --out")
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
@@ -53,12 +52,12 @@ def said_in_a_line(folder: Path) -> Iterator[None]:
 
 def check_other_spec(folder: Path, spec: Spec, cases: Sequence[Case]) -> None:
     """Raise where the run directory holds the results of another spec, which would be lost from every report."""
-    if not (folder / results.RUN).exists():
+    if not (folder / RUN).exists():
         return
     name = Results.load(folder).name
     ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
     if name != spec.name:
         raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")
-    done = {(result.experiment, result.case) for result in results.read_journal(folder)}
+    done = {(result.experiment, result.case) for result in read_journal(folder)}
     if done and not done & {(case.experiment, case.id) for case in cases}:
         raise RunError(f"{folder} holds the results of another version of '{name}', with no case in common; {ways_out}")

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from benchspec.cases.case import Case
 from benchspec.kinds.values import Facts
-from benchspec.results.results import RUN, read_journal
+from benchspec.results import RUN, read_journal
 from benchspec.spec import references
 from benchspec.spec.spec import Spec
 

@@ -1,11 +1,12 @@
-"""Published values, and how a measured one stands to them."""
+"""Published values, as a spec gives them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from benchspec.terms.where import matches
 
 if TYPE_CHECKING:
     from benchspec.spec.document import Node
@@ -34,28 +35,6 @@ class Reference:
     mark: Node
 
 
-def matches(where: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Whether a case's resolved fields agree with every dotted path of `where`."""
-    return all(agrees(lookup(fields, path), wanted) for path, wanted in where.items())
-
-
-def lookup(fields: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; None where there is none."""
-    value: Any = fields
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
-
-
-def agrees(found: Any, wanted: Any) -> bool:
-    """Equality, but that a plugin agrees with its name, and a mapping with a part of it."""
-    if isinstance(found, Mapping) and isinstance(wanted, str):
-        return bool(found.get("name") == wanted)
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        return all(agrees(found.get(key), value) for key, value in wanted.items())
-    return bool(found == wanted)
-
-
 def published(references: Sequence[Reference], experiment: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was published of a case, slopes left out: they are of several cases."""
     return [
@@ -68,36 +47,6 @@ def published(references: Sequence[Reference], experiment: str, fields: Mapping[
         for reference in references
         if reference.kind != "slope" and reference.experiment == experiment and matches(reference.where, fields)
     ]
-
-
-def beside(told: Sequence[Mapping[str, Any]], outcome: str, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Published values, each with its ratio to what was measured, or whether it was met; None: not measured.
-
-    What a crashed case measured proves nothing, and is compared with nothing.
-    """
-    proven = {} if outcome == "crash" else metrics
-    return [{**value, **_verdict(value, outcome, proven)} for value in told]
-
-
-def _verdict(told: Mapping[str, Any], outcome: str, metrics: Mapping[str, float]) -> dict[str, Any]:
-    measured = metrics.get(told["metric"])
-    if "value" in told:
-        known = measured is not None and told["value"]
-        return {"ratio": measured / told["value"] if known else None}
-    return {"met": _met(told, outcome, measured)}
-
-
-def _met(told: Mapping[str, Any], outcome: str, measured: float | None) -> bool | None:
-    if "outcome" in told:
-        return bool(outcome == told["outcome"])
-    if measured is None:
-        return None
-    low = told.get("above", -math.inf)
-    high = told.get("below", math.inf)
-    if "between" in told:
-        low, high = told["between"]
-        return bool(low <= measured <= high)
-    return bool(low < measured < high)
 
 
 def slopes(references: Sequence[Reference]) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import CASE_KINDS, KINDS
 from benchspec.kinds.registry import Entry, Registry
-from benchspec.results.reduce import METRICS
 from benchspec.spec.document import Node
 from benchspec.terms.errors import Problem, suggest
+from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import DURATIONS, SIZES, quantity
 
 if TYPE_CHECKING:

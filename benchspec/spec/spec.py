@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.kinds.registry import Registry
-from benchspec.results.reduce import METRICS
 from benchspec.spec import document, schema
 from benchspec.spec.document import Node
 from benchspec.spec.references import KINDS_OF_VALUE, Reference
 from benchspec.terms.errors import Problem, SpecError, suggest
+from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import DURATIONS, SIZES, quantity
 
 #: what a run directory holds beside reports

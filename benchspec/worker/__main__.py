@@ -25,9 +25,9 @@ from benchspec.kinds.registry import Registry
 from benchspec.machine import nvml
 from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
-from benchspec.results.reduce import PHASES
 from benchspec.running import attempts
 from benchspec.terms.errors import BenchspecError
+from benchspec.terms.metrics import PHASES
 from benchspec.worker import proof
 from benchspec.worker.failure import first_line, outcome_of, reason_of
 

@@ -1,0 +1,28 @@
+"""Dotted paths such as `dataset.rows`: what stands at one, and whether fields match the paths of a `where`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def matches(where: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Whether a case's fields have the value that `where` gives for each dotted path."""
+    return all(agrees(lookup(fields, path), wanted) for path, wanted in where.items())
+
+
+def lookup(fields: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; None where there is none."""
+    value: Any = fields
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def agrees(found: Any, wanted: Any) -> bool:
+    """Whether two values are equal; a plugin also equals its name, and a mapping any part of it."""
+    if isinstance(found, Mapping) and isinstance(wanted, str):
+        return bool(found.get("name") == wanted)
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        return all(agrees(found.get(key), value) for key, value in wanted.items())
+    return bool(found == wanted)
