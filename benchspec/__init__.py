@@ -18,7 +18,7 @@ from benchspec.kinds.bases import (
 from benchspec.kinds.engine import Engine
 from benchspec.kinds.hookspecs import hookimpl
 from benchspec.kinds.values import Fact, Facts, Row, Shape, Share
-from benchspec.results.results import Result, Results
+from benchspec.results import Result, Results
 from benchspec.running.run import run
 from benchspec.spec.spec import Spec, load
 from benchspec.terms.errors import BenchspecError, NothingSelected, PluginError, RunError, SpecError

@@ -1,18 +1,23 @@
-"""The base class of each plugin kind: the manual for plugin authors.
+'''The base class of each plugin kind: the manual for plugin authors.
 
 A whole plugin package is one module and one entry point in the group `benchspec` that names it:
 
+    import csv
+    from pathlib import Path
+
     from benchspec import Dataset, Row, hookimpl
 
+
     class CsvRows(Dataset):
-        "Rows of a CSV file with the columns instruction, input and output."
+        """Rows of a CSV file with the columns instruction, input and output."""
 
         name = "csv-rows"
         options_schema = {"properties": {"path": {"type": "string", "format": "path"}}, "required": ["path"]}
 
         def rows(self):
-            with open(self.options["path"], newline="") as file:
+            with Path(self.options["path"]).open(newline="") as file:
                 return [Row(r["instruction"], r["input"], r["output"]) for r in csv.DictReader(file)]
+
 
     @hookimpl
     def benchspec_register():
@@ -24,7 +29,7 @@ Import torch, transformers and other large libraries inside the method that need
 plugin module. Which plugins are created where: `validate` and `plan` create all of a case's plugins, in a process
 that may have no torch, to check their options; each rank of a case creates its own, except launcher, hardware and
 reporters, which belong to the process that runs the sweep.
-"""
+'''
 
 from __future__ import annotations
 

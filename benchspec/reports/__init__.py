@@ -1,1 +1,49 @@
-"""`Results` -> reports: tables as values, and their text."""
+"""Results as tables and text, for reporters: docs/reports.md shows how to write one."""
+
+from benchspec.reports.cells import (
+    ABSENT,
+    field_text,
+    measured_text,
+    metric_text,
+    number_text,
+    one_line,
+    published_text,
+    ratio_text,
+    verdict_text,
+)
+from benchspec.reports.published import verdicts_by_case
+from benchspec.reports.report import Column, Report, Section
+from benchspec.reports.tables import (
+    axis_columns,
+    axis_paths,
+    build_report,
+    by_experiment,
+    metric_column,
+    no_results_text,
+    outcome_column,
+    shown_metrics,
+)
+
+__all__ = [
+    "ABSENT",
+    "Column",
+    "Report",
+    "Section",
+    "axis_columns",
+    "axis_paths",
+    "build_report",
+    "by_experiment",
+    "field_text",
+    "measured_text",
+    "metric_column",
+    "metric_text",
+    "no_results_text",
+    "number_text",
+    "one_line",
+    "outcome_column",
+    "published_text",
+    "ratio_text",
+    "shown_metrics",
+    "verdict_text",
+    "verdicts_by_case",
+]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchspec.results import events
 from benchspec.results.events import Event
+from benchspec.terms import layout
 
 #: bytes of stderr that are read, from its end
 STDERR = 1 << 20
@@ -46,7 +47,7 @@ def read(attempt: Path) -> Evidence:
     files = sorted(attempt.glob("rank-*.jsonl"))
     return Evidence(
         ranks=events.read_ranks(attempt),
-        stderr=_last_part(attempt / "stderr.log"),
+        stderr=_last_part(attempt / layout.STDERR),
         cut_off=[file.name for file in files if not _ends_a_line(file)],
     )
 

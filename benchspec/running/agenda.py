@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from benchspec.cases.case import Case
-from benchspec.results.results import Result
+from benchspec.results.result import Result
 from benchspec.terms.errors import NothingSelected
 from benchspec.terms.outcomes import FINAL
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from benchspec.cases.case import Case
 from benchspec.results.events import Event
-from benchspec.results.results import Result
+from benchspec.results.result import Result
 from benchspec.terms.units import duration_text
 
 if TYPE_CHECKING:

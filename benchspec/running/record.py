@@ -11,7 +11,7 @@ from benchspec.kinds.values import Facts
 from benchspec.results import reduce
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
-from benchspec.results.results import Result
+from benchspec.results.result import Result
 from benchspec.running.ending import Ending
 
 

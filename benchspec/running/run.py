@@ -15,8 +15,7 @@ from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.machine.cgroups import kernel_kills
-from benchspec.results import evidence
-from benchspec.results import results as journal
+from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
 from benchspec.results.results import Results
 from benchspec.running import attempts, rundir, runfile

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchspec.cases.case import Case
-from benchspec.results.results import Result, Results
+from benchspec.results.result import Result
+from benchspec.results.results import Results
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import JOURNAL, LOCK, RUN

@@ -14,7 +14,7 @@ from benchspec.cases.case import Case
 from benchspec.kinds.options import completed
 from benchspec.kinds.values import Facts
 from benchspec.machine import identity
-from benchspec.results.results import Result
+from benchspec.results.result import Result
 from benchspec.spec import choices, references
 from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json

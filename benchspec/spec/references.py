@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchspec.results.reduce import METRICS
 from benchspec.spec.document import Node
 from benchspec.terms.errors import Problem, suggest
+from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import DURATIONS, SIZES, quantity
 from benchspec.terms.where import matches
 
@@ -49,36 +48,6 @@ def published(references: Sequence[Reference], experiment: str, fields: Mapping[
         for reference in references
         if reference.kind != "slope" and reference.experiment == experiment and matches(reference.where, fields)
     ]
-
-
-def beside(told: Sequence[Mapping[str, Any]], outcome: str, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Published values, each with its ratio to what was measured, or whether it was met; None: not measured.
-
-    What a crashed case measured proves nothing, and is compared with nothing.
-    """
-    proven = {} if outcome == "crash" else metrics
-    return [{**value, **_verdict(value, outcome, proven)} for value in told]
-
-
-def _verdict(told: Mapping[str, Any], outcome: str, metrics: Mapping[str, float]) -> dict[str, Any]:
-    measured = metrics.get(told["metric"])
-    if "value" in told:
-        known = measured is not None and told["value"]
-        return {"ratio": measured / told["value"] if known else None}
-    return {"met": _met(told, outcome, measured)}
-
-
-def _met(told: Mapping[str, Any], outcome: str, measured: float | None) -> bool | None:
-    if "outcome" in told:
-        return bool(outcome == told["outcome"])
-    if measured is None:
-        return None
-    low = told.get("above", -math.inf)
-    high = told.get("below", math.inf)
-    if "between" in told:
-        low, high = told["between"]
-        return bool(low <= measured <= high)
-    return bool(low < measured < high)
 
 
 def slopes(references: Sequence[Reference]) -> list[dict[str, Any]]:

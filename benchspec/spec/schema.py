@@ -11,7 +11,7 @@ from benchspec.kinds.bases import CASE_KINDS, KINDS
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.options import UNITS
 from benchspec.kinds.registry import Registry
-from benchspec.results.reduce import METRICS
+from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import quantity
 
 if TYPE_CHECKING:

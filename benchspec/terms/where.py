@@ -1,4 +1,4 @@
-"""Dotted paths into plain values: looking up, and agreeing with a part."""
+"""Dotted paths such as `dataset.rows`: what stands at one, and whether fields match the paths of a `where`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def matches(where: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Whether a case's resolved fields agree with every dotted path of `where`."""
+    """Whether a case's fields have the value that `where` gives for each dotted path."""
     return all(agrees(lookup(fields, path), wanted) for path, wanted in where.items())
 
 
@@ -20,7 +20,7 @@ def lookup(fields: Mapping[str, Any], path: str) -> Any:
 
 
 def agrees(found: Any, wanted: Any) -> bool:
-    """Equality, but that a plugin agrees with its name, and a mapping with a part of it."""
+    """Whether two values are equal; a plugin also equals its name, and a mapping any part of it."""
     if isinstance(found, Mapping) and isinstance(wanted, str):
         return bool(found.get("name") == wanted)
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):

@@ -1,4 +1,4 @@
-"""What each metric means, and events -> metrics."""
+"""The events of a case -> its metrics."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from benchspec import Fact, Facts
-from benchspec.results.reduce import METRICS, flops_per_token, reduce, t_quantile
-from benchspec.spec import schema
+from benchspec.kinds.values import flops_per_token
+from benchspec.results.reduce import reduce
 
 GIB = 2**30
 #: two layers of width 8: 100 parameters, 40 of them only looked up
@@ -63,23 +63,6 @@ def phase(name, begun, ended):
 def metrics(*ranks, warmup_steps=1, facts=CPU, started=0.0, finished=100.0):
     found = reduce(dict(enumerate(ranks)), warmup_steps=warmup_steps, facts=facts, started=started, finished=finished)
     return found.metrics
-
-
-def test_every_metric_is_stated_in_full():
-    for id, metric in METRICS.items():
-        assert metric.id == id
-        assert metric.unit and metric.label and metric.formula.endswith(".")
-        assert metric.direction in ("lower", "higher", None)
-
-
-def test_the_result_schema_knows_the_same_metrics():
-    assert schema.load("result")["$defs"]["metric"]["enum"] == list(METRICS)
-
-
-def test_faster_is_better():
-    assert METRICS["train_runtime"].direction == "lower"
-    assert METRICS["tokens_per_second"].direction == "higher"
-    assert METRICS["parameters"].direction is None
 
 
 def test_train_runtime_is_the_slowest_ranks():
@@ -161,19 +144,6 @@ def test_no_step_after_the_warm_up_means_no_rate():
 
 def test_steps_that_end_at_one_moment_have_no_rate():
     assert "rows_per_second" not in metrics(steps(14.0, 14.0, 14.0))
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 3, 5, 10, 11, 30, 200])
-def test_t_quantiles_leave_a_fortieth_above(degrees):
-    assert student_t(t_quantile(degrees), degrees) == pytest.approx(0.975, abs=2e-5)
-
-
-def student_t(limit, degrees, pieces=2000):
-    """Student's distribution function, its density integrated by Simpson's rule."""
-    log = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2) - math.log(degrees * math.pi) / 2
-    width = limit / pieces
-    density = [math.exp(log - (degrees + 1) / 2 * math.log1p((i * width) ** 2 / degrees)) for i in range(pieces + 1)]
-    return 0.5 + width / 3 * (density[0] + density[-1] + 4 * sum(density[1:-1:2]) + 2 * sum(density[2:-1:2]))
 
 
 def test_operations_a_token_leave_look_ups_out_and_add_attention():

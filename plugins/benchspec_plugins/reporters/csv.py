@@ -6,97 +6,96 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results.reduce import METRICS
-from benchspec.results.results import Result, Results
+from benchspec.results import METRICS, Result, Results
+
+#: column -> value
+Row = dict[str, Any]
+_FIRST = ("experiment", "case", "attempt")
+_ENDING = ("outcome", "phase", "rank", "reason")
+#: the columns of a published value, each followed by `:METRIC`
+_PUBLISHED = ("published", "ratio", "met", "source", "hardware")
+#: what stands before a published number that is a bound
+_SIGNS = {"below": "<", "above": ">"}
 
 
 class Csv(Reporter):
-    """One row a case, every number as it is in its metric's unit.
+    """One row per case; numbers are unrounded, in their metric's unit.
 
-    Columns: `experiment`, `case` and `attempt`; the axes by dotted path; `outcome`, `phase`, `rank` and `reason`; every
-    metric that any case has, by id; `basis:METRIC`, where a number was not measured; of a published value
-    `published:METRIC` (`900`, `<600`, `>600`, `900..1080`), `ratio:METRIC` (measured / published) or `met:METRIC`,
-    `source:METRIC` and `hardware:METRIC`, of a published outcome the same with `outcome` as the METRIC, of a second one
-    of the same case and metric the same with `:2` at the end; `machine`. Columns without any value are left out, but
-    for the first three and the four from `outcome` on.
+    The columns, in order: `experiment`, `case`, `attempt`; each axis by its dotted path; `outcome`, `phase`, `rank`,
+    `reason`; each metric by its id; `basis:METRIC`, where a number was not measured; for a published value
+    `published:METRIC` (`900`, `<600`, `>600`, `600..720`), `ratio:METRIC` (measured / published) or `met:METRIC`,
+    `source:METRIC` and `hardware:METRIC`; `machine`. A published outcome has `outcome` in place of the METRIC; a
+    second published value of the same case and metric has `:2` appended. Columns without any value are left out,
+    except the first three and the four from `outcome` on.
     """
 
     name = "csv"
     suffix = ".csv"
 
     def render(self, results: Results) -> str:
-        rows = [_row(result, results.run) for result in results]
+        from benchspec.reports import axis_paths, verdicts_by_case
+
+        verdicts, machine = verdicts_by_case(results), results.run.get("machine_line")
+        rows = [
+            _row(result, verdicts.get((result.experiment, result.case), ()), {"machine": machine} if machine else {})
+            for result in results
+        ]
         stream = io.StringIO()
-        columns = _columns(results, rows)
+        columns = _columns(axis_paths(results), rows)
         writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         return stream.getvalue()
 
 
-Row = dict[str, Any]
-_FIRST = ("experiment", "case", "attempt")
-_ENDING = ("outcome", "phase", "rank", "reason")
-#: what is told of a published value
-_PUBLISHED = ("published", "ratio", "met", "source", "hardware")
+def _columns(axes: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Every column, in order; the columns of published values are grouped by metric."""
+    used = dict.fromkeys(key for row in rows for key in row)
+    metrics = [metric for metric in METRICS if metric in used]
+    bases = [f"basis:{metric}" for metric in METRICS if f"basis:{metric}" in used]
+    endings = [key.removeprefix("published") for key in used if key.startswith("published:")]
+    published = [column + ending for ending in endings for column in _PUBLISHED if column + ending in used]
+    machine = ["machine"] if "machine" in used else []
+    return [*_FIRST, *axes, *_ENDING, *metrics, *bases, *published, *machine]
 
 
-def _columns(results: Results, rows: Sequence[Row]) -> list[str]:
-    """Every column in its place; what was published is kept together by metric."""
-    told = dict.fromkeys(key for row in rows for key in row)
-    metrics = [metric for metric in METRICS if metric in told]
-    bases = [f"basis:{metric}" for metric in METRICS if f"basis:{metric}" in told]
-    published = [key.removeprefix("published") for key in told if key.startswith("published:")]
-    beside = [part + of for of in published for part in _PUBLISHED if part + of in told]
-    machine = ["machine"] if "machine" in told else []
-    from benchspec_plugins.reporters.rows import axis_paths
-
-    return [*_FIRST, *axis_paths(results), *_ENDING, *metrics, *bases, *beside, *machine]
-
-
-def _row(result: Result, run: Mapping[str, Any]) -> Row:
+def _row(result: Result, verdicts: Iterable[Mapping[str, Any]], machine: Row) -> Row:
     row: Row = {key: getattr(result, key) for key in (*_FIRST, *_ENDING)}
     row |= {path: _plain(value) for path, value in result.axes.items()}
     row |= result.metrics
     row |= {f"basis:{metric}": basis for metric, basis in result.basis.items()}
-    row |= _references(result)
-    return row | ({"machine": run["machine_line"]} if run.get("machine_line") else {})
+    return row | _published(verdicts) | machine
 
 
 def _plain(value: Any) -> Any:
-    """A value of a case's field: text and numbers as they are, anything else as JSON."""
+    """Text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _references(result: Result) -> Row:
+def _published(verdicts: Iterable[Mapping[str, Any]]) -> Row:
     row: Row = {}
     seen: Counter[str] = Counter()
-    for reference in result.references:
-        of = "outcome" if "outcome" in reference else reference["metric"]
+    for verdict in verdicts:
+        of = "outcome" if verdict["kind"] == "outcome" else verdict["metric"]
         seen[of] += 1
         ending = f":{of}" + (f":{seen[of]}" if seen[of] > 1 else "")
-        told = {"published": _published(reference), **reference}
-        row |= {part + ending: _shown(told[part]) for part in _PUBLISHED if told.get(part) is not None}
+        values = {**verdict, "published": _published_text(verdict)}
+        row |= {column + ending: _cell(values[column]) for column in _PUBLISHED if values[column] is not None}
     return row
 
 
-def _shown(value: Any) -> Any:
+def _cell(value: Any) -> Any:
     return _plain(value) if isinstance(value, bool) else value
 
 
-def _published(reference: Mapping[str, Any]) -> str:
-    if "outcome" in reference:
-        return str(reference["outcome"])
-    if "between" in reference:
-        return "..".join(map(str, reference["between"]))
-    from benchspec_plugins.reporters.cells import SIGNS
-
-    kind = next(kind for kind in SIGNS if kind in reference)
-    return f"{SIGNS[kind].strip()}{reference[kind]}"
+def _published_text(verdict: Mapping[str, Any]) -> str:
+    if verdict["kind"] == "between":
+        return "..".join(map(str, verdict["published"]))
+    return f"{_SIGNS.get(verdict['kind'], '')}{verdict['published']}"
 
 
 @hookimpl

@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results.results import Results
+from benchspec.results import Results
 
 
 class Json(Reporter):
-    """One JSON document: `name`, `run` (what run.json holds) and `results` (each as `result.schema.json` says)."""
+    """One JSON document: `name`, `run`, `results` and `verdicts`.
+
+    `run` is what run.json holds; each of `results` is as `result.schema.json` says; each of `verdicts` is a published
+    value of a case, with `source`, `hardware`, `experiment`, `case`, `kind`, `metric`, `published`, `measured`,
+    `ratio` (measured / published) and `met`.
+    """
 
     name = "json"
     suffix = ".json"
 
     def render(self, results: Results) -> str:
-        whole = {"name": results.name, "run": results.run, "results": [result.to_json() for result in results]}
-        return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        document = {
+            "name": results.name,
+            "run": results.run,
+            "results": [result.to_json() for result in results],
+            "verdicts": results.verdicts,
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @hookimpl

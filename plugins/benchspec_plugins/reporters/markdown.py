@@ -7,31 +7,31 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results.results import Results
+from benchspec.results import Results
 
 if TYPE_CHECKING:
-    from benchspec_plugins.reporters.rows import Column, Report, Section
+    from benchspec.reports import Column, Report, Section
 
-#: what Markdown would take for markup: but for `_` within a word and `<` before a blank, which are often meant
+#: what Markdown would read as markup; `_` within a word and `<` before a space are not
 _MARKUP = re.compile(r"[\\`*|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?])")
 
 
 class Markdown(Reporter):
-    """A Markdown table for each experiment, published values beside the measured."""
+    """A Markdown table per experiment, with published values beside the measured ones."""
 
     name = "markdown"
     suffix = ".md"
 
     def render(self, results: Results) -> str:
-        from benchspec_plugins.reporters.rows import nothing, report
+        from benchspec.reports import build_report, no_results_text
 
-        whole = report(results)
-        body = [_section(section) for section in whole.sections] or [escape(nothing(results))]
-        return "\n\n".join([*body, *_foot(whole)]) + "\n"
+        report = build_report(results)
+        body = [_section(section) for section in report.sections] or [escape(no_results_text(results))]
+        return "\n\n".join([*body, *_foot(report)]) + "\n"
 
 
 def escape(text: str) -> str:
-    """Text that stands in Markdown as it is, also in a table's cell."""
+    """Text escaped so that Markdown shows it unchanged, in a table's cell too."""
     return _MARKUP.sub(lambda match: "\\" + match[0], " ".join(text.split()))
 
 
@@ -56,13 +56,13 @@ def _list(lines: Sequence[str]) -> str:
     return "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def _foot(whole: Report) -> Iterator[str]:
-    if whole.sources:
-        yield "Published:\n\n" + _list(whole.sources)
-    for warning in whole.warnings:
+def _foot(report: Report) -> Iterator[str]:
+    if report.sources:
+        yield "Published:\n\n" + _list(report.sources)
+    for warning in report.warnings:
         yield f"**Warning:** {escape(warning)}"
-    if whole.machine:
-        yield f"Machine: {escape(whole.machine)}"
+    if report.machine:
+        yield f"Machine: {escape(report.machine)}"
 
 
 @hookimpl

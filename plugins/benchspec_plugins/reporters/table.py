@@ -6,27 +6,27 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results.results import Results
+from benchspec.results import Results
 
 if TYPE_CHECKING:
-    from benchspec_plugins.reporters.rows import Column, Report, Section
+    from benchspec.reports import Column, Report, Section
 
-#: how much wider than its heading tabulate makes a column
+#: tabulate makes a column this much wider than its heading
 MARGIN = 2
 
 
 class Table(Reporter):
-    """A table of plain text for each experiment, published values beside the measured."""
+    """A plain-text table per experiment, with published values beside the measured ones."""
 
     name = "table"
     suffix = ".txt"
 
     def render(self, results: Results) -> str:
-        from benchspec_plugins.reporters.rows import nothing, report
+        from benchspec.reports import build_report, no_results_text
 
-        whole = report(results)
-        body = [_section(section) for section in whole.sections] or [nothing(results)]
-        return "\n\n".join([*body, *_foot(whole)]) + "\n"
+        report = build_report(results)
+        body = [_section(section) for section in report.sections] or [no_results_text(results)]
+        return "\n\n".join([*body, *_foot(report)]) + "\n"
 
 
 def _section(section: Section) -> str:
@@ -46,7 +46,7 @@ def _table(columns: Sequence[Column]) -> str:
 
 
 def fold(column: Column) -> str:
-    """A heading, in two lines as short as can be where the cells leave it no room."""
+    """A column's heading; if it is wider than the cells, in two lines, the longer of them as short as possible."""
     room = max(map(len, column.cells), default=0) - MARGIN
     words = column.heading.replace("/s", " /s").split()
     ways = ["\n".join([" ".join(words[:at]), " ".join(words[at:])]) for at in range(1, len(words))]
@@ -55,13 +55,13 @@ def fold(column: Column) -> str:
     return min(ways, key=lambda way: max(map(len, way.split("\n"))))
 
 
-def _foot(whole: Report) -> Iterator[str]:
-    if whole.sources:
-        yield "\n".join(["Published", *whole.sources])
-    if whole.warnings:
-        yield "\n".join(f"warning: {warning}" for warning in whole.warnings)
-    if whole.machine:
-        yield f"Machine: {whole.machine}"
+def _foot(report: Report) -> Iterator[str]:
+    if report.sources:
+        yield "\n".join(["Published", *report.sources])
+    if report.warnings:
+        yield "\n".join(f"warning: {warning}" for warning in report.warnings)
+    if report.machine:
+        yield f"Machine: {report.machine}"
 
 
 @hookimpl

@@ -1,0 +1,122 @@
+"""Values of results as short text, for the cells of a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from benchspec.results.result import Result
+from benchspec.terms.metrics import METRICS
+from benchspec.terms.units import duration_text
+
+#: shown where a value is not known
+ABSENT = "–"
+
+
+def metric_text(metric: str, value: float) -> str:
+    """A number as its metric's unit suggests: `15 min 3 s`, `40.5 GiB`, `10.4%`."""
+    return _BY_UNIT.get(METRICS[metric].unit, number_text)(value)
+
+
+def measured_text(result: Result, metric: str) -> str:
+    """A metric of a result; `~` marks what was not measured, `–` what is not known."""
+    # A case that crashed did not prove that its model learned, so its numbers would mislead; its memory is real.
+    if metric not in result.metrics or (result.outcome == "crash" and "memory" not in metric):
+        return ABSENT
+    return basis_mark(result, metric) + metric_text(metric, result.metrics[metric])
+
+
+def basis_mark(result: Result, metric: str) -> str:
+    """`~` before a metric that was projected or predicted, not measured."""
+    return "~" if metric in result.basis else ""
+
+
+def number_text(value: float) -> str:
+    """A whole number, or at least three significant digits: `13,294`, `21.3`, `0.0417`."""
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def ratio_text(ratio: float) -> str:
+    """A ratio: `0.94×`, `12×`."""
+    if abs(ratio) >= 10:
+        return f"{ratio:,.0f}×"
+    return f"{ratio:.2f}×" if abs(ratio) >= 0.1 else f"{ratio:.2g}×"
+
+
+def _scaled(base: float, units: Sequence[str]) -> Callable[[float], str]:
+    """Formats numbers in the largest unit that leaves 1 or more; each unit is `base` times the one before."""
+
+    def text(value: float) -> str:
+        power = 0
+        while abs(value) >= base and power < len(units) - 1:
+            value, power = value / base, power + 1
+        return f"{number_text(value)} {units[power]}"
+
+    return text
+
+
+_BY_UNIT: Mapping[str, Callable[[float], str]] = {
+    "s": duration_text,
+    "bytes": _scaled(1024, ("B", "KiB", "MiB", "GiB", "TiB")),
+    "J": _scaled(1000, ("J", "kJ", "MJ", "GJ")),
+    "fraction": lambda value: f"{100 * value:.3g}%",
+    "nats/token": lambda value: f"{value:.3f}",
+    "currency of the price": lambda value: f"{value:,.2f}",
+}
+
+
+def field_text(value: Any, options: Iterable[str] | None = None) -> str:
+    """A value of a case's field; for a plugin its name and its options, or only those in `options`."""
+    if isinstance(value, Mapping):
+        return _mapping_text(value, value if options is None else options)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "none" if value is None else json.dumps(value, ensure_ascii=False).replace("e-0", "e-")
+
+
+def _mapping_text(value: Mapping[str, Any], options: Iterable[str]) -> str:
+    shown = [f"{key}={field_text(value[key])}" for key in value if key in set(options) and key != "name"]
+    return " ".join([str(value["name"]), *shown] if "name" in value else shown)
+
+
+def axis_texts(values: Sequence[Any]) -> list[str]:
+    """An axis's values; plugins of the same name are shown with the options that differ."""
+    return [field_text(value, _distinguishing(value, values)) for value in values]
+
+
+def _distinguishing(value: Any, others: Sequence[Any]) -> list[str] | None:
+    if not isinstance(value, Mapping) or "name" not in value:
+        return None
+    alike = [{"name": other} if isinstance(other, str) else other for other in others]
+    alike = [other for other in alike if isinstance(other, Mapping) and other.get("name") == value["name"]]
+    return [key for key in value if any(key not in other or other[key] != value[key] for other in alike)]
+
+
+_SIGNS: Mapping[str, str] = {"value": "", "below": "< ", "above": "> "}
+
+
+def published_text(verdict: Mapping[str, Any]) -> str:
+    """The published value of a verdict: `15 min`, `< 10 min`, `10 min to 12 min`, `oom`."""
+    kind, metric, published = verdict["kind"], verdict["metric"], verdict["published"]
+    if kind == "outcome":
+        return str(published)
+    if kind == "between":
+        return " to ".join(metric_text(metric, bound) for bound in published)
+    return _SIGNS[kind] + metric_text(metric, published)
+
+
+def verdict_text(verdict: Mapping[str, Any]) -> str:
+    """How what was measured compares with what was published: `0.94×`, `met`, `not met`."""
+    if verdict["kind"] == "value":
+        return ABSENT if verdict["ratio"] is None else ratio_text(verdict["ratio"])
+    return {True: "met", False: "not met", None: ABSENT}[verdict["met"]]
+
+
+def one_line(text: str) -> str:
+    """Text on one line, without control characters, which would move a terminal's cursor."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,0 +1,154 @@
+"""Results -> a `Report`: tables as plain values, which each reporter writes in its own format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchspec.reports import published
+from benchspec.reports.cells import axis_texts, measured_text, one_line
+from benchspec.reports.published import Published
+from benchspec.reports.report import Column, Report, Section
+from benchspec.results.result import Result
+from benchspec.results.results import Results
+from benchspec.terms.metrics import METRICS
+
+#: the metrics that have a column in a report
+SHOWN = (
+    "train_runtime",
+    "rows_per_second",
+    "tokens_per_second",
+    "step_time_p50",
+    "mfu",
+    "peak_memory_allocated",
+    "host_peak_memory",
+    "energy",
+    "cost",
+    "final_loss",
+)
+
+
+def build_report(results: Results) -> Report:
+    """The whole report: a section per experiment, sources of published values, warnings, the machine."""
+    groups = by_experiment(results)
+    known = published.collect(groups, results)
+    titles = results.run.get("experiments", {})
+    return Report(
+        sections=[_section(titles.get(name, {}).get("title") or name, groups[name], known) for name in groups],
+        sources=known.source_lines(),
+        warnings=[*known.other_machines(results.run.get("hardware")), *_without_result(results)],
+        machine=str(results.run.get("machine_line", "")),
+    )
+
+
+def no_results_text(results: Results) -> str:
+    """What to show instead of tables where there is no result."""
+    return f"No results: no case of '{results.name}' has ended yet."
+
+
+def by_experiment(results: Iterable[Result]) -> dict[str, list[Result]]:
+    """Results by experiment, in the order of first appearance."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.experiment, []).append(result)
+    return groups
+
+
+def axis_paths(results: Iterable[Result]) -> list[str]:
+    """The dotted path of every axis that any of the results has."""
+    return list(dict.fromkeys(path for result in results for path in result.axes))
+
+
+def shown_metrics(results: Sequence[Result]) -> list[str]:
+    """The metrics that a report has a column for: those that any of the results has.
+
+    Memory is the accelerator's where any is known, otherwise the host's.
+    """
+    known = [metric for metric in SHOWN if any(metric in result.metrics for result in results)]
+    return [metric for metric in known if metric != "host_peak_memory" or "peak_memory_allocated" not in known]
+
+
+def axis_columns(results: Sequence[Result]) -> list[Column]:
+    """A column per axis; without any axis, one of the cases' ids."""
+    paths = axis_paths(results)
+    if not paths:
+        return [Column("case", [result.case for result in results])]
+    return [_axis_column(results, path, _short(path, paths)) for path in paths]
+
+
+def outcome_column(results: Sequence[Result]) -> Column:
+    """How each case ended, and in which phase."""
+    return Column("outcome", [_outcome(result) for result in results])
+
+
+def metric_column(results: Sequence[Result], metric: str) -> Column:
+    """A metric of each case."""
+    return Column(METRICS[metric].label, [measured_text(result, metric) for result in results], right=True)
+
+
+def _section(title: str, group: Sequence[Result], known: Published) -> Section:
+    axes, shown = axis_columns(group), shown_metrics(group)
+    beside = published.columns(group, shown, known)
+    table = [*axes, outcome_column(group), *beside.get(None, ())]
+    for metric in shown:
+        table += [metric_column(group, metric), *beside.get(metric, ())]
+    return Section(
+        title=one_line(title),
+        table=table,
+        also=published.other_metrics(group, axes, shown, known),
+        notes=[*_failures(group), *_not_measured(group, shown), *known.slope_lines(group[0].experiment)],
+    )
+
+
+def _axis_column(group: Sequence[Result], path: str, heading: str) -> Column:
+    values = [result.axes[path] for result in group if path in result.axes]
+    texts = iter(axis_texts(values))
+    cells = [one_line(next(texts)) if path in result.axes else "" for result in group]
+    return Column(heading, cells, right=all(isinstance(value, int | float) for value in values))
+
+
+def _short(path: str, paths: Sequence[str]) -> str:
+    """The last part of a path, if no other path ends in it; otherwise the whole path."""
+    last = path.split(".")[-1]
+    return last if sum(other.split(".")[-1] == last for other in paths) == 1 else path
+
+
+def _outcome(result: Result) -> str:
+    return result.outcome if result.outcome == "ok" or not result.phase else f"{result.outcome} ({result.phase})"
+
+
+def _without_result(results: Results) -> list[str]:
+    planned = len(results.run.get("cases", []))
+    missing = planned - len(results)
+    return [f"{missing} of {planned} cases {'has' if missing == 1 else 'have'} no result yet"] if missing > 0 else []
+
+
+def _failures(group: Sequence[Result]) -> list[str]:
+    """A line per case that is not ok."""
+    return [_failure(result) for result in group if result.outcome != "ok"]
+
+
+def _failure(result: Result) -> str:
+    where = f" in {result.phase}" if result.phase else ""
+    rank = "" if result.rank is None else f" on rank {result.rank}"
+    return f"{result.case}: {result.outcome}{where}{rank}: {one_line(result.reason or 'no reason known')}"
+
+
+def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
+    """Lines that say which numbers were projected or predicted, and of which cases."""
+    cases: dict[tuple[str, str], list[str]] = {}
+    for result in group:
+        for basis, labels in _bases(result, shown).items():
+            cases.setdefault((basis, labels), []).append(result.case)
+    return [
+        f"~ {basis}, not measured: {labels} of {'every case' if len(names) == len(group) else ', '.join(names)}"
+        for (basis, labels), names in cases.items()
+    ]
+
+
+def _bases(result: Result, shown: Sequence[str]) -> Mapping[str, str]:
+    """`projected` or `predicted` -> the labels of the shown metrics that are, joined."""
+    labels = {
+        basis: [METRICS[metric].label for metric in shown if result.basis.get(metric) == basis]
+        for basis in dict.fromkeys(result.basis.values())
+    }
+    return {basis: ", ".join(found) for basis, found in labels.items() if found}

@@ -1,0 +1,55 @@
+"""`Result`: how one case ended and what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a case ended and what was measured: a line of the journal, as `result.schema.json` describes it."""
+
+    schema: int = 2
+    case: str
+    attempt: str
+    experiment: str
+    #: what the matrix varied: dotted path -> value
+    axes: Mapping[str, Any]
+    outcome: str
+    #: where it ended; None where the outcome is ok, and so are `rank` and `reason`
+    phase: str | None = None
+    rank: int | None = None
+    reason: str | None = None
+    #: metric id -> number in the metric's unit
+    metrics: Mapping[str, float]
+    #: metric id -> `projected` or `predicted`, where not measured
+    basis: Mapping[str, str] = field(default_factory=dict)
+    #: metric id -> [low, high]
+    intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    #: evidence that the model learned and was spread over the processes as asked
+    proof: Mapping[str, Any] = field(default_factory=dict)
+    #: seconds since the epoch
+    started: float
+    finished: float
+    #: last lines of the log; none where the outcome is ok
+    log: Sequence[str] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as strict JSON can hold it: numbers that are not finite become null."""
+        return {each.name: _strict(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """The result that `to_json` returned; raises `TypeError` where a field is missing or unknown."""
+        return cls(**data)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _strict(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,101 @@
+"""What each metric means: its unit, which way is better, and how it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+#: the phases that have a metric; those within `train` have none
+PHASES = ("start", "data", "build", "shard", "train", "save", "query")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a number means."""
+
+    id: str
+    unit: str
+    #: which way is better; None where neither is
+    direction: Literal["lower", "higher"] | None
+    #: how it is computed, in a sentence
+    formula: str
+    #: for the headings of tables
+    label: str
+
+
+_ALL_RANKS = "from when the last rank begins it until the last rank ends it"
+_STEADY = "over the steps after the warm-up, from the end of the last warm-up step to the end of the last step"
+_STEP_TIMES = (
+    "the step times after the warm-up; a step lasts from the end of the step before to its own end, "
+    "on the slowest rank each time"
+)
+_TABLE = (
+    Metric("train_runtime", "s", "lower", f"Time in the train phase, {_ALL_RANKS}; saves are included.", "train time"),
+    Metric("wall_time", "s", "lower", "Time from the start of the process group to its end.", "wall time"),
+    *(
+        Metric(f"phase_{phase}", "s", "lower", f"Time in the phase {phase}, {_ALL_RANKS}.", f"{phase} phase")
+        for phase in PHASES
+    ),
+    Metric("steps", "steps", None, "Optimizer steps that every rank has ended.", "steps"),
+    Metric("rows_per_second", "rows/s", "higher", f"Rows of all ranks per second, {_STEADY}.", "rows/s"),
+    Metric("tokens_per_second", "tokens/s", "higher", f"Real tokens of all ranks per second, {_STEADY}.", "tokens/s"),
+    Metric(
+        "padded_tokens_per_second",
+        "tokens/s",
+        "higher",
+        f"Tokens of all ranks per second, padding included, {_STEADY}.",
+        "padded tokens/s",
+    ),
+    Metric(
+        "loss_tokens_per_second",
+        "tokens/s",
+        "higher",
+        f"Tokens of all ranks that count in the loss, per second, {_STEADY}.",
+        "loss tokens/s",
+    ),
+    Metric("step_time_mean", "s", "lower", f"Mean of {_STEP_TIMES}; 95% interval by Student's t.", "step mean"),
+    Metric("step_time_p50", "s", "lower", f"Median of {_STEP_TIMES}.", "step p50"),
+    Metric("step_time_p95", "s", "lower", f"95th percentile, interpolated, of {_STEP_TIMES}.", "step p95"),
+    Metric("step_time_p99", "s", "lower", f"99th percentile, interpolated, of {_STEP_TIMES}.", "step p99"),
+    Metric(
+        "mfu",
+        "fraction",
+        "higher",
+        "tokens_per_second × FLOPs per token / (ranks × dense peak FLOP/s of the precision). FLOPs per token, in full "
+        "fine-tuning: 6 × parameters in matrix products + 12 × layers × hidden size × mean tokens per row.",
+        "MFU",
+    ),
+    Metric(
+        "peak_memory_allocated",
+        "bytes",
+        "lower",
+        "Peak memory of tensors on an accelerator during training, on the rank with the most.",
+        "peak memory",
+    ),
+    Metric(
+        "peak_memory_reserved",
+        "bytes",
+        "lower",
+        "Peak memory that the allocator held on an accelerator during training, on the rank with the most.",
+        "reserved memory",
+    ),
+    Metric(
+        "host_peak_memory",
+        "bytes",
+        "lower",
+        "Peak resident memory of a process, on the rank with the most.",
+        "peak host memory",
+    ),
+    Metric("energy", "J", "lower", "Energy of all ranks' accelerators over the train phase.", "energy"),
+    Metric("cost", "currency of the price", "lower", "wall_time / 3600 × the machine's price per hour.", "cost"),
+    Metric("first_loss", "nats/token", None, "Loss of the first step, the mean over ranks.", "first loss"),
+    Metric("final_loss", "nats/token", "lower", "Loss of the last step, the mean over ranks.", "final loss"),
+    Metric("dataset_rows", "rows", None, "Rows of the data set; a row that is drawn twice counts twice.", "data rows"),
+    Metric("dataset_words", "words", None, "Words in the data set's rows, without the template.", "data words"),
+    Metric("dataset_tokens", "tokens", None, "Tokens in the data set's rows, without the template.", "data tokens"),
+    Metric("parameters", "parameters", None, "Parameters of the network, a tied head counted once.", "parameters"),
+    Metric("trainable_parameters", "parameters", None, "Parameters that are trained.", "trainable parameters"),
+)
+#: every metric by its id
+METRICS: Mapping[str, Metric] = {metric.id: metric for metric in _TABLE}

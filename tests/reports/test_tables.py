@@ -1,0 +1,132 @@
+"""Results -> tables as values."""
+
+from __future__ import annotations
+
+from example_results import GIB, oom, published, result, results
+
+from benchspec.reports import Column, axis_columns, build_report, by_experiment, metric_column, no_results_text
+from benchspec.results import Results
+
+
+def rows(*cases, **run):
+    """The first table of a report: a mapping from heading to cell for each row."""
+    table = build_report(results(*cases, **run)).sections[0].table
+    return [
+        dict(zip([column.heading for column in table], cells, strict=True))
+        for cells in zip(*(c.cells for c in table), strict=True)
+    ]
+
+
+def notes(*cases, **run):
+    return build_report(results(*cases, **run)).sections[0].notes
+
+
+def test_a_table_says_what_a_reader_wants_to_know():
+    assert rows(result()) == [
+        {
+            "model": "opt-6.7b",
+            "outcome": "ok",
+            "train time": "14 min 2 s",
+            "rows/s": "185",
+            "tokens/s": "21,366",
+            "step p50": "1.38 s",
+            "MFU": "10.4%",
+            "peak memory": "40.5 GiB",
+            "final loss": "0.923",
+        }
+    ]
+
+
+def test_each_experiment_has_a_section_with_its_title():
+    report = build_report(results(result(), result(experiment="rows", axes={"dataset.rows": 10_000})))
+    assert [section.title for section in report.sections] == ["Fine-tuning time by model size (Figure 6)", "rows"]
+    assert report.sections[1].table[0] == Column("rows", ["10,000"], right=True)
+    assert report.machine == "no accelerator; 1 × Xeon; benchspec 0.1.0"
+
+
+def test_columns_without_a_value_are_left_out():
+    (row,) = rows(result(metrics={"train_runtime": 12.345}))
+    assert row == {"model": "opt-6.7b", "outcome": "ok", "train time": "12.3 s"}
+
+
+def test_what_a_case_did_not_get_to_measure_is_a_dash():
+    _, failed = rows(result(), oom())
+    assert (failed["outcome"], failed["train time"], failed["MFU"]) == ("oom (first-step)", "–", "–")
+
+
+def test_the_heading_says_whose_memory_it_is():
+    (row,) = rows(result(metrics={"host_peak_memory": 812 * 2**20}))
+    assert row["peak host memory"] == "812 MiB"
+    assert "peak memory" not in row
+
+
+def test_energy_and_cost_are_shown_where_they_are_known():
+    (row,) = rows(result(metrics={"energy": 1_780_000.0, "cost": 1234.5}))
+    assert (row["energy"], row["cost"]) == ("1.78 MJ", "1,234.50")
+
+
+def test_an_axis_is_headed_by_the_last_part_of_its_path_unless_another_has_the_same():
+    axes = {"train.batch_size": 4, "dataset.rows": 10_000, "dataset.of.rows": 52_002}
+    (row,) = rows(result(axes=axes))
+    assert list(row)[:3] == ["batch_size", "dataset.rows", "dataset.of.rows"]
+    assert (row["batch_size"], row["dataset.rows"]) == ("4", "10,000")
+
+
+def test_an_axis_that_a_case_lacks_is_blank():
+    found = rows(result(axes={"model": "opt-6.7b", "train.tf32": False}), result(axes={"model": "opt-13b"}))
+    assert [row["tf32"] for row in found] == ["false", ""]
+
+
+def test_without_axes_the_case_is_named():
+    (row,) = rows(result(axes={}))
+    assert row["case"] == "opt-6.7b-1f9c2a"
+
+
+def test_a_case_that_failed_has_a_note_that_cannot_move_the_cursor():
+    assert notes(oom(reason="boom\x1b[31m\n\tagain")) == [
+        "opt-30b-1f9c2a: oom in first-step on rank 3: boom [31m again"
+    ]
+
+
+def test_what_was_not_measured_is_marked_and_noted():
+    projected = result(basis={"train_runtime": "projected", "mfu": "predicted"})
+    row, _ = rows((projected, published(value=900)), result("opt-13b"))
+    assert (row["train time"], row["measured / published"], row["MFU"]) == ("~14 min 2 s", "~0.94×", "~10.4%")
+    assert row["rows/s"] == "185"
+    assert notes(projected, result("opt-13b")) == [
+        "~ projected, not measured: train time of opt-6.7b-1f9c2a",
+        "~ predicted, not measured: MFU of opt-6.7b-1f9c2a",
+    ]
+    assert notes(projected)[0].endswith("train time of every case")
+
+
+def test_what_a_crashed_case_measured_is_not_shown_but_for_its_memory():
+    crashed = result("opt-13b", outcome="crash", phase="train", rank=0, reason="the loss was not finite")
+    _, row = rows(result(), crashed)
+    assert (row["outcome"], row["peak memory"]) == ("crash (train)", "40.5 GiB")
+    assert {row[heading] for heading in ("train time", "rows/s", "MFU", "final loss")} == {"–"}
+
+
+def test_cases_without_a_result_are_counted():
+    planned = [["sizes", "opt-6.7b-1f9c2a"], ["sizes", "opt-13b-0"], ["sizes", "opt-30b-0"]]
+    assert build_report(results(result(), cases=planned)).warnings == ["2 of 3 cases have no result yet"]
+    assert build_report(results(result(), cases=planned[:2])).warnings == ["1 of 2 cases has no result yet"]
+
+
+def test_results_without_run_json_have_a_report():
+    report = build_report(Results([result()]))
+    assert (report.sections[0].title, report.machine, report.sources, report.warnings) == ("sizes", "", [], [])
+
+
+def test_no_results_are_no_sections_but_a_sentence():
+    empty = results()
+    assert build_report(empty).sections == []
+    assert no_results_text(empty) == "No results: no case of 'xe9680' has ended yet."
+
+
+def test_a_reporter_can_make_a_table_of_its_own():
+    group = by_experiment(results(result(), oom()))["sizes"]
+    assert axis_columns(group) == [Column("model", ["opt-6.7b", "opt-30b"])]
+    peaks = metric_column(group, "peak_memory_reserved")
+    assert peaks == Column("reserved memory", ["–", "–"], right=True)
+    assert metric_column([result(metrics={"steps": 1200, "peak_memory_reserved": GIB})], "steps").cells == ["1,200"]

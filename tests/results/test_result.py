@@ -1,0 +1,71 @@
+"""One result, and the schema that describes it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from example_results import oom, result
+from jsonschema import Draft202012Validator
+
+from benchspec.results import Result
+from benchspec.spec import schema
+
+CHECK = Draft202012Validator(schema.load("result"))
+
+
+def test_the_schema_is_one():
+    Draft202012Validator.check_schema(schema.load("result"))
+
+
+def test_its_fields_are_those_of_a_result():
+    assert list(schema.load("result")["properties"]) == list(result().to_json())
+
+
+@pytest.mark.parametrize(
+    "valid",
+    [
+        result(),
+        oom(),
+        oom(rank=None, outcome="timeout"),
+        result(
+            basis={"train_runtime": "projected"},
+            intervals={"step_time_mean": [1.3, 1.4]},
+            proof={"finite_losses": True, "sharded": ["OPTDecoderLayer"]},
+        ),
+    ],
+)
+def test_results_are_as_the_schema_says(valid):
+    assert not list(CHECK.iter_errors(valid.to_json()))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        result(outcome="fine"),
+        result(reason="it is ok, though"),
+        oom(reason=None),
+        oom(phase="training"),
+        result(metrics={"speed": 3}),
+        result(metrics={"mfu": "10%"}),
+        result(basis={"mfu": "measured"}),
+        result(intervals={"mfu": [1]}),
+        result(schema=1),
+    ],
+)
+def test_what_is_no_result_is_refused(wrong):
+    assert not CHECK.is_valid(wrong.to_json())
+
+
+def test_a_result_survives_json():
+    there = oom(proof={"dtype": "float32"})
+    assert Result.from_json(json.loads(json.dumps(there.to_json()))).to_json() == there.to_json()
+
+
+def test_numbers_that_are_not_finite_become_null():
+    assert result(proof={"worst": [float("nan"), 1.0]}).to_json()["proof"] == {"worst": [None, 1.0]}
+
+
+def test_a_field_that_is_not_known_is_refused():
+    with pytest.raises(TypeError, match="references"):
+        Result.from_json({**result().to_json(), "references": []})
