@@ -2,9 +2,12 @@
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import plan
-from benchspec.kinds.bases import (
+from benchspec.kinds import (
     Backend,
     Dataset,
+    Engine,
+    Fact,
+    Facts,
     Handle,
     Hardware,
     Job,
@@ -14,13 +17,14 @@ from benchspec.kinds.bases import (
     Plugin,
     Recipe,
     Reporter,
+    Row,
+    Shape,
+    Share,
+    hookimpl,
 )
-from benchspec.kinds.engine import Engine
-from benchspec.kinds.hookspecs import hookimpl
-from benchspec.kinds.values import Fact, Facts, Row, Shape, Share
 from benchspec.results import Result, Results
 from benchspec.running.run import run
-from benchspec.spec.spec import Spec, load
+from benchspec.spec import Spec, load
 from benchspec.terms.errors import BenchspecError, NothingSelected, PluginError, RunError, SpecError
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.kinds.bases import Handle, Launcher
-from benchspec.machine.cgroups import kernel_kills
+from benchspec.machine import kernel_kills
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
 from benchspec.results.results import Results

@@ -19,7 +19,7 @@ def facts(monkeypatch):
     """What `auto` makes of a machine with these accelerators."""
 
     def of(*found, price=None):
-        monkeypatch.setattr("benchspec.machine.nvml.accelerators", lambda: list(found))
+        monkeypatch.setattr("benchspec.machine.accelerators", lambda: list(found))
         return auto.Auto({"price_per_hour": price}).facts()
 
     return of

@@ -8,7 +8,7 @@ from benchspec import Fact, Facts, Hardware, Plugin, hookimpl
 from benchspec_plugins.hardware.accelerators import PRICE_PER_HOUR, datasheet, fact, facts_by_precision
 
 if TYPE_CHECKING:
-    from benchspec.machine.nvml import Accelerator
+    from benchspec.machine import Accelerator
 
 
 class Auto(Hardware):
@@ -21,9 +21,9 @@ class Auto(Hardware):
     options_schema = {"properties": {"price_per_hour": PRICE_PER_HOUR}}
 
     def facts(self) -> Facts:
-        from benchspec.machine import nvml
+        from benchspec.machine import accelerators
 
-        found = nvml.accelerators()
+        found = accelerators()
         price = fact(self.options["price_per_hour"], "the spec")
         if not found:
             return Facts(accelerator=None, accelerators=0, price_per_hour=price)
