@@ -88,13 +88,21 @@ def bare(rows: Sequence[Row], tokenizer: Any) -> float:
 
 def ours(rows: Sequence[Row], tokenizer: Any, places: int | None) -> float:
     """Seconds of `prepare` with an empty cache."""
-    from benchspec.worker.data.prepare import prepare
+    from benchspec.worker.data.encode import encoder_for
+    from benchspec.worker.data.prepare import Request, prepare
     from benchspec_plugins.recipes.alpaca import Alpaca
 
     with tempfile.TemporaryDirectory() as folder:
         where = {"pointers": Path(folder) / "pointers", "cache": Path(folder) / "cache"}
         start = time.perf_counter()
-        prepare(Fixed(rows, places), tokenizer, Alpaca.templates, 512, request="benchmark", invocation="1", **where)
+        request = Request(
+            dataset=Fixed(rows, places),
+            settings={"name": "fixed"},
+            encoder=encoder_for(tokenizer),
+            templates=Alpaca.templates,
+            max_length=512,
+        )
+        prepare(request, invocation="1", **where)
         return time.perf_counter() - start
 
 

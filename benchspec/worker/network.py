@@ -15,19 +15,27 @@ if TYPE_CHECKING:
 
 
 def build(job: Rank, model: Model, method: Method) -> Any:
-    """The network to train; the model draws its weights from the case's seed."""
+    """The network to train, in the mode that the model leaves it in."""
     from transformers import set_seed
 
-    set_seed(job.case.train["seed"])
+    seed = job.case.train["seed"]
+    set_seed(seed)
     with job.backend.building():
         network = model.build()
+    _check_dtype(network)
     _set_attention(network, job.case.train["attention"])
     _set_blocks(network, model)
-    if (dtypes := proof.dtypes(network)) != "float32":
-        raise BenchspecError(f"the model's parameters are {dtypes}; Model.build must return float32")
+    # What a method draws must not depend on how many draws building took: with `pretrained` weights, or on the meta
+    # device, that is none.
+    set_seed(seed)
     network = method.apply(network)
     _describe(job, network, model, method)
     return network
+
+
+def _check_dtype(network: Any) -> None:
+    if (dtypes := proof.dtypes(network)) != "float32":
+        raise BenchspecError(f"the model's parameters are {dtypes}; Model.build must return float32")
 
 
 def _set_attention(network: Any, attention: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -47,21 +46,18 @@ def _plugins(case: Case) -> dict[str, Plugin]:
 
 def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> Any:
     """The token arrays, prepared by the first process of this host that asks for them."""
-    from benchspec.worker.data import prepare
     from benchspec.worker.data.encode import encoder_for
+    from benchspec.worker.data.prepare import Request, cache_folder, prepare
 
-    length = job.case.train["max_length"]
-    wanted = [job.case.dataset, dict(recipe.templates), length, encoder_for(job.tokenizer).identity]
-    tokens = prepare.prepare(
-        dataset,
-        job.tokenizer,
-        recipe.templates,
-        length,
-        request=hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16],
-        invocation=invocation,
-        pointers=layout.run_dir(job.folder) / layout.DATA,
-        cache=prepare.cache_folder(),
+    request = Request(
+        dataset=dataset,
+        settings=job.case.dataset,
+        encoder=encoder_for(job.tokenizer),
+        templates=recipe.templates,
+        max_length=job.case.train["max_length"],
     )
+    pointers = layout.run_dir(job.folder) / layout.DATA
+    tokens = prepare(request, invocation=invocation, pointers=pointers, cache=cache_folder())
     totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}
     job.log.add("data", **totals, planned_steps=recipe.steps(tokens.rows, job.case.train, job.world))
     return tokens

@@ -1,5 +1,8 @@
 """How a worker tells of a failure."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -26,3 +29,24 @@ def test_a_failure_that_cannot_be_written_raises_nothing():
         raise OSError(28, "No space left on device")
 
     tell_failure(SimpleNamespace(log=SimpleNamespace(add=full), open=[]), BenchspecError("no"))
+
+
+def test_a_failure_outside_of_phases_is_one_of_training(tmp_path):
+    job = rank(tmp_path)
+    tell_failure(job, RuntimeError("the loss was not finite"))
+    with pytest.raises(ZeroDivisionError), job.phase("save"):
+        raise ZeroDivisionError
+    tell_failure(job, ZeroDivisionError())
+    assert [event["phase"] for event in logged(tmp_path, "failure")] == ["train", "save"]
+
+
+def test_a_worker_whose_case_cannot_be_read_says_so_in_its_file(tmp_path):
+    (tmp_path / "case.json").write_text("{")
+    command = [sys.executable, "-m", "benchspec.worker", str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, "RANK": "0", "WORLD_SIZE": "1"}, timeout=120)
+    assert done.returncode == 1
+    (found,) = logged(tmp_path, "failure")
+    assert (found["outcome"], found["phase"], found["mistake"]) == ("crash", "start", False)
+    assert found["reason"].startswith("JSONDecodeError: Expecting property name")
+    assert logged(tmp_path, "start")[0]["world"] == 1
+    assert logged(tmp_path, "done") == []

@@ -1,13 +1,13 @@
 """Rows, a tokenizer and prompt templates -> flat token arrays in a folder.
 
-A folder is named after everything that the tokens depend on (`fingerprint`) and holds, for one set of rows:
+A folder holds, for one set of rows:
 
     ids.npy      int32, the token ids of every row, one after the other
     starts.npy   int64, where each row starts in `ids`, and at the end where the last one ends
     prompts.npy  int32, how many of a row's first tokens are its prompt
     words.npy    int32, whitespace-separated words of a row's instruction, input and output
     tokens.npy   int32, tokens of the same, without the template, before truncation
-    manifest.json, written last: its existence says that the folder is complete
+    manifest.json, written last: where it exists, the folder is complete
 
 Only workers import this module.
 """
@@ -34,29 +34,29 @@ from benchspec.worker.data.encode import Encoder
 
 #: part of every fingerprint: raise it when the arrays or the way to them change
 FORMAT = 2
-#: rows that are tokenized at once: enough to keep every core busy, few enough to hold their strings in memory
+#: rows that are tokenized at once: enough to keep every core busy, few enough that their texts need little memory
 CHUNK = 4096
 
 
 def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> str:
-    """A hash of everything that the arrays depend on: every row's text, tokenizer, templates, length and format."""
+    """A hash of all that the arrays depend on: every row's text, the tokenizer, templates, length and format."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([FORMAT, max_length, dict(templates), encoder.identity, len(rows)]).encode())
     for row in rows:
-        # The lengths tell where a field ends, whatever it holds.
+        # The lengths say where each field ends, whatever characters it holds.
         text = "".join((*(f"{len(field)}," for field in row), *row))
         digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
 def build(folder: Path, rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> None:
-    """Write the arrays of `rows` into `folder`, in place of what a killed process may have left there."""
+    """Write the arrays of `rows` into `folder`; replace what a killed process may have left there."""
     shutil.rmtree(folder, ignore_errors=True)
-    frames = {name: _frame(encoder, template) for name, template in templates.items()}
+    added = {name: _template_tokens(encoder, template) for name, template in templates.items()}
     with writing(folder.parent):
         folder.mkdir()
         with encoder.truncating(max_length), (folder / "ids.npy").open("wb") as file:
-            parts = list(_encode(rows, encoder, templates, frames, _Flat(file)))
+            parts = list(_encode(rows, encoder, templates, added, _Flat(file)))
         lengths, prompts, words, tokens = (np.concatenate(column) for column in zip(*parts, strict=True))
         np.save(folder / "starts.npy", np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
         for name, column in (("prompts", prompts), ("words", words), ("tokens", tokens)):
@@ -65,23 +65,28 @@ def build(folder: Path, rows: Sequence[Row], encoder: Encoder, templates: Mappin
 
 
 def _encode(
-    rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], frames: Mapping[str, int], flat: _Flat
+    rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], added: Mapping[str, int], flat: _Flat
 ) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Append the ids of every row; per chunk of rows: lengths, prompt lengths, words, and tokens without template."""
+    """Append the ids of every row to `flat`, and give a tuple of arrays for each chunk of rows.
+
+    These hold, for each row, its length, its prompt's length, its words, and its tokens without the template. `added`
+    is how many tokens each template adds.
+    """
     for chunk in _chunks(rows):
         kinds = ["with_input" if row.input else "without_input" for row in chunk]
         prompts = [
             templates[kind].format(instruction=row.instruction, input=row.input)
             for kind, row in zip(kinds, chunk, strict=True)
         ]
-        # The joint text gives the ids, the prompt alone its length: an answer's quote may merge with its colon.
+        # The ids are those of the joint text, where an answer's first character may merge with the prompt's last one;
+        # the prompt's length is that of the prompt alone. The paper's script does the same.
         encoded = encoder.encode(
             [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
         )
         whole = np.fromiter((full for _, full in encoded), np.int64, len(chunk))
-        frame = np.fromiter((frames[kind] for kind in kinds), np.int64, len(chunk))
+        template = np.fromiter((added[kind] for kind in kinds), np.int64, len(chunk))
         lengths = flat.append([ids for ids, _ in encoded])
-        yield lengths, encoder.lengths(prompts), _words(chunk), np.maximum(whole - frame, 0)
+        yield lengths, encoder.lengths(prompts), _words(chunk), np.maximum(whole - template, 0)
     flat.close()
 
 
@@ -95,11 +100,11 @@ def _words(rows: Sequence[Row]) -> NDArray[np.int64]:
     return np.fromiter((sum(len(text.split()) for text in row) for row in rows), np.int64, len(rows))
 
 
-def _frame(encoder: Encoder, template: str) -> int:
+def _template_tokens(encoder: Encoder, template: str) -> int:
     """Tokens that a template adds to every row: its own text, begin and end of sequence.
 
-    It is what remains when every field holds one letter, less these letters. A row's text may merge with the
-    template's at its edges, so a row's count can be off by one or two; only tokenizing the fields apart would say.
+    They are counted by filling in one letter for each field, and taking these letters off. Where a row's text merges
+    with the template's, its count is off by one or two; an exact one would need to tokenize each field on its own.
     """
     end, letter = encoder.lengths([encoder.eos, f"a{encoder.eos}"])
     fields = sum(name is not None for _, name, _, _ in Formatter().parse(template)) + 1
@@ -108,7 +113,7 @@ def _frame(encoder: Encoder, template: str) -> int:
 
 
 class _Flat:
-    """An int32 `.npy` file that grows; its header says how long it is once it is closed."""
+    """An int32 `.npy` file that is written piece by piece; its header is right once it is closed."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
@@ -116,7 +121,7 @@ class _Flat:
         self._header()
 
     def append(self, rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """The lengths of what was appended."""
+        """Append rows one after the other, and return their lengths."""
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         total = int(lengths.sum())
         self._file.write(np.fromiter(chain.from_iterable(rows), np.int32, total).data)
@@ -128,7 +133,7 @@ class _Flat:
         self._header()
 
     def _header(self) -> None:
-        # numpy leaves room in a header for any number of elements, so the last one covers the first exactly.
+        # A header has the same length for any number of elements, so the last one covers the first exactly.
         np.lib.format.write_array_header_1_0(
             self._file, {"descr": "<i4", "fortran_order": False, "shape": (self._count,)}
         )

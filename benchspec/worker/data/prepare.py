@@ -1,7 +1,10 @@
-"""A request for tokens -> the token arrays that answer it, from the host's cache where they are there.
+"""A request for tokens -> the token arrays that answer it, taken from the host's cache where they are there.
 
-An order in which rows repeat is an int32 array of its own beside the arrays' folders, so ten million resampled rows
-cost four bytes each. Only workers import this module.
+In the cache, a folder of arrays is named after a hash of everything that the tokens depend on. An order in which rows
+repeat is an int32 array of its own beside these folders, so ten million resampled rows cost four bytes each. A pointer
+is a small JSON file that says which folder and which order answered a request.
+
+Only workers import this module.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +27,55 @@ from benchspec.kinds.bases import Dataset
 from benchspec.kinds.values import Row
 from benchspec.terms.errors import BenchspecError
 from benchspec.terms.layout import write_json
-from benchspec.worker.data.arrays import build, complete, fingerprint, writing
+from benchspec.worker.data.arrays import FORMAT, build, complete, fingerprint, writing
 from benchspec.worker.data.batches import TokenData, mapped
-from benchspec.worker.data.encode import encoder_for
+from benchspec.worker.data.encode import Encoder
 
-#: order entries that are looked at once
+#: places of an order that are looked at once
 SPAN = 1 << 20
 
 
-def prepare(
-    dataset: Dataset,
-    tokenizer: Any,
-    templates: Mapping[str, str],
-    max_length: int,
-    *,
-    request: str,
-    invocation: str,
-    pointers: Path,
-    cache: Path,
-) -> TokenData:
-    """The tokens of `dataset`, from `cache` where they are there, else prepared.
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for: the tokens of a data set under a tokenizer, prompt templates and a maximal length."""
 
-    `request` is a key of what is asked for; `pointers`, a folder of the run, remembers what each request led to in
-    this `invocation` of it. So `dataset.rows()` is called once a run and host, whichever process comes first, and a
-    next run that finds the same rows tokenizes nothing. Raises `BenchspecError` where there are no rows or the order
-    names one that there is not, `RunError` where the cache cannot be written.
+    dataset: Dataset
+    #: the data set as the case has it: its name and options
+    settings: Mapping[str, Any]
+    encoder: Encoder
+    templates: Mapping[str, str]
+    #: tokens that a row is cut off at
+    max_length: int
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of everything but the rows themselves."""
+        cls = type(self.dataset)
+        source = [cls.__module__, cls.__qualname__, self.settings]
+        return _hash(FORMAT, source, dict(self.templates), self.max_length, self.encoder.identity)
+
+
+def prepare(request: Request, *, invocation: str, pointers: Path, cache: Path) -> TokenData:
+    """The tokens that a request asks for.
+
+    The first process of a host that asks prepares them; those that ask meanwhile wait for it. `pointers`, a folder of
+    the run, keeps what answered each request in this `invocation` of the run, so that `dataset.rows()` is called at
+    most once an invocation and host. Where `dataset.identity()` is what it was in an earlier run, it is not called at
+    all; otherwise the rows are read, and tokenized unless the same rows have been before.
+
+    Raises `BenchspecError` where the dataset's rows, order or identity cannot be used, `RunError` where the cache
+    cannot be written.
     """
     with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
-    pointer = pointers / f"{request}.json"
-    with FileLock(cache / f"{request}.lock"):
-        if not _usable(pointer, invocation, cache):
-            found = {"invocation": invocation, **_resolve(dataset, tokenizer, templates, max_length, cache)}
-            with writing(pointers):
-                pointers.mkdir(parents=True, exist_ok=True)
-                write_json(pointer, found)
-        return _open(pointer, cache)
+    pointer = pointers / f"{request.key}.json"
+    with _locked(cache / f"{request.key}.lock"):
+        answer = _kept(pointer, cache)
+        if answer is None or answer.get("invocation") != invocation:
+            answer = _answer(request, cache)
+            _keep(pointer, {"invocation": invocation, **answer})
+    order = None if answer["order"] is None else cache / answer["order"]
+    return TokenData(cache / answer["arrays"], order, answer)
 
 
 def cache_folder() -> Path:
@@ -65,50 +84,87 @@ def cache_folder() -> Path:
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchspec"
 
 
-def _usable(pointer: Path, invocation: str, cache: Path) -> bool:
-    """Whether the request was answered in this run, and what answered it is still in the cache."""
-    found = json.loads(pointer.read_text()) if pointer.exists() else {}
-    if found.get("invocation") != invocation:
-        return False
-    ordered = found["order"] is None or (cache / found["order"]).exists()
-    return ordered and complete(cache / found["arrays"])
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold a lock; raise `RunError` where its file cannot be made."""
+    with ExitStack() as held:
+        with writing(file.parent):
+            held.enter_context(FileLock(file))
+        yield
 
 
-def _open(pointer: Path, cache: Path) -> TokenData:
-    found = json.loads(pointer.read_text())
-    order = None if found["order"] is None else cache / found["order"]
-    return TokenData(cache / found["arrays"], order, found)
+def _kept(pointer: Path, cache: Path) -> dict[str, Any] | None:
+    """What a pointer says; None where there is none, or where what it names is no longer in the cache."""
+    if not pointer.exists():
+        return None
+    answer: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
+    ordered = answer["order"] is None or (cache / answer["order"]).exists()
+    return answer if ordered and complete(cache / answer["arrays"]) else None
 
 
-def _resolve(
-    dataset: Dataset, tokenizer: Any, templates: Mapping[str, str], max_length: int, cache: Path
-) -> dict[str, Any]:
-    """What answers a request: the arrays' folder, the order's file and the totals, all of them in the cache now."""
+def _keep(pointer: Path, answer: Mapping[str, Any]) -> None:
+    with writing(pointer.parent):
+        pointer.parent.mkdir(parents=True, exist_ok=True)
+        write_json(pointer, answer)
+
+
+def _answer(request: Request, cache: Path) -> dict[str, Any]:
+    """The arrays' folder, the order's file, the totals; those of an earlier run if the identity is the same."""
+    identity = _identity(request.dataset)
+    if identity is None:
+        return _resolve(request, cache)
+    pointer = cache / f"{_hash(request.key, identity)}.json"
+    if (answer := _kept(pointer, cache)) is not None:
+        return answer
+    answer = _resolve(request, cache)
+    # The rows may have changed while they were read: then nobody knows of which identity they are.
+    if _identity(request.dataset) == identity:
+        _keep(pointer, answer)
+    return answer
+
+
+def _identity(dataset: Dataset) -> str | None:
+    identity: Any = dataset.identity()
+    if identity is not None and not isinstance(identity, str):
+        raise BenchspecError(
+            f"dataset {dataset.name!r} gave a {type(identity).__name__}, where identity() returns a string or None"
+        )
+    return identity
+
+
+def _resolve(request: Request, cache: Path) -> dict[str, Any]:
+    """Read the rows and their order, and put into the cache what is not there yet."""
+    dataset = request.dataset
     rows = _checked_rows(dataset.rows(), dataset.name)
-    if not rows:
-        raise BenchspecError(f"dataset {dataset.name!r} has no rows: there is nothing to learn from")
-    encoder = encoder_for(tokenizer)
-    name = fingerprint(rows, encoder, templates, max_length)
-    folder = cache / name
-    with FileLock(cache / f"{name}.lock"):
-        if not complete(folder):
-            build(folder, rows, encoder, templates, max_length)
+    arrays = _arrays(request, rows, cache)
     given = dataset.order()
-    order = None if given is None else np.asarray(given)
-    if order is None:
-        return {"arrays": name, "order": None, **_totals(folder, np.ones(len(rows), np.int64))}
+    if given is None:
+        return {"arrays": arrays, "order": None, **_totals(cache / arrays, np.ones(len(rows), np.int64))}
+    order = np.asarray(given)
     counts = _counted(order, len(rows), dataset.name)
-    return {"arrays": name, "order": _keep_order(order, cache), **_totals(folder, counts)}
+    return {"arrays": arrays, "order": _keep_order(order, cache), **_totals(cache / arrays, counts)}
 
 
 def _checked_rows(rows: Any, name: str) -> Sequence[Row]:
-    """The rows, if they are rows; a dataset plugin may be anybody's."""
+    """The rows, if they are rows: a dataset may be anybody's plugin."""
     if not isinstance(rows, Sequence):
         raise BenchspecError(f"dataset {name!r} gave a {type(rows).__name__}, where rows() returns a sequence of Row")
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Row) or not all(isinstance(field, str) for field in row):
             raise BenchspecError(f"dataset {name!r}: row {number} is no Row of three strings: {row!r:.80}")
+    if not rows:
+        raise BenchspecError(f"dataset {name!r} has no rows: there is nothing to learn from")
     return rows
+
+
+def _arrays(request: Request, rows: Sequence[Row], cache: Path) -> str:
+    """The name of the folder in the cache with the arrays of these rows; they are made where they are missing."""
+    encoding = request.encoder, request.templates, request.max_length
+    name = fingerprint(rows, *encoding)
+    with _locked(cache / f"{name}.lock"):
+        if not complete(cache / name):
+            build(cache / name, rows, *encoding)
+    return name
 
 
 def _counted(order: Any, rows: int, name: str) -> NDArray[np.int64]:
@@ -124,11 +180,16 @@ def _counted(order: Any, rows: int, name: str) -> NDArray[np.int64]:
     return counts
 
 
+def _spans(order: Any) -> Iterator[Any]:
+    """The order, a million places at a time: numpy's own copies of ten million would cost more than the order."""
+    return (order[start : start + SPAN] for start in range(0, len(order), SPAN))
+
+
 def _keep_order(order: Any, cache: Path) -> str:
-    """The file in the cache, named after its content, that holds `order`."""
+    """The name of the file in the cache that holds this order."""
     content = np.ascontiguousarray(order, np.int32)
     name = f"order-{hashlib.blake2b(content.data, digest_size=16).hexdigest()}.npy"
-    with writing(cache), FileLock(cache / f"{name}.lock"):
+    with writing(cache), _locked(cache / f"{name}.lock"):
         if not (cache / name).exists():
             part = cache / f"{name}.part"
             with part.open("wb") as file:
@@ -143,6 +204,5 @@ def _totals(folder: Path, counts: NDArray[np.int64]) -> dict[str, int]:
     return {"rows": int(counts.sum()), "words": words, "tokens": tokens}
 
 
-def _spans(order: Any) -> Iterator[Any]:
-    """The order, a million places at a time: numpy's own copies of ten million would cost more than the order."""
-    return (order[start : start + SPAN] for start in range(0, len(order), SPAN))
+def _hash(*parts: Any) -> str:
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()

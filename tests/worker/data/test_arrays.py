@@ -50,7 +50,7 @@ def test_words_and_tokens_leave_the_template_out(demo: list[Row], opt: Any, tmp_
     assert data.words == sum(len(text.split()) for row in demo for text in row)
     apart = sum(len(opt(text, add_special_tokens=False)["input_ids"]) for row in demo for text in row if text)
     assert data.tokens == pytest.approx(apart, rel=0.003)
-    short = prepared(Listed(demo), opt, tmp_path, max_length=96, request="short")
+    short = prepared(Listed(demo), opt, tmp_path, max_length=96, settings={"name": "short"})
     assert short.tokens == data.tokens, "what was cut off is not counted"
     assert sum(len(short[place]["input_ids"]) for place in range(999)) < data.tokens
 

@@ -1,5 +1,6 @@
 """A request is answered from the cache, and what it depends on is told apart."""
 
+import errno
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ pytest.importorskip("numpy")
 pytest.importorskip("transformers")
 
 import numpy as np
-from token_data import PLAIN_ROWS, Listed, papers, prepared, word_tokenizer
+from filelock import FileLock
+from token_data import PLAIN_ROWS, Listed, Unwrapped, papers, prepared, word_tokenizer
 
 from benchspec.kinds.values import Row
-from benchspec.terms.errors import BenchspecError
+from benchspec.terms.errors import BenchspecError, RunError
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def words() -> Any:
 def test_an_order_repeats_rows(words: Any, tmp_path: Path) -> None:
     once = prepared(Listed(PLAIN_ROWS), words, tmp_path)
     order = [1, 1, 0, 1]
-    data = prepared(Listed(PLAIN_ROWS, np.array(order)), words, tmp_path, request="ordered")
+    data = prepared(Listed(PLAIN_ROWS, np.array(order)), words, tmp_path, settings={"name": "ordered"})
     assert len(data) == data.rows == 4
     assert [data[place]["prompt"] for place in range(4)] == [once[row]["prompt"] for row in order]
     assert data[3]["input_ids"].tolist() == once[1]["input_ids"].tolist()
@@ -48,8 +50,8 @@ def test_rows_are_asked_for_once_a_request_and_tokenized_once(words: Any, tmp_pa
 def test_what_the_tokens_depend_on_is_told_apart(words: Any, tmp_path: Path) -> None:
     prepared(Listed(PLAIN_ROWS), words, tmp_path)
     changed = [Row("Name a colour", "red", ""), *PLAIN_ROWS[1:]]
-    prepared(Listed(changed), words, tmp_path, request="rows")
-    prepared(Listed(PLAIN_ROWS), words, tmp_path, max_length=100, request="length")
+    prepared(Listed(changed), words, tmp_path, settings={"name": "rows"})
+    prepared(Listed(PLAIN_ROWS), words, tmp_path, max_length=100, settings={"name": "length"})
     assert len(list(tmp_path.glob("cache/*/manifest.json"))) == 3
 
 
@@ -94,3 +96,78 @@ def test_no_rows_and_a_wrong_order_are_mistakes(words: Any, tmp_path: Path) -> N
 def test_a_dataset_that_gives_something_else_than_rows_is_named(rows: Any, message: str, words: Any, tmp_path: Path):
     with pytest.raises(BenchspecError, match=message):
         prepared(Listed(rows), words, tmp_path)
+
+
+class Mapped(Listed):
+    """Rows and an order whose identity says whether they have changed."""
+
+    name = "mapped"
+
+    def order(self) -> Any:
+        assert self.asked, "the order is not asked for where the rows are not"
+        return np.array([2, 0])
+
+
+def test_rows_of_the_same_identity_are_not_asked_for_in_a_later_run(words: Any, tmp_path: Path) -> None:
+    first = prepared(Mapped(PLAIN_ROWS, identity="v1"), words, tmp_path)
+    again = Mapped(PLAIN_ROWS, identity="v1")
+    later = prepared(again, words, tmp_path, invocation="a later run")
+    assert again.asked == 0
+    assert (later.rows, later.words, later.tokens) == (first.rows, first.words, first.tokens)
+    assert [row["input_ids"].tolist() for row in later] == [row["input_ids"].tolist() for row in first]
+
+
+@pytest.mark.parametrize("changed", [{"identity": "v2"}, {"identity": None}])
+def test_rows_of_another_identity_or_none_are_asked_for(changed: Any, words: Any, tmp_path: Path) -> None:
+    prepared(Listed(PLAIN_ROWS, identity="v1"), words, tmp_path)
+    other = Listed(PLAIN_ROWS[:2], **changed)
+    assert len(prepared(other, words, tmp_path, invocation="a later run")) == 2
+    assert other.asked == 1
+
+
+@pytest.mark.parametrize("change", ["settings", "max_length", "tokenizer"])
+def test_an_identity_is_one_of_rows_alone(change: str, words: Any, tmp_path: Path) -> None:
+    prepared(Listed(PLAIN_ROWS, identity="v1"), words, tmp_path)
+    other = Listed(PLAIN_ROWS, identity="v1")
+    tokenizer = words if change != "tokenizer" else Unwrapped(words)
+    changes = {"settings": {"settings": {"name": "listed", "seed": 2}}, "max_length": {"max_length": 100}}
+    prepared(other, tokenizer, tmp_path, invocation="a later run", **changes.get(change, {}))
+    assert other.asked == 1
+
+
+@pytest.mark.parametrize("lost", ["*/manifest.json", "order-*.npy"])
+def test_an_identity_whose_arrays_are_gone_is_prepared_again(lost: str, words: Any, tmp_path: Path) -> None:
+    prepared(Mapped(PLAIN_ROWS, identity="v1"), words, tmp_path)
+    (file,) = (tmp_path / "cache").glob(lost)
+    file.unlink()
+    again = Mapped(PLAIN_ROWS, identity="v1")
+    assert len(prepared(again, words, tmp_path, invocation="a later run")) == 2
+    assert again.asked == 1
+
+
+def test_rows_that_change_while_they_are_read_are_not_kept_under_an_identity(words: Any, tmp_path: Path) -> None:
+    class Changing(Listed):
+        def rows(self) -> Any:
+            self._identity = "v2"
+            return super().rows()
+
+    prepared(Changing(PLAIN_ROWS, identity="v1"), words, tmp_path)
+    for identity in ("v1", "v2"):
+        later = Changing(PLAIN_ROWS, identity=identity)
+        prepared(later, words, tmp_path, invocation=f"a run that finds {identity}")
+        assert later.asked == 1
+
+
+def test_an_identity_is_a_string(words: Any, tmp_path: Path) -> None:
+    message = r"dataset 'listed' gave a int, where identity\(\) returns a string or None"
+    with pytest.raises(BenchspecError, match=message):
+        prepared(Listed(PLAIN_ROWS, identity=7), words, tmp_path)
+
+
+def test_a_cache_that_cannot_be_locked_is_one_line(words: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(FileLock, "acquire", refused)
+    with pytest.raises(RunError, match=r"^the token arrays cannot be written to .*: Read-only file system$"):
+        prepared(Listed(PLAIN_ROWS), words, tmp_path)

@@ -1,7 +1,7 @@
 """What the tests of token data share: a dataset that counts its calls, small tokenizers, and the paper's own script."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 from benchspec.kinds.bases import Dataset
 from benchspec.kinds.values import Row
 from benchspec.worker.data.batches import TokenData
-from benchspec.worker.data.prepare import prepare
+from benchspec.worker.data.encode import encoder_for
+from benchspec.worker.data.prepare import Request, prepare
 from benchspec_plugins.recipes.alpaca import Alpaca
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
@@ -26,9 +27,9 @@ class Listed(Dataset):
 
     name = "listed"
 
-    def __init__(self, rows: Sequence[Row], order: Any = None):
+    def __init__(self, rows: Sequence[Row], order: Any = None, identity: Any = None):
         super().__init__({})
-        self._rows, self._order = rows, order
+        self._rows, self._order, self._identity = rows, order, identity
         self.asked = 0
 
     def rows(self) -> Sequence[Row]:
@@ -37,6 +38,9 @@ class Listed(Dataset):
 
     def order(self) -> Any:
         return self._order
+
+    def identity(self) -> Any:
+        return self._identity
 
 
 class Unwrapped:
@@ -84,11 +88,22 @@ def word_tokenizer() -> Any:
 
 
 def prepared(
-    dataset: Dataset, tokenizer: Any, folder: Path, max_length: int = 512, request: str = "r", invocation: str = "1"
+    dataset: Dataset,
+    tokenizer: Any,
+    folder: Path,
+    max_length: int = 512,
+    settings: Mapping[str, Any] = {"name": "listed"},
+    invocation: str = "1",
 ) -> TokenData:
-    where = {"pointers": folder / "run" / "data", "cache": folder / "cache"}
-    key = {"request": request, "invocation": invocation}
-    return prepare(dataset, tokenizer, Alpaca.templates, max_length, **key, **where)
+    """The dataset's tokens, in a run that keeps its pointers and its cache in the folder."""
+    request = Request(
+        dataset=dataset,
+        settings=settings,
+        encoder=encoder_for(tokenizer),
+        templates=Alpaca.templates,
+        max_length=max_length,
+    )
+    return prepare(request, invocation=invocation, pointers=folder / "run" / "data", cache=folder / "cache")
 
 
 def papers(row: Row, tokenizer: Any, max_length: int) -> tuple[list[int], int]:

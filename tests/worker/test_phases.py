@@ -1,0 +1,169 @@
+"""A rank goes through a case's phases in their order, and hands the recipe a whole job."""
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from ranks import logged
+
+from benchspec.cases.case import Case
+from benchspec.kinds.bases import Backend, Dataset, Job, Method, Model, Recipe
+from benchspec.kinds.registry import Registry
+from benchspec.kinds.values import Row
+from benchspec.results import events
+from benchspec.results.events import EventLog
+from benchspec.terms import layout
+from benchspec.worker import phases
+from benchspec.worker.rank import Rank
+from benchspec_plugins.models.byte_tokenizer import byte_tokenizer
+
+TRAIN = {"max_length": 32, "seed": 1, "attention": "auto", "precision": "fp32", "tf32": False}
+
+
+class Three(Dataset):
+    name = "three"
+
+    def rows(self):
+        return [Row("Name a colour", "", "red"), Row("Add them", "2 and 3", "5"), Row("Say nothing", "", "")]
+
+
+class Letters(Model):
+    name = "letters"
+
+    def tokenizer(self):
+        return byte_tokenizer()
+
+    def build(self):
+        return torch.nn.Linear(2, 2)
+
+
+class Whole(Method):
+    name = "whole"
+
+    def apply(self, model):
+        return model
+
+
+class Shown(Backend):
+    """A backend that keeps what it was shown."""
+
+    name = "shown"
+    shown = None
+
+    def prove(self, model):
+        Shown.shown = model
+        return {"sharding": "none"}
+
+
+class Step(Recipe):
+    """One optimizer step, on paper."""
+
+    name = "step"
+    job: Job
+
+    def steps(self, rows, train, ranks):
+        return 10 * rows + ranks
+
+    def train(self, job):
+        Step.job = job
+        with job.phase("train"):
+            job.step(1, 8, 8, 4, 1.0, 1.0)
+            with torch.no_grad():
+                job.model.weight += 1
+                job.model.bias += 1
+        return self.options.get("returns")
+
+
+@pytest.fixture
+def attempt(tmp_path, monkeypatch):
+    """An attempt's folder with its case; the plugins are those above."""
+    plugins = {"dataset": Three, "model": Letters, "method": Whole, "recipe": Step, "backend": Shown}
+    named = {kind: {"name": cls.name} for kind, cls in plugins.items()} | {"launcher": {"name": "none"}}
+    case = Case(
+        id="letters-1",
+        experiment="one",
+        axes={},
+        expected=("ok",),
+        said={},
+        train=TRAIN,
+        measure={},
+        limits={},
+        **named,
+    )
+
+    class Few:
+        def create(self, kind, value):
+            return plugins.get(kind, Method)({})
+
+    monkeypatch.setattr(Registry, "load", Few)
+    folder = layout.attempt_folder(tmp_path, case.experiment, case.id) / "1"
+    folder.mkdir(parents=True)
+    layout.write_json(folder / layout.CASE, {**case.to_json(), "invocation": "7"})
+    return folder
+
+
+def run(folder):
+    job = Rank(folder, EventLog(folder, 0), rank=0, world=2)
+    phases.run(job)
+    return job
+
+
+def test_phases_come_in_their_order_and_the_proof_at_the_end(attempt):
+    run(attempt)
+    found = [(event["event"], event.get("phase")) for event in events.read(attempt / layout.rank_file(0))]
+    assert found == [
+        ("begin", "start"),
+        ("end", "start"),
+        ("begin", "data"),
+        ("data", None),
+        ("end", "data"),
+        ("begin", "build"),
+        ("model", None),
+        ("end", "build"),
+        ("begin", "train"),
+        ("begin", "first-step"),
+        ("step", None),
+        ("end", "first-step"),
+        ("begin", "steady"),
+        ("end", "steady"),
+        ("end", "train"),
+        ("proof", None),
+        ("memory", None),
+    ]
+
+
+def test_a_recipe_is_given_a_whole_job(attempt):
+    run(attempt)
+    job = Step.job
+    assert [name for name in Job.__annotations__ if not hasattr(job, name)] == []
+    assert (job.case.id, job.folder, job.rank, job.world) == ("letters-1", attempt, 0, 2)
+    assert job.device == torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    assert job.collate([job.data[0], job.data[1]])["input_ids"].shape[0] == 2
+
+
+def test_the_data_are_counted_and_the_recipe_says_how_many_steps_they_take(attempt):
+    run(attempt)
+    (found,) = logged(attempt, "data")
+    assert (found["rows"], found["words"], found["planned_steps"]) == (3, 12, 32)
+    (pointer,) = (layout.run_dir(attempt) / layout.DATA).glob("*.json")
+    assert json.loads(pointer.read_text())["invocation"] == "7"
+
+
+@pytest.mark.parametrize("returned", ["a wrapper", None])
+def test_a_backend_is_shown_what_was_trained(attempt, monkeypatch, returned):
+    monkeypatch.setattr(Step, "__init__", lambda self, options: setattr(self, "options", {"returns": returned}))
+    job = run(attempt)
+    assert Shown.shown is (returned or job.model)
+    (proof,) = logged(attempt, "proof")
+    assert (proof["sharding"], proof["parameters_changed"], proof["dtype"]) == ("none", 2, "float32")
+
+
+def test_a_case_that_cannot_be_read_fails_where_it_starts(attempt):
+    (attempt / layout.CASE).write_text("{")
+    job = Rank(attempt, EventLog(attempt, 0), rank=0, world=1)
+    with pytest.raises(ValueError, match="Expecting property name"):
+        phases.run(job)
+    assert job.open == ["start"]
