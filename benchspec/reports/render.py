@@ -1,22 +1,26 @@
-"""Results -> text: printed, and kept in the run directory."""
+"""Results -> reports, printed and kept in the run directory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from os.path import normpath
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from benchspec.kinds.bases import Reporter
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.results.results import Results
 from benchspec.terms.errors import BenchspecError, PluginError, RunError
+from benchspec.terms.layout import RESERVED, write_whole
+
+T = TypeVar("T")
 
 
 def printed(registry: Registry, results: Results, names: Sequence[str] = ()) -> Iterator[str]:
-    """The reports to print: those named, or the spec's, which are kept in the run directory too.
+    """The texts to print: of the reporters in `names`, or else of the spec's, whose texts are also kept as files.
 
-    A reporter that fails does not keep the others from being shown: its `PluginError` comes after them.
+    A reporter that fails does not stop the others: its `PluginError` is raised after them.
     """
     failed: list[str] = []
     for value in names or results.run.get("report", ["table"]):
@@ -28,45 +32,75 @@ def printed(registry: Registry, results: Results, names: Sequence[str] = ()) -> 
         raise PluginError("; ".join(failed))
 
 
-def _one(registry: Registry, results: Results, value: Any, *, keep: bool) -> Iterator[str]:
+def _one(registry: Registry, results: Results, value: str | Mapping[str, Any], *, keep: bool) -> Iterator[str]:
+    """The text of a reporter, if it is to be printed. One that is not printed would be lost if it were not kept."""
     options = {"name": value} if isinstance(value, str) else dict(value)
     path = options.pop("path", None)
-    reporter = create(registry, options)
-    text = _render(registry, reporter, results, options["name"]).encode("utf-8", "replace").decode()
-    if path is None:
+    who = f"the reporter '{options['name']}' of {registry.find('reporter', options['name']).origin}"
+    reporter = _asked(who, lambda: _created(registry, options))
+    text = _text(who, reporter, results)
+    if text and path is None and reporter.printed:
         yield text
-    if keep:
-        _keep(results.folder, path or f"report{reporter.suffix}", text)
+    if text and (keep or not reporter.printed):
+        _write(who, _target(who, results.folder, path or f"report{reporter.suffix}"), text.encode())
+    _write_files(who, reporter, results)
 
 
-def _keep(folder: Path, path: str, text: str) -> None:
-    target = _inside(folder, path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"cannot write {target}: {error.strerror or error}") from error
-
-
-def create(registry: Registry, value: Mapping[str, Any]) -> Reporter:
-    """The reporter of a spec's value, its defaults filled in."""
+def _created(registry: Registry, value: Mapping[str, Any]) -> Reporter:
     return cast(Reporter, registry.create("reporter", completed(registry, "reporter", value)))
 
 
-def _render(registry: Registry, reporter: Reporter, results: Results, name: str) -> str:
-    origin = registry.find("reporter", name).origin
-    try:
-        text = reporter.render(results)
-    except Exception as error:
-        raise PluginError(f"the reporter '{name}' of {origin} failed: {type(error).__name__}: {error}") from error
+def _text(who: str, reporter: Reporter, results: Results) -> str:
+    text = _asked(who, lambda: reporter.render(results))
     if not isinstance(text, str):
-        raise PluginError(f"the reporter '{name}' of {origin} rendered a {type(text).__name__}, not text")
-    return text
+        raise PluginError(f"{who} failed: `render` must return a str, not {type(text).__name__}")
+    # Half of a surrogate pair, as in a file's name that is not UTF-8, cannot be printed.
+    return text.encode("utf-8", "replace").decode()
 
 
-def _inside(folder: Path, path: str) -> Path:
-    """A path in the run directory; raises where it leads out of it."""
-    target = (folder / path).resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise BenchspecError(f"report: the path '{path}' leads out of the run directory")
+def _write_files(who: str, reporter: Reporter, results: Results) -> None:
+    """Write a reporter's files; none of them if any may not be written."""
+    files = _asked(who, lambda: reporter.files(results))
+    if not isinstance(files, Mapping):
+        raise PluginError(f"{who} failed: `files` must return a mapping, not {type(files).__name__}")
+    targets = {_target(who, results.folder, path): content for path, content in files.items()}
+    for path, content in files.items():
+        if not isinstance(content, bytes):
+            raise PluginError(f"{who} failed: `files` must give bytes for '{path}', not {type(content).__name__}")
+    for target, content in targets.items():
+        _write(who, target, content)
+
+
+def _asked(who: str, call: Callable[[], T]) -> T:
+    """What a reporter returns; whatever it raises becomes a `PluginError` that names it."""
+    try:
+        return call()
+    except BenchspecError as error:
+        raise PluginError(f"{who} failed: {error}") from error
+    except Exception as error:
+        raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
+
+
+def _target(who: str, folder: Path, path: str) -> Path:
+    """A path in the run directory, absolute; raises if it leads elsewhere or to one of benchspec's own files."""
+    home = folder.resolve()
+    try:
+        target = (home / path).resolve()
+        parts = target.relative_to(home).parts
+    except (TypeError, ValueError, OSError, RuntimeError):
+        parts = ()
+    if not parts or Path(path).is_absolute():
+        raise PluginError(f"{who} failed: {path!r} is not a file inside the run directory, such as 'figures/loss.svg'")
+    first = {part.casefold() for part in (parts[0], Path(normpath(path)).parts[0])}
+    if first & set(RESERVED):
+        raise PluginError(f"{who} failed: it may not write '{path}': {', '.join(RESERVED)} are benchspec's own")
     return target
+
+
+def _write(who: str, target: Path, content: bytes) -> None:
+    """Write a whole file or nothing."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, content)
+    except OSError as error:
+        raise RunError(f"{who}: cannot write {target}: {error.strerror or error}") from error

@@ -1,7 +1,7 @@
-"""The measured events: a rank appends a line to its `rank-<n>.jsonl`, the parent reads them back.
+"""The events of a case: each rank appends lines to its `rank-<n>.jsonl`, and the parent process reads them.
 
 Every line is a JSON object with `event` (its kind), `time` (seconds since the epoch) and the fields that
-`schemas/event.schema.json` gives for the kind. The last line of a rank that came to its end is `done`.
+`schemas/event.schema.json` gives for the kind. The last line of a rank that finished is `done`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Event = Mapping[str, Any]
 
 
 class EventLog:
-    """Appends the events of one rank; a line outlives the process once `add` returns."""
+    """Appends the events of one rank; once `add` has returned, the line survives a kill of the process."""
 
     def __init__(self, folder: Path, rank: int):
         self._file = (folder / f"rank-{rank}.jsonl").open("ab", buffering=0)
@@ -50,7 +50,7 @@ def read_ranks(folder: Path) -> dict[int, list[Event]]:
 
 
 def finished(ranks: Mapping[int, Sequence[Event]]) -> bool:
-    """Whether every rank of the group came to its end."""
+    """Whether every rank of the group finished."""
     world = max(
         (event["world"] for events in ranks.values() for event in events if event["event"] == "start"), default=0
     )
@@ -59,7 +59,7 @@ def finished(ranks: Mapping[int, Sequence[Event]]) -> bool:
 
 
 class Tail:
-    """Reads what the ranks of a running case have appended since the last look."""
+    """Reads what the ranks of a running case have appended since the last read."""
 
     def __init__(self, folder: Path):
         self._folder = folder

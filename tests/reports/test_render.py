@@ -1,0 +1,165 @@
+"""Which reports are printed, which are kept, and what a reporter may write."""
+
+from __future__ import annotations
+
+import pytest
+from example_results import RUN, result
+
+from benchspec import PluginError, Reporter
+from benchspec.kinds.discovery import Entry, Origin
+from benchspec.kinds.registry import Registry
+from benchspec.reports.render import printed
+from benchspec.results import Results
+
+ACME = "the reporter 'acme' of benchspec-acme 1.0 (benchspec_acme)"
+
+
+class Short(Reporter):
+    """A line."""
+
+    name = "acme"
+    suffix = ".log"
+    options_schema = {
+        "properties": {
+            "ending": {"type": "string", "default": "."},
+            "limit": {"type": "number", "format": "seconds", "default": 1},
+            "of": {"$ref": "#/$defs/reporter"},
+        }
+    }
+    presets = {"loud": {"ending": "!"}}
+
+    def render(self, results):
+        return f"{len(results)} result{self.options['ending']}"
+
+
+def reporter(**attributes):
+    """A variant of the reporter above."""
+    return type("Variant", (Short,), {"__doc__": "A variant.", **attributes})
+
+
+def registry(*classes):
+    origin = Origin("benchspec-acme 1.0", "benchspec_acme")
+    return Registry(
+        Entry("reporter", name, cls, preset, origin)
+        for cls in classes
+        for name, preset in {cls.name: {}, **cls.presets}.items()
+    )
+
+
+def reports(folder, cls=Short, names=(), report=("acme",), others=()):
+    return list(printed(registry(cls, *others), Results([result()], {**RUN, "report": report}, folder), names))
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_reports_of_the_spec_are_printed_and_kept(tmp_path):
+    assert reports(tmp_path) == ["1 result."]
+    assert files(tmp_path) == {"report.log": b"1 result."}
+
+
+def test_a_report_with_a_path_is_kept_there_and_not_printed(tmp_path):
+    assert reports(tmp_path, report=[{"name": "acme", "path": "for/you.txt", "ending": "?"}]) == []
+    assert files(tmp_path) == {"for/you.txt": b"1 result?"}
+
+
+def test_a_report_asked_for_by_name_is_printed_only(tmp_path):
+    assert reports(tmp_path, names=["loud"]) == ["1 result!"]
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("names", [(), ("acme",)])
+def test_a_reporter_that_is_not_printed_is_kept(tmp_path, names):
+    assert reports(tmp_path, reporter(printed=False), names) == []
+    assert files(tmp_path) == {"report.log": b"1 result."}
+
+
+def test_an_empty_text_is_neither_printed_nor_kept(tmp_path):
+    assert reports(tmp_path, reporter(render=lambda self, results: "")) == []
+    assert files(tmp_path) == {}
+
+
+def test_options_are_completed(tmp_path):
+    shown = reporter(render=lambda self, results: f"{self.options['limit']} {self.options['of'].options}")
+    report = [{"name": "acme", "limit": "2 min", "of": "loud"}]
+    assert reports(tmp_path, shown, report=report) == ["120 {'ending': '!', 'limit': 1}"]
+
+
+@pytest.mark.parametrize("names", [(), ("acme",)])
+def test_files_are_written_into_the_run_directory(tmp_path, names):
+    plots = reporter(render=lambda self, results: "", files=lambda self, results: {"figures/loss.svg": b"<svg/>"})
+    for _ in range(2):
+        assert reports(tmp_path, plots, names) == []
+        assert files(tmp_path) == {"figures/loss.svg": b"<svg/>"}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("../loss.svg", "'../loss.svg' is not a file inside the run directory"),
+        ("/tmp/loss.svg", "'/tmp/loss.svg' is not a file inside the run directory"),
+        ("", "'' is not a file inside the run directory"),
+        ("figures/..", "is not a file inside the run directory"),
+        ("a\0b", "is not a file inside the run directory"),
+        (3, "3 is not a file inside the run directory"),
+        ("link/loss.svg", "'link/loss.svg' is not a file inside the run directory"),
+        ("run.json", "may not write 'run.json': run.json, results.jsonl, cases, data, .lock are benchspec's own"),
+        ("figures/../results.jsonl", "may not write 'figures/../results.jsonl'"),
+        ("cases/loss.svg", "may not write 'cases/loss.svg'"),
+        ("Run.JSON", "may not write 'Run.JSON'"),
+    ],
+)
+def test_a_file_elsewhere_is_refused_and_none_is_written(tmp_path, path, said):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/link").symlink_to(tmp_path)
+    plots = reporter(files=lambda self, results: {"good.svg": b"", path: b""})
+    with pytest.raises(PluginError) as caught:
+        reports(tmp_path / "run", plots)
+    assert str(caught.value).startswith(f"{ACME} failed: ") and said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert files(tmp_path) == {"run/report.log": b"1 result."}
+
+
+def test_a_file_that_cannot_be_written_is_said_in_a_line_and_leaves_nothing(tmp_path):
+    (tmp_path / "loss.svg").mkdir()
+    (tmp_path / "taken").write_text("")
+    for path in ("loss.svg", "taken/loss.svg"):
+        plots = reporter(render=lambda self, results: "", files=lambda self, results, path=path: {path: b""})
+        with pytest.raises(PluginError, match=r"^the reporter 'acme' of .*: cannot write .*loss\.svg: "):
+            reports(tmp_path, plots)
+    assert files(tmp_path) == {"taken": b""}
+
+
+def broken(self, *arguments):
+    raise ZeroDivisionError("a bug")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"render": broken}, "ZeroDivisionError: a bug"),
+        ({"__init__": broken}, "ZeroDivisionError: a bug"),
+        ({"files": broken}, "ZeroDivisionError: a bug"),
+        ({"render": lambda self, results: 3}, "`render` must return a str, not int"),
+        ({"files": lambda self, results: None}, "`files` must return a mapping, not NoneType"),
+        ({"files": lambda self, results: {"a.txt": "text"}}, "`files` must give bytes for 'a.txt', not str"),
+    ],
+)
+def test_what_goes_wrong_names_the_reporter_and_where_it_is_from(tmp_path, attributes, said):
+    with pytest.raises(PluginError) as caught:
+        reports(tmp_path, reporter(**attributes))
+    assert str(caught.value) == f"{ACME} failed: {said}"
+
+
+def test_a_reporter_that_fails_does_not_stop_the_others(tmp_path):
+    other = reporter(name="other", presets={})
+    run = {**RUN, "report": ["acme", "nosuch", "other"]}
+    shown = printed(registry(reporter(render=broken), other), Results([result()], run, tmp_path))
+    assert next(shown) == "1 result."
+    with pytest.raises(PluginError, match=r"ZeroDivisionError: a bug; no reporter is called 'nosuch'"):
+        next(shown)
+
+
+def test_text_that_cannot_be_encoded_is_shown_with_question_marks(tmp_path):
+    assert reports(tmp_path, reporter(render=lambda self, results: "bad \udcff name")) == ["bad ? name"]
