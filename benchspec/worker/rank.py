@@ -21,7 +21,7 @@ FIRST_STEP, STEADY = INNER_PHASES
 
 
 class Rank:
-    """A `Job`, of which each phase adds a part; and what is measured while it trains."""
+    """A `Job`, filled in phase by phase, and what is measured while it trains."""
 
     #: from phase `start`
     case: Case

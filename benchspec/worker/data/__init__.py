@@ -1,1 +1,1 @@
-"""Rows -> token arrays on disk -> batches."""
+"""The data of a case: rows -> token arrays in the cache -> batches."""

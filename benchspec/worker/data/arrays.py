@@ -140,12 +140,13 @@ class _Flat:
 
 
 def complete(folder: Path) -> bool:
+    """Whether all arrays are there; a process that was killed may have left some of them."""
     return (folder / "manifest.json").exists()
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turns a full or read-only disk into one line."""
+    """A context in which an error of a full or read-only disk becomes a `RunError` of one line."""
     try:
         yield
     except OSError as error:

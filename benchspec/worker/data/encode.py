@@ -1,4 +1,7 @@
-"""A tokenizer as preparing needs it: whole batches of texts at once, on every core. Only workers import this module."""
+"""Tokenizers of any kind behind one interface, for whole batches of texts at once, on every core.
+
+Only workers import this module.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +16,28 @@ from numpy.typing import NDArray
 
 
 class Encoder(Protocol):
-    """A tokenizer, as far as preparing needs it."""
+    """What is needed of a tokenizer to prepare token arrays."""
 
     #: the end-of-sequence token's text
     eos: str
-    #: the tokenizer, serialised
+    #: the tokenizer in a text: two that encode differently have different ones
     identity: str
 
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
-        """A context in which everything is cut off at `max_length` tokens."""
+        """A context in which each text is cut off at `max_length` tokens."""
 
     def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        """The ids of each text, and how many it has without truncation."""
+        """The ids of each text, and how many it would have without truncation."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         """How many ids each text has."""
 
 
 class FastEncoder:
-    """The Rust tokenizer behind a `transformers` tokenizer, called without what `transformers` wraps its answers in."""
+    """The Rust tokenizer inside a `transformers` tokenizer; calling it directly saves wrapping every answer."""
 
     def __init__(self, tokenizer: Any):
-        # A worker is a forked process, where the Rust side would fall back to one thread.
+        # After a fork, the Rust side would use one thread only.
         os.environ["TOKENIZERS_PARALLELISM"] = "true"
         self._backend = tokenizer.backend_tokenizer
         self._batch = getattr(self._backend, "encode_batch_fast", self._backend.encode_batch)
@@ -45,7 +48,7 @@ class FastEncoder:
 
     @contextmanager
     def _bare(self) -> Iterator[None]:
-        """The backend without truncation and padding, and afterwards as it was."""
+        """A context in which the Rust tokenizer neither truncates nor pads; afterwards it is as it was."""
         truncation, padding = self._backend.truncation, self._backend.padding
         self._backend.no_truncation()
         self._backend.no_padding()
@@ -70,7 +73,7 @@ class FastEncoder:
 
 
 class PlainEncoder:
-    """A tokenizer without a Rust backend; what a row had before truncation is not known, and not counted."""
+    """A tokenizer in Python alone; ids that truncation cuts off are not counted."""
 
     def __init__(self, tokenizer: Any):
         self._tokenizer = tokenizer
@@ -95,5 +98,5 @@ class PlainEncoder:
 
 
 def encoder_for(tokenizer: Any) -> Encoder:
-    """The quickest way through a tokenizer; its `identity` tells it from others."""
+    """The fastest encoder for a `transformers` tokenizer."""
     return FastEncoder(tokenizer) if getattr(tokenizer, "backend_tokenizer", None) else PlainEncoder(tokenizer)
