@@ -14,7 +14,8 @@ pytest.importorskip("transformers")
 from drive_backend import TRAIN, DrivenJob, as_data, backend_class, create, make_rows, small_tokenizer, tiny
 
 from benchspec.worker.data.prepare import collate
-from benchspec_plugins.recipes.alpaca import Alpaca, padding, shuffled_rows
+from benchspec_plugins.recipes.alpaca import Alpaca, padding
+from benchspec_plugins.recipes.as_trainer import shuffled_rows
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchspec import Job, Recipe, hookimpl
+from benchspec_plugins.recipes.as_trainer import count_steps, shuffled_rows
 
 if TYPE_CHECKING:
     import torch
-
-#: rows of a permutation that are Python numbers at once
-CHUNK = 1 << 16
 
 
 class Alpaca(Recipe):
@@ -52,10 +49,7 @@ class Alpaca(Recipe):
         return trainer.model_wrapped
 
     def steps(self, rows: int, train: Mapping[str, Any], ranks: int) -> int:
-        """As Trainer counts them: 612 for Alpaca on 8 ranks, the last accumulation of an epoch a partial one."""
-        batches = math.ceil(rows / (train["batch_size"] * ranks))
-        steps = math.ceil(max(1, math.ceil(batches / train["gradient_accumulation"])) * train["epochs"])
-        return int(train["max_steps"] or steps)
+        return count_steps(rows, train, ranks)
 
 
 class Phases:
@@ -215,35 +209,6 @@ def reporter(job: Job, trainer: Any, phases: Phases) -> Any:
                 control.should_training_stop = control.should_training_stop or not go_on
 
     return Reporter()
-
-
-def shuffled_rows(rows: int, seed: int) -> Any:
-    """A sampler of `rows` rows in the order that Trainer's own would draw, at eight bytes a row.
-
-    Trainer's (`accelerate`'s `SeedableRandomSampler`, seeded with seed + epoch) makes a Python list of the permutation:
-    400 MB a rank for ten million rows.
-    """
-    import torch
-    from torch.utils.data import Sampler
-
-    class ShuffledRows(Sampler[int]):
-        """See `shuffled_rows`."""
-
-        epoch = 0
-
-        def __len__(self) -> int:
-            return rows
-
-        def __iter__(self) -> Iterator[int]:
-            order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed + self.epoch))
-            for chunk in torch.split(order, CHUNK):
-                yield from chunk.tolist()
-            self.epoch += 1
-
-        def set_epoch(self, epoch: int) -> None:
-            self.epoch = epoch
-
-    return ShuffledRows()
 
 
 @hookimpl
