@@ -181,6 +181,7 @@ def forget() -> None:
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     gc.collect()
+    os.environ.pop("ACCELERATE_USE_FSDP", None)
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     unset_hf_deepspeed_config()
