@@ -33,8 +33,8 @@ class Engine:
     def computing(self, last: bool) -> Iterator[None]:
         """A context around the forward and the backward pass of one micro-batch, in `train.precision`.
 
-        `last` says that it is the optimizer step's last one: gradients have crossed the ranks when it ends. All ranks
-        enter it equally often.
+        `last` says that it is the optimizer step's last one: when that ends, gradients have crossed the ranks. Whether
+        they do after the others too is the backend's choice. All ranks enter it equally often.
         """
         import torch
 
@@ -44,7 +44,11 @@ class Engine:
 
     def backward(self, loss: Any) -> None:
         """Add the gradients of this rank's loss, a scalar tensor; over the ranks, gradients are averaged."""
-        loss.backward()
+        import torch
+
+        # torch advises against autocast here: backward takes the types that forward took.
+        with torch.autocast(loss.device.type, enabled=False):
+            loss.backward()
 
     def step(self) -> float:
         """Clip gradients to `train.max_grad_norm`, update the parameters, clear the gradients.
@@ -67,8 +71,17 @@ class Engine:
         import torch.distributed as dist
 
         together = dist.is_available() and dist.is_initialized()
+        weights = self._weights()
         if not together or dist.get_rank() == 0:
-            self.module.save_pretrained(folder)
+            self._network().save_pretrained(folder, state_dict=weights)
             tokenizer.save_pretrained(folder)
         if together:
             dist.barrier()
+
+    def _network(self) -> Any:
+        """The model itself; a backend that wraps it unwraps it."""
+        return self.module
+
+    def _weights(self) -> Any:
+        """The whole model's state dict, on rank 0; a backend that splits weights up gathers them. None: as they lie."""
+        return None

@@ -1,10 +1,11 @@
-"""Trains tiny models one after the other with the Alpaca recipe, on every process of a group, and writes what happened.
+"""Trains tiny models one after the other, on every process of a group, and writes what happened.
 
     torchrun --nproc-per-node 2 tests/plugins/drive_backend.py PLAN OUT
 
-PLAN is a JSON list of trainings: `backend` (name, then options), `model` (a checkpoint's folder), `weights`
-(`pretrained` or `random`), `rows` (lists of token ids, the first three of which are the prompt), `train` (the fields of
-a case's `train`) and `folder`. OUT gets one `<rank>.json`: a list of what each training recorded.
+PLAN is a JSON list of trainings: `recipe` (the module that registers it), `backend` (name, then options), `model` (a
+checkpoint's folder), `weights` (`pretrained` or `random`), `rows` (lists of token ids, the first three of which are the
+prompt), `train` (the fields of a case's `train`) and `folder`. OUT gets one `<rank>.json`: a list of what each training
+recorded.
 """
 
 from __future__ import annotations
@@ -97,11 +98,19 @@ class DrivenJob:
     data: Any
     backend: Backend
     folder: Path
+    rank: int = int(os.environ.get("RANK", "0"))
+    world: int = int(os.environ.get("WORLD_SIZE", "1"))
+    device: str = "cpu"
     stop_after: int | None = None
     steps: list[dict[str, Any]] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     #: phases that an exception went through
     broken: list[str] = field(default_factory=list)
+
+    def collate(self, rows: Any) -> dict[str, Any]:
+        from benchspec.worker.data.batches import collate, padding_token
+
+        return collate(rows, padding_token(self.tokenizer))
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -125,9 +134,13 @@ def create(plugin: type[Plugin], options: dict[str, Any]) -> Any:
     return plugin({name: field.get("default") for name, field in fields.items()} | options)
 
 
-def backend_class(name: str) -> type[Plugin]:
-    (found,) = import_module(f"benchspec_plugins.backends.{name}").benchspec_register()
+def registered(module: str) -> type[Plugin]:
+    (found,) = import_module(module).benchspec_register()
     return found
+
+
+def backend_class(name: str) -> type[Plugin]:
+    return registered(f"benchspec_plugins.backends.{name}")
 
 
 def make_job(
@@ -149,15 +162,17 @@ def make_job(
 
 
 def train(training: dict[str, Any]) -> dict[str, Any]:
-    from benchspec_plugins.recipes.alpaca import Alpaca
-
     out = Path(training["folder"])
     job = make_job(
         Path(training["model"]), training["rows"], training["train"], training["backend"], out, training["weights"]
     )
     meta = sum(parameter.is_meta for parameter in job.model.parameters())
-    wrapped = create(Alpaca, {}).train(job)
-    return {"steps": job.steps, "phases": job.phases, "proof": job.backend.prove(wrapped), "meta": meta}
+    parameters = sum(job.backend.numel(parameter) for parameter in job.model.parameters())
+    trained = create(registered(training["recipe"]), {}).train(job)
+    proof = job.backend.prove(job.model if trained is None else trained)
+    local = sum(job.backend.local(parameter).numel() for parameter in job.model.parameters())
+    held = {"meta": meta, "parameters": parameters, "local": local}
+    return {"steps": job.steps, "phases": job.phases, "proof": proof, **held}
 
 
 def forget() -> None:
@@ -166,7 +181,8 @@ def forget() -> None:
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     gc.collect()
-    AcceleratorState._reset_state(reset_partial_state=False)
+    os.environ.pop("ACCELERATE_USE_FSDP", None)
+    AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     unset_hf_deepspeed_config()
 

@@ -66,7 +66,14 @@ class Runs:
             "random": {"weights": "random", "rows": make_rows(40), "train": {"max_steps": 3}},
         }[kind]
         folder = self.folder(name)
-        return {"model": str(self._checkpoints[family]), "backend": backend, "folder": str(folder), **more}
+        recipe = "benchspec_plugins.recipes.alpaca"
+        return {
+            "recipe": recipe,
+            "model": str(self._checkpoints[family]),
+            "backend": backend,
+            "folder": str(folder),
+            **more,
+        }
 
     def folder(self, name: str) -> Path:
         return self._folder / "trainings" / name
@@ -205,6 +212,7 @@ OPTIONS = [
 def test_zero_options_change_no_losses(checkpoints: dict[str, Path], tmp_path: Path, runs: Runs) -> None:
     plan = [
         {
+            "recipe": "benchspec_plugins.recipes.alpaca",
             "model": str(checkpoints["opt"]),
             "backend": backend,
             "folder": str(tmp_path / "training"),

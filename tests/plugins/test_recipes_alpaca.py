@@ -14,7 +14,8 @@ pytest.importorskip("transformers")
 from drive_backend import TRAIN, DrivenJob, as_data, backend_class, create, make_rows, small_tokenizer, tiny
 
 from benchspec.worker.data.batches import collate
-from benchspec_plugins.recipes.alpaca import Alpaca, padding, shuffled_rows
+from benchspec_plugins.recipes.alpaca import Alpaca
+from benchspec_plugins.recipes.as_trainer import shuffled_rows
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
@@ -76,13 +77,6 @@ def test_rows_come_in_the_order_of_trainers_own_sampler(epoch: int) -> None:
     assert list(ours) == list(theirs)
     assert list(ours) == list(theirs), "the next epoch's order differs"
     assert len(ours) == 150_000
-
-
-def test_eos_pads_where_a_tokenizer_has_no_padding() -> None:
-    tokenizer = small_tokenizer()
-    assert padding(tokenizer) == 1
-    tokenizer.pad_token = None
-    assert padding(tokenizer) == tokenizer.eos_token_id
 
 
 PAPER = {"batch_size": 4, "gradient_accumulation": 8, "epochs": 3, "max_steps": None}

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from benchspec import Backend, hookimpl
-from benchspec_plugins.backends.devices import on_own_accelerator
+from benchspec import Backend, Engine, hookimpl
+from benchspec_plugins.backends.devices import join_group, on_own_accelerator, own_device
 
 
 class Ddp(Backend):
-    """A whole model a process, its gradients averaged over all of them while they are computed."""
+    """A whole model a process, its gradients averaged over all of them during a step's last backward pass."""
 
     name = "ddp"
 
     def arguments(self) -> dict[str, Any]:
         # Every parameter of a causal model takes part in every step, so looking for idle ones would be lost time.
         return {"ddp_find_unused_parameters": False}
+
+    def spread(self, model: Any, optimizer: Callable[[Any], Any], train: Mapping[str, Any]) -> Engine:
+        from torch.nn.parallel import DistributedDataParallel
+
+        join_group()
+        device = own_device()
+        model.to(device)
+        devices = None if device.type == "cpu" else [device]
+        # A gradient that lies in the bucket which is reduced spares a copy of all gradients.
+        wrapped = DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+        return DdpEngine(wrapped, optimizer(model), train)
 
     def building(self) -> AbstractContextManager[Any]:
         return on_own_accelerator()
@@ -34,6 +46,19 @@ class Ddp(Backend):
         if differing := _differing(model):
             raise RuntimeError(f"parameters differ between ranks, the first of {len(differing)} is {differing[0]}")
         return {"sharding": "none", "world": world, "total_parameters": sum(p.numel() for p in model.parameters())}
+
+
+class DdpEngine(Engine):
+    """A model in DistributedDataParallel, and its optimizer."""
+
+    @contextmanager
+    def computing(self, last: bool) -> Iterator[None]:
+        # Around the forward pass too, in which DDP decides whether the backward pass reduces.
+        with super().computing(last), nullcontext() if last else self.module.no_sync():
+            yield
+
+    def _network(self) -> Any:
+        return self.module.module
 
 
 def _differing(model: Any) -> list[str]:

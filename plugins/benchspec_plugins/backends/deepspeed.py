@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import timedelta
 from typing import Any
 
-from benchspec import Backend, PluginError, hookimpl
-from benchspec_plugins.backends.devices import on_own_accelerator
+from benchspec import Backend, Engine, PluginError, hookimpl
+from benchspec_plugins.backends import deepspeed_setup
+from benchspec_plugins.backends.devices import PATIENCE, on_own_accelerator
 
-#: seconds that ranks wait for the one that reads or downloads a checkpoint
-PATIENCE = 2 * 3600
 #: options that DeepSpeed reads at some stages only
 STAGES = {
     "allgather_bucket_size": (1, 2),
@@ -46,6 +41,8 @@ class DeepSpeed(Backend):
 
     The options carry DeepSpeed's own names; one that is null is left to DeepSpeed. Under stage 3 a model is split up
     while it is built, so a host never holds more than one full copy; under stages 1 and 2 every process has one.
+
+    In bf16 training DeepSpeed's model is bfloat16, with float32 copies in the optimizer; bfloat16 is what is saved.
     """
 
     name = "deepspeed"
@@ -79,19 +76,22 @@ class DeepSpeed(Backend):
         return int(self.options["stage"])
 
     def arguments(self) -> dict[str, Any]:
+        deepspeed_setup.set_up()
+        return {"deepspeed": self._config("auto", "auto", "auto", "auto")}
+
+    def _config(self, micro_batch: Any, accumulation: Any, max_grad_norm: Any, bf16: Any) -> dict[str, Any]:
+        """DeepSpeed's configuration, in which Trainer fills in what is "auto"."""
         import torch
 
-        _set_up()
-        config = {
-            "train_micro_batch_size_per_gpu": "auto",
-            "gradient_accumulation_steps": "auto",
-            "gradient_clipping": "auto",
-            "bf16": {"enabled": "auto"},
+        return {
+            "train_micro_batch_size_per_gpu": micro_batch,
+            "gradient_accumulation_steps": accumulation,
+            "gradient_clipping": max_grad_norm,
+            "bf16": {"enabled": bf16},
             "zero_optimization": self._zero(),
             # DeepSpeed's own optimizer for offloaded states is compiled at first use; on a CPU torch's is as good.
             "zero_force_ds_cpu_optimizer": torch.cuda.is_available(),
         }
-        return {"deepspeed": config}
 
     def _zero(self) -> dict[str, Any]:
         given = {name: value for name, value in self.options.items() if value is not None}
@@ -99,7 +99,7 @@ class DeepSpeed(Backend):
 
     def building(self) -> AbstractContextManager[Any]:
         if self.stage == 3:
-            return _splitting(self._zero())
+            return deepspeed_setup.splitting(self._zero())
         # A model whose optimizer is kept on the host may be one that has no room for float32 on the accelerator.
         return nullcontext() if self.options["offload_optimizer"] else on_own_accelerator()
 
@@ -112,10 +112,41 @@ class DeepSpeed(Backend):
 
             def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
                 if self.args.bf16:
-                    _to_bfloat16(self.model)
+                    deepspeed_setup.to_bfloat16(self.model)
                 return super().create_optimizer(*args, **kwargs)
 
         return Splitting
+
+    def spread(self, model: Any, optimizer: Callable[[Any], Any], train: Mapping[str, Any]) -> Engine:
+        deepspeed_setup.set_up()
+        import deepspeed
+
+        deepspeed.init_distributed(timeout=PATIENCE)
+        bf16 = train["precision"] == "bf16"
+        if bf16 and self.stage == 3:
+            deepspeed_setup.to_bfloat16(model)
+        # A recipe says itself which micro-batch is a step's last one. With an accumulation of 1, DeepSpeed's earlier
+        # versions would keep no offloaded gradient of the others.
+        config = self._config(train["batch_size"], max(2, train["gradient_accumulation"]), train["max_grad_norm"], bf16)
+        # As accelerate has it for Trainer; never prints a progress line.
+        config |= {"zero_allow_untested_optimizer": True, "steps_per_print": float("inf")}
+        chosen = self._offloaded(optimizer(model))
+        engine, *_ = deepspeed.initialize(model=model, optimizer=chosen, config=config, dist_init_required=False)
+        return ZeroEngine(engine, chosen, train)
+
+    def _offloaded(self, optimizer: Any) -> Any:
+        """The optimizer, or where a GPU's host keeps its states, DeepSpeed's own for that with the same groups."""
+        import torch
+        from accelerate.utils import map_pytorch_optim_to_deepspeed  # type: ignore[import-untyped]
+
+        on_host = self.options["offload_optimizer"] and torch.cuda.is_available()
+        return map_pytorch_optim_to_deepspeed(optimizer) if on_host else optimizer
+
+    def local(self, parameter: Any) -> Any:
+        return getattr(parameter, "ds_tensor", parameter)
+
+    def numel(self, parameter: Any) -> int:
+        return int(getattr(parameter, "ds_numel", parameter.numel()))
 
     def prove(self, model: Any) -> dict[str, Any]:
         import torch.distributed as dist
@@ -133,6 +164,33 @@ class DeepSpeed(Backend):
         return {"sharding": f"zero-{stage}", "world": world, "local_parameters": local, "total_parameters": total}
 
 
+class ZeroEngine(Engine):
+    """DeepSpeed's engine, and the optimizer inside it."""
+
+    @contextmanager
+    def computing(self, last: bool) -> Iterator[None]:
+        # The precision is DeepSpeed's own. Gradients of stages 2 and 3 cross after each micro-batch, those of 1 in the
+        # last one.
+        self.module.set_gradient_accumulation_boundary(last)
+        yield
+
+    def backward(self, loss: Any) -> None:
+        self.module.backward(loss, scale_wrt_gas=False)
+
+    def step(self) -> float:
+        self.module.step()
+        return float(self.module.get_global_grad_norm())
+
+    def _network(self) -> Any:
+        return self.module.module
+
+    def _weights(self) -> Any:
+        # It says 16 bits, and gathers what there is: float32 in fp32 training.
+        return (
+            self.module._zero3_consolidated_16bit_state_dict() if self.module.zero_optimization_stage() == 3 else None
+        )
+
+
 def _states(engine: Any) -> tuple[int, int, int]:
     """Elements that this rank's optimizer updates, that all of them do, and in how many pieces."""
     pieces = [piece for group in engine.optimizer.optimizer.param_groups for piece in group["params"]]
@@ -147,46 +205,6 @@ def _partitions(engine: Any) -> tuple[int, int, int]:
         raise RuntimeError("not every parameter is partitioned")
     local = sum(parameter.ds_tensor.numel() for parameter in parameters)
     return local, sum(parameter.ds_numel for parameter in parameters), len(parameters)
-
-
-@contextmanager
-def _splitting(zero: Mapping[str, Any]) -> Iterator[None]:
-    """A context in which `transformers` splits up every parameter as soon as it is there."""
-    _set_up()
-    import deepspeed
-    from transformers.integrations.deepspeed import HfDeepSpeedConfig
-
-    deepspeed.init_distributed(timeout=timedelta(seconds=PATIENCE))
-    # transformers asks for as long as this lives; Trainer makes its own one afterwards.
-    settings = {"train_micro_batch_size_per_gpu": 1, "zero_optimization": dict(zero)}
-    config = HfDeepSpeedConfig(settings)  # type: ignore[no-untyped-call]
-    yield
-    del config
-
-
-def _to_bfloat16(model: Any) -> None:
-    import torch
-
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(torch.bfloat16)
-        parameter.ds_tensor.data = parameter.ds_tensor.data.to(torch.bfloat16)
-
-
-def _set_up() -> None:
-    """Import DeepSpeed so that it knows its device, compiles nothing on a CPU, and warns on stderr."""
-    import torch
-
-    if not torch.cuda.is_available():
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")
-    import deepspeed
-    from deepspeed.utils import logger
-
-    if deepspeed.get_accelerator().device_name() == "cpu":
-        # Nothing that would have to be compiled; asking what could be would run the linker.
-        deepspeed.ops.__compatible_ops__ = defaultdict(bool)
-    for handler in logger.handlers:
-        if handler.stream is sys.stdout:
-            handler.setStream(sys.stderr)
 
 
 @hookimpl

@@ -1,16 +1,36 @@
-"""Where a model is built that every process has a whole copy of."""
+"""Where a process computes, and how it meets the others."""
 
 from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from typing import Any
+
+#: how long ranks wait for the one that reads or downloads a checkpoint
+PATIENCE = timedelta(hours=2)
+
+
+def own_device() -> Any:
+    """This process's accelerator, or the CPU where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def on_own_accelerator() -> AbstractContextManager[Any]:
     """A context that builds on this process's accelerator: the host would else hold a copy for each of them."""
     import torch
 
-    if not torch.cuda.is_available():
-        return nullcontext()
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return own_device() if torch.cuda.is_available() else nullcontext()
+
+
+def join_group() -> None:
+    """Make the process group, unless there is one."""
+    import torch
+    import torch.distributed as dist
+
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
-from benchspec import Backend, hookimpl
-from benchspec_plugins.backends.devices import on_own_accelerator
+from benchspec import Backend, Engine, hookimpl
+from benchspec_plugins.backends.devices import on_own_accelerator, own_device
 
 
 class Single(Backend):
     """One process on one device: no wrapper, no communication."""
 
     name = "single"
+    processes: ClassVar[int | None] = 1
 
     def arguments(self) -> dict[str, Any]:
         # A launcher's LOCAL_RANK alone would make accelerate wrap the model for a group of one.
@@ -30,6 +32,10 @@ class Single(Backend):
                 super().__init__(*args, **kwargs)
 
         return OneDevice
+
+    def spread(self, model: Any, optimizer: Callable[[Any], Any], train: Mapping[str, Any]) -> Engine:
+        model.to(own_device())
+        return Engine(model, optimizer(model), train)
 
     def building(self) -> AbstractContextManager[Any]:
         return on_own_accelerator()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchspec import Job, Recipe, hookimpl
+from benchspec_plugins.recipes.as_trainer import count_steps, shuffled_rows
 
 if TYPE_CHECKING:
     import torch
-
-#: rows of a permutation that are Python numbers at once
-CHUNK = 1 << 16
 
 
 class Alpaca(Recipe):
@@ -52,10 +48,7 @@ class Alpaca(Recipe):
         return trainer.model_wrapped
 
     def steps(self, rows: int, train: Mapping[str, Any], ranks: int) -> int:
-        """As Trainer counts them: 612 for Alpaca on 8 ranks, the last accumulation of an epoch a partial one."""
-        batches = math.ceil(rows / (train["batch_size"] * ranks))
-        steps = math.ceil(max(1, math.ceil(batches / train["gradient_accumulation"])) * train["epochs"])
-        return int(train["max_steps"] or steps)
+        return count_steps(rows, train, ranks)
 
 
 class Phases:
@@ -77,29 +70,18 @@ def build_trainer(job: Job, phases: Phases) -> Any:
     """Trainer as the backend wants it, counting tokens, and silent on stdout."""
     from transformers import PrinterCallback, ProgressCallback, TrainingArguments
 
-    from benchspec.worker.data.batches import collate
-
     trainer = job.backend.trainer(counting_trainer())(
         model=job.model,
         args=TrainingArguments(**arguments(job)),
         train_dataset=job.data,
         processing_class=job.tokenizer,
-        data_collator=partial(collate, pad_id=padding(job.tokenizer)),
+        data_collator=job.collate,
     )
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
     trainer.on_prepared = job.backend.prove
     trainer.add_callback(reporter(job, trainer, phases))
     return trainer
-
-
-def padding(tokenizer: Any) -> int:
-    """The padding token, or end of sequence where there is none: the mask is made of lengths, so none is mistaken.
-
-    Stanford's script adds a token and grows the embeddings instead, which changes the model that is measured.
-    """
-    pad = tokenizer.pad_token_id
-    return int(tokenizer.eos_token_id if pad is None else pad)
 
 
 def arguments(job: Job) -> dict[str, Any]:
@@ -215,35 +197,6 @@ def reporter(job: Job, trainer: Any, phases: Phases) -> Any:
                 control.should_training_stop = control.should_training_stop or not go_on
 
     return Reporter()
-
-
-def shuffled_rows(rows: int, seed: int) -> Any:
-    """A sampler of `rows` rows in the order that Trainer's own would draw, at eight bytes a row.
-
-    Trainer's (`accelerate`'s `SeedableRandomSampler`, seeded with seed + epoch) makes a Python list of the permutation:
-    400 MB a rank for ten million rows.
-    """
-    import torch
-    from torch.utils.data import Sampler
-
-    class ShuffledRows(Sampler[int]):
-        """See `shuffled_rows`."""
-
-        epoch = 0
-
-        def __len__(self) -> int:
-            return rows
-
-        def __iter__(self) -> Iterator[int]:
-            order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed + self.epoch))
-            for chunk in torch.split(order, CHUNK):
-                yield from chunk.tolist()
-            self.epoch += 1
-
-        def set_epoch(self, epoch: int) -> None:
-            self.epoch = epoch
-
-    return ShuffledRows()
 
 
 @hookimpl

@@ -1,0 +1,53 @@
+"""DeepSpeed made ready: imported as it should be, and its ZeRO-3 at work while a model is built."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from benchspec_plugins.backends.devices import PATIENCE
+
+
+@contextmanager
+def splitting(zero: Mapping[str, Any]) -> Iterator[None]:
+    """A context in which `transformers` splits up every parameter as soon as it is there."""
+    set_up()
+    import deepspeed
+    from transformers.integrations.deepspeed import HfDeepSpeedConfig
+
+    deepspeed.init_distributed(timeout=PATIENCE)
+    # transformers asks for as long as this lives; Trainer makes its own one afterwards.
+    settings = {"train_micro_batch_size_per_gpu": 1, "zero_optimization": dict(zero)}
+    config = HfDeepSpeedConfig(settings)  # type: ignore[no-untyped-call]
+    yield
+    del config
+
+
+def to_bfloat16(model: Any) -> None:
+    """Give shards that were built in float32 the precision that DeepSpeed takes for granted in bf16 training."""
+    import torch
+
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16)
+        parameter.ds_tensor.data = parameter.ds_tensor.data.to(torch.bfloat16)
+
+
+def set_up() -> None:
+    """Import DeepSpeed so that it knows its device, compiles nothing on a CPU, and warns on stderr."""
+    import torch
+
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    import deepspeed
+    from deepspeed.utils import logger
+
+    if deepspeed.get_accelerator().device_name() == "cpu":
+        # Nothing that would have to be compiled; asking what could be would run the linker.
+        deepspeed.ops.__compatible_ops__ = defaultdict(bool)
+    for handler in logger.handlers:
+        if handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)

@@ -1,0 +1,124 @@
+"""What Trainer does, for a loop without it: its steps, the order of its rows, its optimizer and schedule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from shutil import rmtree
+from typing import Any
+
+from benchspec import Engine, Job
+
+#: rows of a permutation that are Python numbers at once
+CHUNK = 1 << 16
+#: patterns in the names of parameters that do not decay
+UNDECAYED = ["bias", "layernorm", "rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+
+
+def count_steps(rows: int, train: Mapping[str, Any], ranks: int) -> int:
+    """Optimizer steps of a training: 612 for Alpaca on 8 ranks, the last accumulation of an epoch a partial one."""
+    batches = math.ceil(rows / (train["batch_size"] * ranks))
+    steps = math.ceil(max(1, math.ceil(batches / train["gradient_accumulation"])) * train["epochs"])
+    return int(train["max_steps"] or steps)
+
+
+def shuffled_rows(rows: int, seed: int) -> Any:
+    """A sampler of `rows` rows in the order that Trainer's own would draw, at eight bytes a row.
+
+    Trainer's (`accelerate`'s `SeedableRandomSampler`, seeded with seed + epoch) makes a Python list of the permutation:
+    400 MB a rank for ten million rows.
+    """
+    import torch
+    from torch.utils.data import Sampler
+
+    class ShuffledRows(Sampler[int]):
+        """See `shuffled_rows`."""
+
+        epoch = 0
+
+        def __len__(self) -> int:
+            return rows
+
+        def __iter__(self) -> Iterator[int]:
+            order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed + self.epoch))
+            for chunk in torch.split(order, CHUNK):
+                yield from chunk.tolist()
+            self.epoch += 1
+
+        def set_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+    return ShuffledRows()
+
+
+def step_batches(job: Job) -> Iterator[list[dict[str, Any]]]:
+    """This rank's micro-batches of each optimizer step, epoch after epoch; an epoch's last step may have fewer."""
+    import torch
+    from accelerate.data_loader import BatchSamplerShard  # type: ignore[import-untyped]
+    from torch.utils.data import BatchSampler, DataLoader
+
+    train = job.case.train
+    # The sampler counts epochs by itself.
+    batches: Any = BatchSampler(shuffled_rows(len(job.data), train["seed"]), train["batch_size"], drop_last=False)
+    if job.world > 1:
+        # Ranks take batches in turn, and an epoch's first rows fill up its last ones.
+        batches = BatchSamplerShard(batches, job.world, job.rank)
+    pinned = torch.cuda.is_available()
+    loader = DataLoader(job.data, batch_sampler=batches, collate_fn=job.collate, pin_memory=pinned)
+    while True:
+        epoch = iter(loader)
+        while step := list(islice(epoch, train["gradient_accumulation"])):
+            yield step
+
+
+def count_batches(batches: list[dict[str, Any]]) -> tuple[int, int, int, int]:
+    """Rows, tokens, tokens with padding, and labelled tokens of this rank, as `Job.step` is told of them."""
+    masks, labels = ([batch[name] for batch in batches] for name in ("attention_mask", "labels"))
+    return (
+        sum(len(mask) for mask in masks),
+        sum(int(mask.sum()) for mask in masks),
+        sum(mask.numel() for mask in masks),
+        # Nothing predicts a row's first token.
+        sum(int(label[:, 1:].ne(-100).sum()) for label in labels),
+    )
+
+
+def adamw(train: Mapping[str, Any], network: Any) -> Any:
+    """AdamW over the parameters that learn; biases and norms do not decay."""
+    import torch
+    from transformers.trainer_pt_utils import get_parameter_names
+
+    decaying = set(get_parameter_names(network, [torch.nn.LayerNorm], UNDECAYED))  # type: ignore[no-untyped-call]
+    learning = [(name in decaying, parameter) for name, parameter in network.named_parameters()]
+    groups = [
+        {"params": [p for decays, p in learning if p.requires_grad and decays is group], "weight_decay": decay}
+        for group, decay in ((True, train["weight_decay"]), (False, 0.0))
+    ]
+    return torch.optim.AdamW(groups, lr=train["learning_rate"])
+
+
+def schedule(train: Mapping[str, Any], optimizer: Any, steps: int) -> Any:
+    """The learning rate's schedule, to be stepped once an optimizer step."""
+    from transformers import get_scheduler
+
+    return get_scheduler(train["lr_scheduler"], optimizer, math.ceil(steps * train["warmup_ratio"]), steps)
+
+
+def set_tf32(train: Mapping[str, Any]) -> None:
+    """Choose the arithmetic of float32 matrix products, on a GPU that has TensorFloat-32."""
+    from transformers.utils.import_utils import enable_tf32, is_torch_tf32_available
+
+    if is_torch_tf32_available():
+        enable_tf32(train["tf32"])
+
+
+def keep_checkpoint(job: Job, engine: Engine, step: int) -> None:
+    """Save the weights if `save.every` says so; the checkpoint that is then one too many for `save.keep` goes."""
+    save = job.case.train["save"]
+    if not save or not save["every"] or step % save["every"]:
+        return
+    engine.save(str(job.folder / f"checkpoint-{step}"), job.tokenizer)
+    if save["keep"]:
+        # Ranks of one host meet here; whichever is first removes it.
+        rmtree(job.folder / f"checkpoint-{step - save['every'] * save['keep']}", ignore_errors=True)
