@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from benchspec.results import evidence
 from benchspec.results.journal import read_journal
 from benchspec.results.result import Result
+from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
 from benchspec.terms.errors import BenchspecError
-from benchspec.terms.layout import JOURNAL, RUN
+from benchspec.terms.layout import JOURNAL, RUN, attempt_folder
 
 
 class Results(Sequence[Result]):
@@ -52,12 +54,9 @@ class Results(Sequence[Result]):
         Rows and tokens are of all ranks together; `seconds` lasts from the end of the step before, on the slowest
         rank. A number that is not known is None. They are read from the case's files; empty if those are gone.
         """
-        from benchspec.results.events import read_ranks
-        from benchspec.results.steps import steps
-
-        ranks = read_ranks(self.folder / "cases" / result.experiment / result.case / result.attempt)
+        attempt = attempt_folder(self.folder, result.experiment, result.case) / result.attempt
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")
-        return [{key: getattr(step, key) for key in keys} for step in steps(ranks)]
+        return [{key: getattr(step, key) for key in keys} for step in steps(evidence.read(attempt).ranks)]
 
     def __len__(self) -> int:
         return len(self._results)

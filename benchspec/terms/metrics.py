@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-#: the phases that have a metric; those within `train` have none
-PHASES = ("start", "data", "build", "shard", "train", "save", "query")
+from benchspec.terms.outcomes import PHASES
 
 
 @dataclass(frozen=True)
