@@ -1,9 +1,10 @@
 """What is installed, found by kind and name."""
 
 import pytest
-from plugged import dataset
+from plugged import dataset, only
 
-from benchspec import Backend, PluginError
+from benchspec import Backend, Dataset, PluginError
+from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 
 
@@ -48,3 +49,40 @@ def test_nested_plugins_arrive_as_instances(module):
     registry = Registry.load([module("good", inner, outer)])
     made = registry.create("dataset", {"name": "outer", "of": {"name": "inner"}})
     assert isinstance(made.options["of"], inner)
+
+
+class Letters(Dataset):
+    name = "letters"
+    options_schema = {"properties": {"only": {"type": "string", "default": ""}}}
+    presets = {"vowels": {"only": "aeiou"}}
+
+
+class Two(Dataset):
+    name = "two"
+    options_schema = {
+        "properties": {
+            "first": {"$ref": "#/$defs/dataset"},
+            "second": {"$ref": "#/$defs/dataset", "default": "vowels"},
+            "seed": {"type": "integer", "default": 1},
+        }
+    }
+
+
+def test_nested_plugins_of_every_depth_are_created_with_all_their_options():
+    registry = only(Letters, Two)
+    value = {"name": "two", "first": {"name": "two", "first": {"name": "letters", "only": "xyz"}, "seed": 2}}
+    made = registry.create("dataset", completed(registry, "dataset", value))
+    assert isinstance(made, Two) and made.options["seed"] == 1
+    assert isinstance(made.options["second"], Letters) and made.options["second"].options == {"only": "aeiou"}
+    inner = made.options["first"]
+    assert isinstance(inner, Two) and inner.options["seed"] == 2
+    assert inner.options["first"].options == {"only": "xyz"}
+
+
+def test_a_nested_plugin_that_is_none_stays_none():
+    made = only(Letters, Two).create("dataset", {"name": "two", "first": {"name": "letters"}, "second": None})
+    assert made.options["second"] is None
+
+
+def test_the_name_is_no_option():
+    assert only(Letters).create("dataset", {"name": "letters", "only": "b"}).options == {"only": "b"}

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from commands import counted
 from small import SMALL, mistakes, replaced
 
 from benchspec import SpecError, load, plan
+from benchspec.spec import schema
+from benchspec_plugins.hardware.auto import Auto
 
 
 def test_a_small_spec_is_all_right(write):
@@ -42,3 +45,38 @@ def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1
+
+
+def test_the_machine_is_the_one_that_the_spec_names_and_else_what_is_here(write):
+    named = load(
+        write(replaced("name: small", "name: small\nhardware: {name: custom, accelerators: 3, memory: 2 GiB}"))
+    )
+    assert (named.facts.accelerators, named.facts.memory.value) == (3, 2**31)
+    assert load(write(SMALL)).facts == Auto({"price_per_hour": None}).facts()
+
+
+def test_the_machine_is_asked_once(write, monkeypatch):
+    asked = counted(monkeypatch, Auto.facts, Auto)
+    spec = load(write(SMALL + "    matrix: {train.seed: [1, 2, 3]}\n"))
+    assert asked == []
+    assert len(plan(spec)) == 3
+    assert spec.facts is spec.facts
+    assert len(asked) == 1
+
+
+def test_reports_are_those_of_the_spec_or_a_default(write):
+    assert load(write(SMALL)).report == schema.load("spec")["properties"]["report"]["default"]
+    spec = load(write(SMALL + "report: [csv, {name: markdown, path: report.md}]\n"))
+    assert spec.report == ["csv", {"name": "markdown", "path": "report.md"}]
+
+
+def test_the_resolved_document_holds_what_was_included_and_set(write):
+    write("defaults: {train: {epochs: 1, seed: 7}}", "base.yaml")
+    spec = load(write(replaced("name: small", "name: small\ninclude: [base.yaml]")), ["defaults.train.seed=8"])
+    assert spec.plain() == {
+        "benchspec": 1,
+        "name": "small",
+        "defaults": {"train": {"epochs": 1, "seed": 8}, "dataset": {"name": "synthetic", "rows": 100}},
+        "experiments": {"one": {"model": "opt-tiny"}},
+    }
+    assert spec.sets == ("defaults.train.seed=8",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from benchspec import Backend, hookimpl
 from benchspec_plugins.backends.devices import on_own_accelerator
@@ -14,6 +14,7 @@ class Single(Backend):
     """One process on one device: no wrapper, no communication."""
 
     name = "single"
+    processes: ClassVar[int | None] = 1
 
     def arguments(self) -> dict[str, Any]:
         # A launcher's LOCAL_RANK alone would make accelerate wrap the model for a group of one.
