@@ -6,10 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 import pytest
+from endings import SCRIPTED, SPEC
+from small import HEAD
+
+from benchspec import hookimpl, load, plan
+from benchspec.machine import describe
 
 #: the command line, however this Python was installed
 BENCHSPEC = (sys.executable, "-c", "from benchspec.cli import main; main()")
@@ -42,6 +49,63 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
         return site
 
     return installing
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Makes an importable module of a `benchspec_register` that returns the given classes."""
+
+    def make(name, *classes, hook="benchspec_register"):
+        found = ModuleType(name)
+
+        def register():
+            return list(classes)
+
+        setattr(found, hook, hookimpl(register))
+        monkeypatch.setitem(sys.modules, name, found)
+        return EntryPoint(name, name, "benchspec")
+
+    return make
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a spec into the temporary folder."""
+
+    def write(text, name="spec.yaml"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def cases(write):
+    """The cases of an experiment whose fields are given as YAML lines."""
+
+    def cases(fields, *sets, registry=None):
+        lines = "".join(f"    {line}\n" for line in fields.splitlines())
+        return plan(load(write(HEAD + lines), sets, registry))
+
+    return cases
+
+
+@pytest.fixture
+def scripted(installed, tmp_path, monkeypatch):
+    """Makes a spec whose cases end so, by a launcher that starts nothing; the working directory is a temporary one."""
+    pytest.importorskip("torch")
+    installed("scripted", SCRIPTED)
+    monkeypatch.chdir(tmp_path)
+    # Asking torch takes a process and two seconds.
+    monkeypatch.setattr(describe, "torch_facts", lambda: {})
+
+    def made(*ends, more="", sets=()):
+        Path("demo.yaml").write_text(SPEC % ", ".join(ends) + more)
+        return load("demo.yaml", sets)
+
+    return made
 
 
 def benchspec(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from commands import called
 from conftest import BENCHSPEC, benchspec
 
 from benchspec import cli
@@ -26,19 +27,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("demo.yaml").write_text(SPEC)
     return tmp_path
-
-
-def called(monkeypatch, *arguments):
-    """The exit code of a command, in this process."""
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
-    monkeypatch.setattr("sys.argv", ["benchspec", *arguments])
-    try:
-        with pytest.raises(SystemExit) as exit:
-            cli.main()
-    finally:
-        for signum, handler in handlers.items():
-            signal.signal(signum, handler)
-    return exit.value.code
 
 
 def raising(error):

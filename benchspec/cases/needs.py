@@ -61,7 +61,7 @@ def _row(case: Case, need: dict[str, Any]) -> list[str]:
         f"{case.experiment}/{case.id}",
         _count(need["parameters"]),
         size_text(state) if state else "?",
-        _dataset(case),
+        _dataset(case, need["rows"]),
         case.backend["name"],
         str(need["processes"]),
         str(need["rows_per_step"]),
@@ -76,9 +76,9 @@ def _count(parameters: int | None) -> str:
     return f"{parameters / 1e9:,.2f} G" if parameters >= 1e9 else f"{parameters / 1e6:,.2f} M"
 
 
-def _dataset(case: Case) -> str:
-    rows = case.dataset.get("rows")
-    return f"{case.dataset['name']}, {rows:,} rows" if isinstance(rows, int) else str(case.dataset["name"])
+def _dataset(case: Case, rows: int | None) -> str:
+    name = str(case.dataset["name"])
+    return name if rows is None else f"{name}, {rows:,} rows"
 
 
 def _length(case: Case) -> str:

@@ -84,7 +84,7 @@ def kind_of(fragment: Mapping[str, Any]) -> str | None:
 def section(definition: Mapping[str, Any], given: Mapping[str, Any]) -> Options:
     """`train`, `measure` or `limits` with every field."""
     return {
-        key: converted(fragment, given[key]) if key in given else fragment.get("default")
+        key: converted(fragment, given.get(key, fragment.get("default")))
         for key, fragment in definition["properties"].items()
     }
 
@@ -95,8 +95,8 @@ def converted(fragment: Mapping[str, Any], value: Any) -> Any:
         return [converted(fragment.get("items", {}), item) for item in value]
     if isinstance(value, Mapping):
         properties = fragment.get("properties", {})
-        given = {key: converted(properties.get(key, {}), item) for key, item in value.items()}
-        return {**_defaults(fragment), **given}
+        whole = {**_defaults(fragment), **value}
+        return {key: converted(properties.get(key, {}), item) for key, item in whole.items()}
     if isinstance(value, float) and value.is_integer() and "integer" in fragment.get("type", ()):
         return int(value)
     units = UNITS.get(fragment.get("format", ""))

@@ -35,7 +35,7 @@ class Results(Sequence[Result]):
     def load(cls, folder: str | Path) -> Results:
         """The results in a run directory; raises `BenchspecError` if it is none or cannot be read."""
         folder = Path(folder)
-        run = _read_run(folder)
+        run = read_run(folder)
         return cls(_planned(_latest(read_journal(folder)), run), run, folder)
 
     @property
@@ -71,8 +71,8 @@ class Results(Sequence[Result]):
         return self._results[index]
 
 
-def _read_run(folder: Path) -> dict[str, Any]:
-    """What run.json holds; {} where there are results without one."""
+def read_run(folder: Path) -> dict[str, Any]:
+    """What a run directory's run.json holds; {} where there are results without one."""
     if not folder.is_dir():
         raise BenchspecError(f"{folder}: no such run directory")
     file = folder / RUN

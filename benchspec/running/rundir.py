@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchspec.cases.case import Case
 from benchspec.results.result import Result
-from benchspec.results.results import Results
+from benchspec.results.results import read_run
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import JOURNAL, LOCK, RUN
@@ -53,7 +53,7 @@ def check_other_spec(folder: Path, spec: Spec, cases: Sequence[Case], journal: S
     """Raise where the run directory holds the results of another spec, which would be lost from every report."""
     if not (folder / RUN).exists():
         return
-    name = Results.load(folder).name
+    name = read_run(folder).get("name", folder.name)
     ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
     if name != spec.name:
         raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")

@@ -21,15 +21,8 @@ def placed(registry: Registry, kind: str, node: Node) -> str | dict[str, Any]:
 
 def missing_files(registry: Registry, kind: str, node: Node) -> Iterator[Node]:
     """The options of format `path` that name nothing on this machine."""
-    fragments = _fragments(registry, kind, node) if isinstance(node.value, dict) else {}
-    for key, fragment in fragments.items():
-        option = node.get(key)
-        if option is None or option.value is None:
-            continue
-        if nested := kind_of(fragment):
-            yield from missing_files(registry, nested, option)
-        elif fragment.get("format") == "path" and not Path(_path(option)).exists():
-            yield option
+    if isinstance(node.value, dict):
+        yield from _missing_in(registry, _fragments(registry, kind, node), node)
 
 
 def name_of(node: Node) -> str:
@@ -54,6 +47,24 @@ def _placed(registry: Registry, fragment: Mapping[str, Any], node: Node) -> Any:
         return {key: _placed(registry, properties.get(key, {}), item) for key, item in node.value.items()}
     convert = _FORMATS.get(fragment.get("format", ""))
     return convert(node) if convert and isinstance(node.value, str) else node.value
+
+
+def _missing_in(registry: Registry, fragments: Mapping[str, Any], node: Node) -> Iterator[Node]:
+    for key, option in node.value.items():
+        yield from _missing(registry, fragments.get(key, {}), option)
+
+
+def _missing(registry: Registry, fragment: Mapping[str, Any], node: Node) -> Iterator[Node]:
+    """What an option names and is not there; `fragment` is its schema."""
+    if (kind := kind_of(fragment)) and node.value is not None:
+        yield from missing_files(registry, kind, node)
+    elif isinstance(node.value, list):
+        for item in node.value:
+            yield from _missing(registry, fragment.get("items", {}), item)
+    elif isinstance(node.value, dict):
+        yield from _missing_in(registry, fragment.get("properties", {}), node)
+    elif isinstance(node.value, str) and fragment.get("format") == "path" and not Path(_path(node)).exists():
+        yield node
 
 
 def _path(node: Node) -> str:

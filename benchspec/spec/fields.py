@@ -90,20 +90,20 @@ def _plain(node: Node | None) -> dict[str, Any]:
 
 def _settle(spec: Spec, fields: Node, found: Fields) -> None:
     """Decide what depends on the machine or on another field, and check what plugins say of each other."""
-    launcher = None
+    count = None
     try:
-        launcher = _settled_launcher(spec, found.values, _facts(spec))
+        count = _settled_launcher(spec, found.values, _facts(spec)).processes()
     except _HardwareError as error:
         found.problems.append((spec.hardware or fields).problem(str(error)))
     except Exception as error:
         found.problems.append(_refusal(spec, fields, found.values, "launcher", error))
     if "backend" not in found.values:
-        name = "fsdp" if launcher and launcher.processes() > 1 else "single"
+        name = "fsdp" if count is not None and count > 1 else "single"
         found.values["backend"] = completed(spec.registry, "backend", name)
     plugins = dict(_created(spec, fields, found))
-    if launcher and {"backend", "recipe"} <= plugins.keys():
+    if count is not None and {"backend", "recipe"} <= plugins.keys():
         backend, recipe = cast(Backend, plugins["backend"]), cast(Recipe, plugins["recipe"])
-        found.problems += _misfits(fields, found.values, launcher, backend, recipe)
+        found.problems += _misfits(fields, found.values, count, backend, recipe)
     if model := cast(Model | None, plugins.get("model")):
         found.problems += _too_long(spec, fields, found.values, model)
 
@@ -113,8 +113,8 @@ class _HardwareError(Exception):
 
 
 def _facts(spec: Spec) -> Facts:
-    """What the machine is; without accelerators where the schema has said that no such hardware is installed."""
-    if spec.hardware and choices.name_of(spec.hardware) not in spec.registry.names("hardware"):
+    """What the machine is; without accelerators where the schema has something against what the spec says of it."""
+    if spec.hardware and not schema.validator(spec.schema, "hardware").is_valid(spec.hardware.plain()):
         return Facts(accelerator=None, accelerators=0)
     try:
         return spec.facts
@@ -152,11 +152,11 @@ def _refusal(spec: Spec, fields: Node, values: Mapping[str, Any], kind: str, err
 
 
 def _misfits(
-    fields: Node, values: Mapping[str, Any], launcher: Launcher, backend: Backend, recipe: Recipe
+    fields: Node, values: Mapping[str, Any], count: int, backend: Backend, recipe: Recipe
 ) -> Iterator[Problem]:
     """Plugins that are right one by one and do not fit together."""
     names = {kind: values[kind]["name"] for kind in CASE_KINDS}
-    count, only = launcher.processes(), backend.processes
+    only = backend.processes
     if only is not None and count != only:
         yield fields.at(["backend"]).problem(
             f"the backend '{names['backend']}' runs on {only} process{'' if only == 1 else 'es'}, and the launcher "

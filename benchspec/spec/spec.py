@@ -110,13 +110,23 @@ def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
         raise PluginError(f"{origin} could not tell its facts: {type(error).__name__}: {error}") from error
     if not isinstance(facts, Facts):
         raise PluginError(f"{origin}: facts() returned a {type(facts).__name__}, not a Facts")
-    figures = {name: getattr(facts, name) for name in _FIGURES} | {
-        f"peak {name}": of for name, of in facts.peak.items()
-    }
-    for name, figure in figures.items():
-        if figure is not None and not isinstance(figure, Fact):
-            raise PluginError(f"{origin}: facts().{name} is a {type(figure).__name__}, not a Fact or None")
+    for name, found, wanted in _wrong(facts):
+        raise PluginError(f"{origin}: facts().{name} is {found!r}, not {wanted}")
     return facts
+
+
+def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
+    """What in facts is of another type than it must be: its name, the value, and what it must be."""
+    if not isinstance(facts.accelerators, int):
+        yield "accelerators", facts.accelerators, "an integer"
+    if not isinstance(facts.peak, Mapping):
+        yield "peak", facts.peak, "a mapping"
+        return
+    figures = {name: getattr(facts, name) for name in _FIGURES}
+    peaks = {f"peak[{precision!r}]": figure for precision, figure in facts.peak.items()}
+    for name, figure in (figures | peaks).items():
+        if figure is not None and not (isinstance(figure, Fact) and isinstance(figure.value, int | float)):
+            yield name, figure, "a Fact with a number, or None"
 
 
 _FIGURES = ("memory", "memory_bandwidth", "link_bandwidth", "price_per_hour")

@@ -1,4 +1,9 @@
+"""A matrix -> its combinations of values."""
+
 from pathlib import Path
+
+import pytest
+from small import SMALL, mistakes
 
 from benchspec.cases.matrix import combinations
 from benchspec.spec.yaml12 import parse
@@ -51,3 +56,22 @@ def test_a_matrix_of_includes_alone():
 
 def test_a_plugin_that_is_a_mapping_is_excluded_by_its_name():
     assert combined("{m: [{name: opt, layers: 2}, bloom], exclude: [{m: opt}]}") == [{"m": "bloom"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            SMALL + "    matrix: {train.seed: [1], exclude: [{train.seed: 1}]}\n",
+            "the matrix is empty: everything is excluded",
+        ),
+        (
+            SMALL + "    matrix: {train.seed: [1], exclude: [{seed: 1}]}\n",
+            "'seed' is no axis of this matrix (train.seed)",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+    found = mistakes(write(text))
+    assert any(message in line for line in found), found
+    assert len(found) == 1

@@ -69,3 +69,10 @@ def test_ten_million_rows_cost_four_bytes_each():
 def test_nothing_can_be_drawn_from_nothing():
     with pytest.raises(BenchspecError, match="the data set 'numbers' has no rows to draw from"):
         resampled(10, of=Numbers({"rows": 0})).order()
+
+
+def test_its_size_is_known_without_reading_a_row():
+    base = Numbers({"rows": 100})
+    sample = resampled(5000, of=base)
+    assert sample.size() == len(sample.order())
+    assert (resampled(7, of=resampled(10)).size(), resampled(7, of=base).size(), base.asked) == (7, 7, 1)

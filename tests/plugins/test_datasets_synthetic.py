@@ -115,3 +115,9 @@ def test_rows_are_made_once():
     data = Synthetic({"rows": 10, "seed": 1})
     assert data.rows() is data.rows()
     assert data.order() is None
+
+
+def test_its_size_is_known_without_making_a_row(monkeypatch):
+    assert Synthetic({"rows": 300, "seed": 42}).size() == len(synthetic(300)) == 300
+    monkeypatch.setattr(Synthetic, "_rows", property(lambda self: pytest.fail("rows are made")))
+    assert Synthetic({"rows": 52_002, "seed": 42}).size() == 52_002

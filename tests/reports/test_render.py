@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from example_results import RUN, result
 
-from benchspec import PluginError, Reporter
+from benchspec import BenchspecError, PluginError, Reporter, run
 from benchspec.kinds.discovery import Entry, Origin
 from benchspec.kinds.registry import Registry
 from benchspec.reports.render import printed
@@ -163,3 +165,12 @@ def test_a_reporter_that_fails_does_not_stop_the_others(tmp_path):
 
 def test_text_that_cannot_be_encoded_is_shown_with_question_marks(tmp_path):
     assert reports(tmp_path, reporter(render=lambda self, results: "bad \udcff name")) == ["bad ? name"]
+
+
+def test_a_report_that_cannot_be_kept_is_shown_all_the_same(scripted, monkeypatch):
+    found = run(scripted("ok"))
+    Path("runs/demo/report.txt").mkdir()
+    shown = printed(scripted("ok").registry, found)
+    assert "outcome" in next(shown)
+    with pytest.raises(BenchspecError, match=r"cannot write .*report\.txt: Is a directory"):
+        list(shown)

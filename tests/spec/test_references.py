@@ -1,3 +1,9 @@
+"""Published values: read, checked, and those of a case."""
+
+import pytest
+from small import REFERENCE, SMALL, mistakes
+
+from benchspec import load
 from benchspec.spec.references import Reference, published, slopes
 
 FIELDS = {
@@ -30,3 +36,46 @@ def test_other_experiments_and_slopes_stand_elsewhere():
         {"experiment": "sizes", "metric": "train_runtime", "slope": 180, "per": {"dataset.rows": 10_000}}
         | {"source": "a paper", "hardware": "h"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("value: 15 parsec", "'15 parsec' is no number with a unit"),
+        ("value: 1, below: 2", "give one of value, below, above, between, slope, outcome; found value and below"),
+        ("where: {}", "found none of them"),
+        ("slope: 3 min", "'slope' and 'per' belong together"),
+        ("between: [1]", "needs 2 values, found 1"),
+        ("between: [10, 8]", "10 is more than 8; the lowest comes first"),
+        ("value: 1, where: {modl: x}", "'modl' is no field of a case"),
+        ("outcome: broken", "'broken' is not allowed"),
+    ],
+)
+def test_a_reference_that_makes_no_sense(write, value, message):
+    (line,) = mistakes(write(REFERENCE % value))
+    assert message in line
+
+
+def test_a_reference_to_an_unknown_metric_or_experiment(write):
+    text = (REFERENCE % "value: 1").replace("train_runtime", "train_time").replace("experiment: one", "experiment: two")
+    assert "'train_time' is not allowed" in mistakes(write(text))[0]
+    text = (REFERENCE % "value: 1").replace("experiment: one", "experiment: two")
+    assert mistakes(write(text))[0].endswith("no experiment is called 'two' (one)")
+
+
+def test_references_come_in_their_metrics_unit(write):
+    value, pair = (load(write(REFERENCE % text)).references[0] for text in ("value: 15 min", "between: [1 min, 2 min]"))
+    assert (value.kind, value.value) == ("value", 900)
+    assert pair.value == [60, 120]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SMALL + "    expect: [{where: {modl: x}, outcome: ok}]\n", "'modl' is no field of a case"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+    found = mistakes(write(text))
+    assert any(message in line for line in found), found
+    assert len(found) == 1

@@ -51,6 +51,9 @@ class Resampled(Dataset):
         )
         return drawn if places is None else np.asarray(places, dtype=np.int32)[drawn]
 
+    def size(self) -> int:
+        return int(self.options["rows"])
+
     @cached_property
     def _distinct(self) -> Sequence[Row]:
         """Kept, since a data set may read a file each time that it is asked."""

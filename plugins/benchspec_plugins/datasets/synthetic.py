@@ -44,6 +44,9 @@ class Synthetic(Dataset):
         """The rows, made once."""
         return self._rows
 
+    def size(self) -> int:
+        return int(self.options["rows"])
+
     @cached_property
     def _rows(self) -> list[Row]:
         return list(islice(_rows(self.options["seed"]), self.options["rows"]))

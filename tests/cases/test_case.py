@@ -1,0 +1,8 @@
+"""A case and its file."""
+
+from benchspec.cases.case import Case
+
+
+def test_a_case_survives_its_file(cases):
+    (case,) = cases("matrix: {train.seed: [1]}")
+    assert Case.from_json(case.to_json()) == case

@@ -1,0 +1,142 @@
+"""What a case will need, as `benchspec plan` says it."""
+
+import json
+import re
+
+import pytest
+from commands import called
+from plugged import beside
+from small import HEAD
+
+from benchspec import Launcher, Model, Recipe, load
+from benchspec.cases.needs import as_table, needs
+
+
+@pytest.fixture
+def planned(write, monkeypatch, capsys):
+    """What `plan --format json` says that the only case needs, on a machine with 8 GPUs."""
+
+    def planned(fields, *sets):
+        file = write(HEAD + "".join(f"    {line}\n" for line in fields.splitlines()))
+        options = [f"--set={text}" for text in ("hardware=xe9680-h100", *sets)]
+        assert called(monkeypatch, "plan", file, "--format", "json", *options) == 0
+        (case,) = json.loads(capsys.readouterr().out)
+        return case["needs"]
+
+    return planned
+
+
+def test_the_shape_is_known_without_torch(cases, tmp_path):
+    (case,) = cases("model: opt-6.7b")
+    spec = load(tmp_path / "spec.yaml")
+    assert needs(spec, case)["parameters"] == 6_658_473_984
+
+
+def test_plan_says_in_json_what_a_case_needs(planned):
+    found = planned("model: opt-6.7b\nlimits: {timeout: 6 h}")
+    shape = found.pop("shape")
+    assert found == {
+        "processes": 8,
+        "hosts": 1,
+        "rows_per_step": 4 * 8 * 8,
+        "rows": 52_002,
+        "steps": 612,  # as Trainer counts them for Alpaca on 8 processes, 3 epochs
+        "parameters": 6_658_473_984,
+        "training_state_bytes": 16 * 6_658_473_984,
+        "timeout": 6 * 3600,
+    }
+    assert (shape["layers"], shape["hidden"], shape["positions"]) == (32, 4096, 2048)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rows", "steps"),
+    [
+        ("dataset: {name: synthetic, rows: 1000}\ntrain: {epochs: 1}", 1000, 4),
+        ("dataset: {name: resampled, of: alpaca, rows: 10_000}", 10_000, 3 * 40),
+        ("dataset: {name: resampled, of: {name: synthetic, rows: 8}, rows: 256}\ntrain: {epochs: 2}", 256, 2),
+        ("dataset: {name: synthetic, rows: 1000}\ntrain: {max_steps: 7}", 1000, 7),
+        ("dataset: alpaca", None, None),
+        ("dataset: alpaca\ntrain: {max_steps: 7}", None, 7),
+    ],
+)
+def test_rows_and_steps_are_said_where_they_are_known_without_reading(planned, fields, rows, steps):
+    found = planned(fields)
+    assert (found["rows"], found["steps"]) == (rows, steps)
+
+
+def test_rows_a_step_are_those_of_all_processes(planned):
+    found = planned("launcher: {name: torchrun, processes: 2}\ntrain: {batch_size: 3, gradient_accumulation: 5}")
+    assert (found["processes"], found["rows_per_step"]) == (2, 30)
+
+
+class Unknown(Model):
+    name = "unknown"
+
+
+class Endless(Recipe):
+    name = "endless"
+
+
+class Cluster(Launcher):
+    name = "cluster"
+    options_schema = {"properties": {"nodes": {"type": "integer"}, "per_node": {"type": "integer"}}}
+
+    def processes(self):
+        return self.options["nodes"] * self.options["per_node"]
+
+    def hosts(self):
+        return self.options["nodes"]
+
+
+FIELDS = "model: unknown\nrecipe: endless\nbackend: ddp\nlauncher: {name: cluster, nodes: 4, per_node: 8}"
+
+
+def test_what_plugins_cannot_tell_is_none_and_what_they_count_is_shown(cases, write, tmp_path):
+    registry = beside(Unknown, Endless, Cluster)
+    (case,) = cases(FIELDS, registry=registry)
+    found = needs(load(tmp_path / "spec.yaml", registry=registry), case)
+    assert {key for key, value in found.items() if value is None} == {
+        "steps",
+        "parameters",
+        "training_state_bytes",
+        "shape",
+        "timeout",
+    }
+    assert (found["processes"], found["hosts"], found["rows_per_step"]) == (32, 4, 4 * 8 * 32)
+
+
+def row(cases, tmp_path, fields, *sets, registry=None):
+    """The only case's row of the table, by its columns' heads."""
+    registry = registry or beside()
+    found = cases(fields, *sets, registry=registry)
+    head, line, row, *_ = as_table(load(tmp_path / "spec.yaml", sets, registry), found).splitlines()
+    ends = [start + len(dashes) for start, dashes in starts(line)]
+    begins = [start for start, _ in starts(line)]
+    return {head[a:b].strip(): row[a:b].strip() for a, b in zip(begins, ends, strict=True)}
+
+
+def starts(line):
+    return [(match.start(), match.group()) for match in re.finditer("-+", line)]
+
+
+def test_the_table_says_the_same_in_words(cases, tmp_path):
+    fields = "model: opt-6.7b\ndataset: {name: resampled, of: alpaca, rows: 10_000}\nlimits: {timeout: 6 h}"
+    found = row(cases, tmp_path, fields, "hardware=xe9680-h100")
+    assert found.pop("case").startswith("one/opt-6.7b-")
+    assert found == {
+        "parameters": "6.66 G",
+        "state": "99.2 GiB",
+        "dataset": "resampled, 10,000 rows",
+        "backend": "fsdp",
+        "processes": "8",
+        "rows/step": "256",
+        "length": "3 epochs",
+        "timeout": "6 h",
+    }
+
+
+def test_the_table_shows_what_is_not_known_as_such(cases, tmp_path):
+    fields = FIELDS + "\ndataset: alpaca\ntrain: {max_steps: 7}"
+    found = row(cases, tmp_path, fields, registry=beside(Unknown, Endless, Cluster))
+    assert (found["parameters"], found["state"], found["dataset"]) == ("?", "?", "alpaca")
+    assert (found["processes"], found["length"], found["timeout"]) == ("32", "7 steps", "none")

@@ -1,0 +1,48 @@
+"""Which cases are run: those without a result that stands, as far as `--only` selects them."""
+
+from pathlib import Path
+
+import pytest
+
+from benchspec import run
+from benchspec.results.journal import read_journal
+from benchspec.terms.errors import NothingSelected
+
+
+def outcomes(found):
+    return [(each.axes["launcher.end"], each.outcome, each.attempt) for each in found]
+
+
+def test_outcomes_that_would_not_change_are_not_run_again(scripted):
+    run(scripted("crash", "oom", "ok"))
+    assert outcomes(run(scripted("crash", "oom", "ok"))) == [
+        ("crash", "crash", "2"),
+        ("oom", "oom", "1"),
+        ("ok", "ok", "1"),
+    ]
+
+
+def test_a_case_that_was_added_is_run_and_the_others_are_not(scripted):
+    run(scripted("ok"))
+    assert outcomes(run(scripted("ok", "oom"))) == [("ok", "ok", "1"), ("oom", "oom", "1")]
+    assert len(read_journal("runs/demo")) == 2
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        (["oom"], ["oom"]),
+        (["oom", "crash"], ["oom", "crash"]),
+        (["ends/*end-ok*"], ["ok"]),
+        (["ends"], ["ok", "oom", "crash"]),
+        (["end?"], ["ok", "oom", "crash"]),
+    ],
+)
+def test_only_selects_by_a_part_or_a_glob(scripted, patterns, chosen):
+    assert [each.outcome for each in run(scripted("ok", "oom", "crash"), only=patterns)] == chosen
+
+
+def test_only_that_selects_nothing_names_what_there_is(scripted):
+    with pytest.raises(NothingSelected, match=r"--only opt-30b selects no case \(ends/opt-tiny-end-ok-"):
+        run(scripted("ok"), only=["opt-30b"])
+    assert not Path("runs").exists()
