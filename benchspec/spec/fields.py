@@ -114,7 +114,7 @@ class _HardwareError(Exception):
 
 def _facts(spec: Spec) -> Facts:
     """What the machine is; without accelerators where the schema has something against what the spec says of it."""
-    if spec.hardware and not schema.validator(spec.schema, "hardware").is_valid(spec.hardware.plain()):
+    if not spec.hardware_is_valid:
         return Facts(accelerator=None, accelerators=0)
     try:
         return spec.facts

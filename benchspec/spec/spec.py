@@ -63,6 +63,11 @@ class Spec:
         return [reference for group in (node.value if node else []) for reference in references.in_group(group)]
 
     @cached_property
+    def hardware_is_valid(self) -> bool:
+        """Whether the schema has nothing against what the spec says of the machine."""
+        return self.hardware is None or schema.validator(self.schema, "hardware").is_valid(self.hardware.plain())
+
+    @cached_property
     def facts(self) -> Facts:
         """What the spec's machine is; raises `PluginError` where its plugin cannot tell."""
         node = self.hardware or document.bare(self.schema["properties"]["hardware"]["default"])
