@@ -81,17 +81,32 @@ def empty_models() -> Iterator[None]:
     """A context in which models have no storage for their parameters, but real buffers, and no checkpoint is read."""
     from unittest.mock import patch
 
-    from accelerate import init_empty_weights
+    from torch.nn import Module
     from transformers import PreTrainedModel
 
-    def from_configuration(cls: Any, path: str, /, *args: Any, config: Any = None, **kwargs: Any) -> Any:
-        import torch
-
-        hub = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
-        chosen = {key: kwargs[key] for key in ("attn_implementation",) if key in kwargs}
-        config = cls.config_class.from_pretrained(path, **hub) if config is None else config
-        return cls._from_config(config, dtype=torch.float32, **chosen)
-
-    unread = patch.object(PreTrainedModel, "from_pretrained", classmethod(from_configuration))
-    with init_empty_weights(include_buffers=False), unread:
+    unread = patch.object(PreTrainedModel, "from_pretrained", classmethod(_from_configuration))
+    with patch.object(Module, "register_parameter", _registering_empty(Module.register_parameter)), unread:
         yield
+
+
+def _registering_empty(register: Any) -> Any:
+    """`Module.register_parameter` that keeps the shape of a parameter only."""
+    from torch.nn import Parameter
+
+    def register_empty(module: Any, name: str, parameter: Any) -> None:
+        # One that is empty already stays the same: it may be tied.
+        if parameter is not None and not parameter.is_meta:
+            parameter = Parameter(parameter.to("meta"), parameter.requires_grad)
+        register(module, name, parameter)
+
+    return register_empty
+
+
+def _from_configuration(cls: Any, path: str, /, *args: Any, config: Any = None, **kwargs: Any) -> Any:
+    """`from_pretrained` that reads no weights."""
+    import torch
+
+    hub = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
+    chosen = {key: kwargs[key] for key in ("attn_implementation",) if key in kwargs}
+    config = cls.config_class.from_pretrained(path, **hub) if config is None else config
+    return cls._from_config(config, dtype=torch.float32, **chosen)
