@@ -85,7 +85,7 @@ def test_a_small_spec_is_all_right(write):
         (SMALL + "    train: {precision: fp16}\n", "precision: 'fp16' is not allowed (allowed: bf16, fp32)"),
         (SMALL + "    train: {learning_rate: fast}\n", "learning_rate: expected a number, found 'fast'"),
         (SMALL + "    train: {epochs: true}\n", "epochs: expected a number, found true"),
-        (SMALL + "    limits: {timeout: soon}\n", "'soon' is no number with a unit such as '15 min'"),
+        (SMALL + "    limits: {timeout: soon}\n", "'soon' is not a number with a unit such as '15 min'"),
         (SMALL + "    repeats: 3\n", "unknown key 'repeats'"),
         (SMALL + "    matrix: {}\n", "experiments.one.matrix: is empty"),
         (SMALL + "    matrix: {train.seed: []}\n", "experiments.one.matrix.train.seed: is empty"),
@@ -157,7 +157,7 @@ REFERENCE = (
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("value: 15 parsec", "'15 parsec' is no number with a unit"),
+        ("value: 15 parsec", "'15 parsec' is not a number with a unit"),
         ("value: 1, below: 2", "give one of value, below, above, between, slope, outcome; found value and below"),
         ("where: {}", "found none of them"),
         ("slope: 3 min", "'slope' and 'per' belong together"),
