@@ -1,4 +1,4 @@
-"""What this machine is, and what it lacks to run benchmarks."""
+"""A description of this machine, and what is missing on it to run benchmarks."""
 
 from benchspec.machine.cgroups import kernel_kills
 from benchspec.machine.nvml import Accelerator, accelerators, joules

@@ -1,4 +1,4 @@
-"""What the control groups of this process allow it, and what the kernel has killed in them."""
+"""CPU limits and out-of-memory kills of this process's control groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MOUNT = Path("/sys/fs/cgroup")
 
 
 def kernel_kills() -> int | None:
-    """How many processes of this control group the kernel has killed for want of memory; None where unreadable."""
+    """How many processes of this control group the kernel's OOM killer has killed; None if that cannot be read."""
     try:
         lines = _OWN.read_text().splitlines()
     except OSError:
@@ -19,7 +19,7 @@ def kernel_kills() -> int | None:
 
 
 def _kills_of(line: str, mount: Path = _MOUNT) -> int | None:
-    """The kernel's count for a line of /proc/self/cgroup, of version 2 (no controllers) or 1."""
+    """The count of kills for a line of /proc/self/cgroup, in version 2 (no controllers) or 1."""
     _, controllers, group = line.split(":", 2)
     if controllers not in ("", "memory"):
         return None
@@ -33,7 +33,7 @@ def _kills_of(line: str, mount: Path = _MOUNT) -> int | None:
 
 
 def cpu_quota(own: Path = _OWN, mount: Path = _MOUNT) -> float | None:
-    """The CPUs' worth of time that the tightest control group around this process allows; None: as much as it likes."""
+    """The lowest CPU limit, in CPUs, of the control groups around this process; None if there is no limit."""
     try:
         memberships = [row.split(":", 2) for row in own.read_text().splitlines()]
     except OSError:
@@ -43,7 +43,7 @@ def cpu_quota(own: Path = _OWN, mount: Path = _MOUNT) -> float | None:
 
 
 def _groups(mount: Path, names: str, path: str) -> list[Path]:
-    """A group and those around it, if they are of the unified hierarchy (no names) or have to do with the CPU."""
+    """A group and its parents, if they belong to version 2 (no names) or to the CPU controller."""
     if names and "cpu" not in names.split(","):
         return []
     root = mount / "cpu" if names else mount
@@ -52,7 +52,7 @@ def _groups(mount: Path, names: str, path: str) -> list[Path]:
 
 
 def _cpu_limit(group: Path) -> float | None:
-    """A group's own limit: `cpu.max` in version 2 of control groups, two files in version 1."""
+    """A group's own CPU limit: from `cpu.max` in version 2, from two files in version 1."""
     try:
         if (group / "cpu.max").exists():
             quota, period = (group / "cpu.max").read_text().split()

@@ -1,6 +1,6 @@
-"""What this machine is: hardware, versions, commit.
+"""A description of this machine: hardware, versions, commit.
 
-Neither the host's name nor environment variables are looked at, so a description can be published as it is.
+It contains neither the host name nor environment variables, so it can be published as it is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LIBRARIES = (
 
 
 def describe() -> dict[str, Any]:
-    """Everything that is known of this machine, as JSON can hold it; None where a figure is not known. Takes 2 s."""
+    """Everything known about this machine, as JSON values; None for what is unknown. Takes about 2 s."""
     libraries = {name: _version(name) for name in LIBRARIES}
     return {
         **nvidia(),
@@ -51,21 +51,22 @@ def describe() -> dict[str, Any]:
 
 
 def torch_facts() -> dict[str, Any]:
-    """What only torch can tell: its CUDA, cuDNN and NCCL, and how many GPUs it can use; `error` where it cannot start.
+    """What only torch knows: its CUDA, cuDNN and NCCL versions and how many GPUs it can use; or an `error`.
 
-    A process of its own: importing torch takes seconds, and a process that has asked CUDA cannot fork for it any more.
+    It runs in a separate process: importing torch takes seconds, and CUDA does not work in forks of a process that has
+    initialised it.
     """
     try:
         done = subprocess.run([sys.executable, "-c", _TORCH_PROBE], capture_output=True, text=True, timeout=120)
         return dict(json.loads(done.stdout.splitlines()[-1]))
     except subprocess.TimeoutExpired:
-        return {"error": "it gave no answer within 120 s"}
+        return {"error": "no answer within 120 s"}
     except (IndexError, ValueError):
-        return {"error": (done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode}"])[-1]}
+        return {"error": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]}
 
 
 def _cpu() -> dict[str, Any]:
-    """Model, sockets, physical cores, logical ones (`threads`), and how many of these this process may use."""
+    """Model, sockets, physical cores, logical cores (`threads`), and how many of the latter this process may use."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -74,7 +75,7 @@ def _cpu() -> dict[str, Any]:
 
 
 def _cpuinfo(text: str) -> dict[str, Any]:
-    """The model, and the number of sockets, which Arm, macOS and some virtual machines do not say."""
+    """The model and the number of sockets; the latter is unknown on Arm, macOS and some virtual machines."""
     pairs = [(key.strip(), value.strip()) for key, _, value in (row.partition(":") for row in text.splitlines())]
     models = [value for key, value in pairs if key == "model name"] or [platform.processor() or platform.machine()]
     sockets = {value for key, value in pairs if key == "physical id"}
@@ -92,7 +93,7 @@ def _cores() -> dict[str, Any]:
 
 
 def _memory() -> dict[str, int | None]:
-    """Bytes of RAM, and of the shared memory through which NCCL's processes exchange data."""
+    """Bytes of RAM, and of the shared memory that NCCL uses between processes."""
     import psutil
 
     shared = Path("/dev/shm")
@@ -114,7 +115,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _commit(root: Path) -> dict[str, Any] | None:
-    """The commit of a checkout, and whether tracked files differ from it; None where `root` is no checkout."""
+    """The commit of a checkout, and whether tracked files differ from it; None if `root` is not a checkout."""
     # Without this, an installation inside somebody else's repository would report that repository's commit.
     if not (root / ".git").exists():
         return None
@@ -127,9 +128,7 @@ def _commit(root: Path) -> dict[str, Any] | None:
     return {"id": commit, "dirty": bool(dirty)}
 
 
-# `device_count` alone asks NVML and counts GPUs that the driver is too old for; `is_available` asks CUDA.
-
-
+# `device_count` alone asks NVML, which also counts GPUs that the driver is too old for; `is_available` asks CUDA.
 _TORCH_PROBE = """
 import json, torch
 
@@ -148,6 +147,7 @@ print(json.dumps({
 """
 
 
-def counted(facts: Mapping[str, Any]) -> str:
+def accelerator_names(facts: Mapping[str, Any]) -> str:
+    """The accelerators as text: `8 × NVIDIA H100 80GB HBM3`."""
     names = Counter(accelerator["name"] for accelerator in facts["accelerators"])
     return ", ".join(f"{count} × {name}" for name, count in names.items())

@@ -1,4 +1,4 @@
-"""What is missing on this machine to run benchmarks, a line each."""
+"""What is missing on this machine to run benchmarks, one line each."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from benchspec.machine.describe import counted, describe
+from benchspec.machine.describe import accelerator_names, describe
 from benchspec.terms.units import size_text
 
-#: the versions that can be used: from, and below (None: no bound is known); a test holds them to pyproject.toml
+#: supported versions: at least, and below (None: no upper bound); a test compares them with pyproject.toml
 SUPPORTED: Mapping[str, tuple[str, str | None]] = {"torch": ("2.11", None), "transformers": ("5.17", "6")}
 
-
-#: what NCCL's own troubleshooting guide asks of containers (`--shm-size=1g`); Docker gives 64 MiB where nobody asks
+#: bytes that NCCL's troubleshooting guide recommends for containers (`--shm-size=1g`); Docker's default is 64 MiB
 SHARED_MEMORY = 2**30
 
 
 def blockers(facts: Mapping[str, Any]) -> list[str]:
-    """Why nothing can be run here, a line a reason."""
-    return [*_absent(facts), *_unsupported(facts), *_unusable(facts)]
+    """Why nothing can run here, one line per reason."""
+    return [*_not_installed(facts), *_unsupported(facts), *_unusable(facts)]
 
 
 def missing(facts: Mapping[str, Any] | None = None) -> list[str]:
-    """What is missing to run here, a line each: what stops every run first, then what stops some."""
+    """Everything that is missing here, one line each: first what stops every run, then what stops some."""
     facts = describe() if facts is None else facts
-    return [*blockers(facts), *_cramped(facts), *_optional(facts)]
+    return [*blockers(facts), *_little_shared_memory(facts), *_optional(facts)]
 
 
-def _absent(facts: Mapping[str, Any]) -> list[str]:
+def _not_installed(facts: Mapping[str, Any]) -> list[str]:
     absent = [name for name in ("torch", "transformers", "accelerate") if not facts["libraries"][name]]
     verb = "is" if len(absent) == 1 else "are"
     return [f"{', '.join(absent)} {verb} not installed: pip install 'benchspec[train]'"] if absent else []
@@ -51,12 +50,12 @@ def _within(found: str, least: str, below: str | None) -> bool:
 
 
 def _numbers(text: str) -> list[int]:
-    """The release of a version, all that the supported ranges need: `2.13.0+cpu` is 2, 13, 0."""
+    """The release part of a version, which suffices for the supported ranges: `2.13.0+cpu` is 2, 13, 0."""
     return [int(number) for number in re.split(r"[^0-9.]", text)[0].strip(".").split(".")]
 
 
 def _unusable(facts: Mapping[str, Any]) -> list[str]:
-    """A torch that does not start, or that would train on the CPU in silence although there are GPUs."""
+    """A torch that cannot be imported, or that would silently train on the CPU although there are GPUs."""
     torch, name = facts["torch"], f"torch {facts['libraries']['torch']}"
     if torch is None:
         return []
@@ -64,31 +63,31 @@ def _unusable(facts: Mapping[str, Any]) -> list[str]:
         return [f"{name} is installed, but cannot be imported: {torch['error']}"]
     if not facts["accelerators"] or torch["accelerators"]:
         return []
-    return [f"the driver sees {counted(facts)}, but {name} sees none: {_remedy(facts)}"]
+    return [f"the driver sees {accelerator_names(facts)}, but {name} sees none: {_remedy(facts)}"]
 
 
 def _remedy(facts: Mapping[str, Any]) -> str:
     where, newest = "see https://pytorch.org/get-started/locally", facts["driver_cuda"]
     if all(accelerator["mig"] for accelerator in facts["accelerators"]):
-        return "name a MIG slice that exists in CUDA_VISIBLE_DEVICES (nvidia-smi -L lists them)"
+        return "set CUDA_VISIBLE_DEVICES to an existing MIG slice (`nvidia-smi -L` lists them)"
     if facts["torch"]["cuda"] is None:
-        return f"it is built without CUDA; install one that is built with it ({where})"
-    # Within a major version CUDA runs on older drivers too, so only the major one is asked for.
+        return f"it is built without CUDA; install a CUDA build ({where})"
+    # CUDA's minor versions also run on older drivers of the same major version, so only the major version matters.
     older = f"CUDA {newest.partition('.')[0]}" if newest else "an older CUDA"
-    driver = f"driver {facts['driver']} serves CUDA up to {newest}"
+    driver = f"driver {facts['driver']} supports CUDA up to {newest}"
     return (
         f"it is built for CUDA {facts['torch']['cuda']} and {driver}; "
         f"install a newer driver, or a torch built for {older} ({where})"
     )
 
 
-def _cramped(facts: Mapping[str, Any]) -> list[str]:
+def _little_shared_memory(facts: Mapping[str, Any]) -> list[str]:
     shared = facts["shared_memory"]
     if len(facts["accelerators"]) < 2 or shared is None or shared >= SHARED_MEMORY:
         return []
     return [
-        f"/dev/shm holds {size_text(shared)}, too little for NCCL between {len(facts['accelerators'])} GPUs: "
-        "in a container, start it with --shm-size=1g or more, or with --ipc=host"
+        f"/dev/shm has {size_text(shared)}, too little for NCCL with {len(facts['accelerators'])} GPUs: "
+        "if this is a container, start it with --shm-size=1g or more, or with --ipc=host"
     ]
 
 

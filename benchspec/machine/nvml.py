@@ -1,4 +1,4 @@
-"""The NVIDIA GPUs of this machine, as the driver's management library tells of them: no torch is needed."""
+"""The NVIDIA GPUs of this machine, as the driver's management library (NVML) reports them; torch is not needed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ class Accelerator:
 
     name: str
     uuid: str | None
-    #: bytes; None for a GPU in MIG mode, of which a process gets a slice of unknown size
+    #: bytes; None for a GPU in MIG mode, because a process gets a slice of it whose size is unknown
     memory: int | None
     #: watts
     power_limit: float | None
-    #: whether it is a slice, or a GPU that is cut into slices
+    #: whether it is a MIG slice, or a GPU in MIG mode
     mig: bool
 
 
 def accelerators() -> list[Accelerator]:
-    """The NVIDIA GPUs that this process may use, in NVML's order (by PCI bus); none where there is no driver."""
+    """The NVIDIA GPUs that this process may use, in NVML's order (by PCI bus); empty if there is no driver."""
     with _nvml() as nvml:
         return [_accelerator(nvml, handle) for handle in _handles(nvml)]
 
 
 def joules(uuid: str | None) -> float | None:
-    """What an accelerator has used since its driver was loaded; None where it does not count, or there is none."""
+    """The energy that a GPU has used since its driver was loaded; None if the GPU is unknown or has no counter."""
     with _nvml() as nvml:
         handle = _ask(nvml.nvmlDeviceGetHandleByUUID, uuid) if nvml and uuid else None
         millijoules = _ask(nvml.nvmlDeviceGetTotalEnergyConsumption, handle) if handle else None
@@ -39,7 +39,7 @@ def joules(uuid: str | None) -> float | None:
 
 @contextmanager
 def _nvml() -> Iterator[Any]:
-    """NVML, started and ended again; None where it cannot start: no library, no driver, no permission."""
+    """NVML, initialised and then shut down; None if it cannot be initialised: no library, driver or permission."""
     if not _has_driver():
         yield None
         return
@@ -57,7 +57,7 @@ def _nvml() -> Iterator[Any]:
 
 
 def _has_driver() -> bool:
-    """Whether the library that `pynvml` wraps is there: without it, importing `pynvml` would slow every command."""
+    """Whether NVML's library is installed; if not, `pynvml` need not be imported, which would slow every command."""
     import ctypes
 
     try:
@@ -68,7 +68,7 @@ def _has_driver() -> bool:
 
 
 def _ask(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What NVML answers; None where it cannot say, as it often cannot in virtual machines and for MIG slices."""
+    """NVML's answer; None if it has none, as is common in virtual machines and for MIG slices."""
     import pynvml
 
     try:
@@ -83,18 +83,18 @@ def _text(value: str | bytes | None) -> str | None:
 
 
 def _handles(nvml: Any) -> list[Any]:
-    """NVML's handles of what CUDA_VISIBLE_DEVICES leaves visible."""
+    """NVML's handles of the GPUs that CUDA_VISIBLE_DEVICES leaves visible."""
     if nvml is None:
         return []
     found = [_ask(nvml.nvmlDeviceGetHandleByIndex, index) for index in range(_ask(nvml.nvmlDeviceGetCount) or 0)]
-    # A GPU that this process has no permission for is counted by NVML, and skipped by CUDA.
+    # NVML counts GPUs that this process has no permission for; CUDA skips them.
     present = [handle for handle in found if handle is not None]
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return present if chosen is None else _chosen(nvml, present, chosen.split(","))
 
 
 def _chosen(nvml: Any, present: list[Any], entries: list[str]) -> list[Any]:
-    """The handles that the entries name; as in CUDA, an entry that names nothing hides itself and all after it."""
+    """The handles of the entries; as in CUDA, an entry that matches no GPU ends the list."""
     handles: list[Any] = []
     for entry in entries:
         handle = _handle(nvml, present, entry.strip())
@@ -105,7 +105,7 @@ def _chosen(nvml: Any, present: list[Any], entries: list[str]) -> list[Any]:
 
 
 def _handle(nvml: Any, present: list[Any], entry: str) -> Any:
-    """The handle for an index, for the beginning of a GPU's UUID, or for a MIG slice's whole one."""
+    """The handle for an index, a prefix of a GPU's UUID, or a MIG slice's full UUID."""
     if entry.isdecimal():
         return present[int(entry)] if int(entry) < len(present) else None
     if entry.startswith("MIG-"):
@@ -123,18 +123,18 @@ def _accelerator(nvml: Any, handle: Any) -> Accelerator:
     memory = _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
     milliwatts = _ask(nvml.nvmlDeviceGetPowerManagementLimit, handle)
     uuid = _uuid(nvml, handle)
-    cut = (_ask(nvml.nvmlDeviceGetMigMode, handle) or [None])[0] == nvml.NVML_DEVICE_MIG_ENABLE
+    in_mig_mode = (_ask(nvml.nvmlDeviceGetMigMode, handle) or [None])[0] == nvml.NVML_DEVICE_MIG_ENABLE
     return Accelerator(
         name=_text(_ask(nvml.nvmlDeviceGetName, handle)) or "unknown",
         uuid=uuid,
-        memory=None if memory is None or cut else int(memory.total),
+        memory=None if memory is None or in_mig_mode else int(memory.total),
         power_limit=None if milliwatts is None else milliwatts / 1000,
-        mig=cut or (uuid or "").startswith("MIG-"),
+        mig=in_mig_mode or (uuid or "").startswith("MIG-"),
     )
 
 
 def nvidia() -> dict[str, Any]:
-    """The accelerators, what joins them, the driver, and the newest CUDA that the driver can serve."""
+    """The accelerators, the links between them, the driver, and the newest CUDA that the driver supports."""
     with _nvml() as nvml:
         handles = _handles(nvml)
         return {
@@ -146,12 +146,12 @@ def nvidia() -> dict[str, Any]:
 
 
 def _cuda(number: int | None) -> str | None:
-    """12080 is CUDA 12.8."""
+    """NVML's number as a version: 12080 is CUDA 12.8."""
     return f"{number // 1000}.{number % 1000 // 10}" if number else None
 
 
 def _links(nvml: Any, handles: list[Any]) -> list[list[str]]:
-    """What joins each pair, in the words of `nvidia-smi topo -m`."""
+    """The link between each pair, abbreviated as in `nvidia-smi topo -m`."""
     ends = [_nvlink_ends(nvml, handle) for handle in handles]
     return [
         ["X" if row == column else _link(nvml, one, other, ends[row]) for column, other in enumerate(handles)]
@@ -171,7 +171,7 @@ def _bus(pci: Any) -> bytes:
 
 def _link(nvml: Any, one: Any, other: Any, ends: list[bytes]) -> str:
     if _ask(nvml.nvmlDeviceGetP2PStatus, one, other, nvml.NVML_P2P_CAPS_INDEX_NVLINK) == nvml.NVML_P2P_STATUS_OK:
-        # Links that end at the other GPU are counted; where a switch stands between, all of them lead there.
+        # The number of links that end at the other GPU; through a switch, all links lead to it.
         direct = ends.count(_bus(_ask(nvml.nvmlDeviceGetPciInfo, other)))
         return f"NV{direct or len(ends) or '?'}"
     return _PCIE.get(_ask(nvml.nvmlDeviceGetTopologyCommonAncestor, one, other), "?")

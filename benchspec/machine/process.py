@@ -1,4 +1,4 @@
-"""What ties a process's life to its parent's."""
+"""Ending a process when its parent dies."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 
 #: <linux/prctl.h>: the signal that a process gets when its parent dies
 PR_SET_PDEATHSIG = 1
-#: in a worker's environment, the process that started it: by the time that it can look, it may have another parent
+#: in a worker's environment, the id of the process that started it; by the time it is read, the parent may be another
 PARENT = "BENCHSPEC_PARENT"
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the parent dies, however it dies, or at once where it has died already; on Linux only."""
+    """Have this process killed when its parent dies, or at once if the parent is already dead; Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -22,5 +22,5 @@ def die_with(parent: int) -> None:
 
 
 def die_with_starter() -> None:
-    """The same for the process that `PARENT` names; for the parent where it names none."""
+    """`die_with` the process whose id `PARENT` holds; without `PARENT`, with this process's parent."""
     die_with(int(os.environ.get(PARENT, os.getppid())))

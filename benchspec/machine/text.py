@@ -1,4 +1,4 @@
-"""What is known of a machine, in words: a line under every report, and the text of `benchspec machine`."""
+"""A machine as text: the line under every report, and the output of `benchspec machine`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
-from benchspec.machine.describe import counted
+from benchspec.machine.describe import accelerator_names
 from benchspec.terms.units import size_text
 
 
 def line(facts: Mapping[str, Any]) -> str:
-    """The line that stands under every report, of what `describe` found."""
+    """The line under every report, from what `describe` returned."""
     parts = [_gpu_text(facts), _host_text(facts), _kernel_text(facts), _software_text(facts), _benchspec_text(facts)]
     return "; ".join(parts)
 
 
-def report(facts: Mapping[str, Any], lacking: Sequence[str]) -> str:
-    """The text of `benchspec machine`, of what `describe` and `missing` found."""
+def report(facts: Mapping[str, Any], missing: Sequence[str]) -> str:
+    """The output of `benchspec machine`, from what `describe` and `missing` returned."""
     sections = {
         "Accelerators": _accelerator_rows(facts),
         "Links between accelerators": _link_rows(facts),
@@ -26,7 +26,7 @@ def report(facts: Mapping[str, Any], lacking: Sequence[str]) -> str:
         "Software": _software_rows(facts),
     }
     texts = [f"{title}\n{_table(rows)}" for title, rows in sections.items() if rows]
-    return "\n\n".join([*texts, _missing_text(lacking)]) + "\n"
+    return "\n\n".join([*texts, _missing_text(missing)]) + "\n"
 
 
 def _gpu_text(facts: Mapping[str, Any]) -> str:
@@ -34,7 +34,7 @@ def _gpu_text(facts: Mapping[str, Any]) -> str:
         return "no accelerator"
     torch = facts["torch"] or {}
     versions = {"driver": facts["driver"], "CUDA": torch.get("cuda"), "NCCL": torch.get("nccl")}
-    gpus = " ".join(filter(None, (counted(facts), _link_text(facts))))
+    gpus = " ".join(filter(None, (accelerator_names(facts), _link_text(facts))))
     return ", ".join([gpus, *_named(versions)])
 
 
@@ -56,20 +56,20 @@ def _host_text(facts: Mapping[str, Any]) -> str:
 
 
 def _cpu_text(cpu: Mapping[str, Any]) -> str:
-    """`2 × Intel Xeon Platinum 8470` of what the kernel calls `Intel(R) Xeon(R) Platinum 8470 CPU @ 2.00GHz`."""
+    """`2 × Intel Xeon Platinum 8470` from what the kernel calls `Intel(R) Xeon(R) Platinum 8470 CPU @ 2.00GHz`."""
     model = " ".join(re.sub(r"\((R|TM)\)|\bCPU\b|@.*", " ", cpu["model"]).split())
     return f"{cpu['sockets']} × {model}" if cpu["sockets"] else model
 
 
 def _cores_text(cpu: Mapping[str, Any]) -> str:
-    """`104 cores`, and what a container or a scheduler leaves of them: `104 cores (16 of 208 threads usable)`."""
+    """`104 cores`, or with a limit by a container or scheduler: `104 cores (16 of 208 threads usable)`."""
     cores = f"{cpu['cores']} cores" if cpu["cores"] else f"{cpu['threads']} threads"
     usable = f" ({cpu['usable']:g} of {cpu['threads']} threads usable)"
     return cores if cpu["usable"] == cpu["threads"] else cores + usable
 
 
 def _kernel_text(facts: Mapping[str, Any]) -> str:
-    """`Linux 5.15` of `Linux 5.15.0-91-generic`."""
+    """`Linux 5.15` from `Linux 5.15.0-91-generic`."""
     found = re.match(r"\S+ \d+\.\d+", facts["kernel"])
     return found[0] if found else str(facts["kernel"])
 
@@ -130,15 +130,15 @@ def _host_rows(facts: Mapping[str, Any]) -> list[list[str]]:
 
 def _software_rows(facts: Mapping[str, Any]) -> list[list[str]]:
     torch = facts["torch"] or {}
-    built = {"CUDA (torch's)": torch.get("cuda"), "cuDNN": torch.get("cudnn"), "NCCL": torch.get("nccl")}
-    versions = {"NVIDIA driver": facts["driver"], "CUDA (driver's, at most)": facts["driver_cuda"], **built}
+    built = {"CUDA (of torch)": torch.get("cuda"), "cuDNN": torch.get("cudnn"), "NCCL": torch.get("nccl")}
+    versions = {"NVIDIA driver": facts["driver"], "CUDA (newest for driver)": facts["driver_cuda"], **built}
     libraries = {name: found or "not installed" for name, found in facts["libraries"].items()}
     commit = {"benchspec's commit": _commit_text(facts["commit"], 40)}
     found = {"Python": facts["python"], **libraries, **commit, **versions}
     return [[name, value] for name, value in found.items() if value]
 
 
-def _missing_text(lacking: Sequence[str]) -> str:
-    if not lacking:
-        return "nothing is missing to run"
-    return "\n".join(["Missing", *(f"  - {each}" for each in lacking)])
+def _missing_text(missing: Sequence[str]) -> str:
+    if not missing:
+        return "nothing is missing to run benchmarks"
+    return "\n".join(["Missing", *(f"  - {each}" for each in missing)])

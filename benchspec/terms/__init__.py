@@ -1,1 +1,1 @@
-"""The words that every other package speaks: errors, units, metrics, outcomes, names of files."""
+"""Definitions that every other package uses: errors, units, metrics, outcomes, names of files."""

@@ -1,4 +1,4 @@
-"""What can go wrong through no fault of benchspec: each error knows the exit code that it ends the command with."""
+"""Errors that a user can fix; each has the exit code that the command ends with."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 
 class BenchspecError(Exception):
-    """A mistake that its maker can mend; its text is one clear line."""
+    """An error that the user or a plugin's author can fix; its message is one clear line."""
 
     exit_code = 2
 
 
 class PluginError(BenchspecError):
-    """A plugin that cannot be found, cannot be loaded or was given what it cannot use."""
+    """A plugin that cannot be found or loaded, or that cannot work with its options."""
 
 
 class RunError(BenchspecError):
-    """A run that cannot start or go on: a directory in use, a full disk, a missing library."""
+    """A run that cannot start or continue: a directory in use, a full disk, a missing library."""
 
 
 class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
@@ -27,7 +27,7 @@ class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
 
 
 def one_line(text: str) -> str:
-    """The text in one printable line: what a spec or a plugin says may hold anything."""
+    """The text as one printable line; text from specs and plugins may contain any character."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text.strip())
 
 
@@ -48,7 +48,7 @@ class Problem:
 
 
 def distinct(problems: Iterable[Problem]) -> list[Problem]:
-    """Each mistake once, in the order of the lines: the spec and every case that it reaches may have told of it."""
+    """Each mistake once, in the order of the lines: the spec and each of its cases may report the same one."""
     places: dict[tuple[str, int, int, str], Problem] = {}
     for problem in problems:
         places.setdefault((problem.file, problem.line, problem.column, problem.message), problem)
@@ -56,7 +56,7 @@ def distinct(problems: Iterable[Problem]) -> list[Problem]:
 
 
 class SpecError(BenchspecError):
-    """A spec that cannot be used; `problems` holds every mistake that was found, in the order of the files' lines."""
+    """An invalid spec; `problems` holds all mistakes that were found, ordered by file and line."""
 
     def __init__(self, problems: list[Problem]):
         super().__init__("\n".join(map(str, problems)))
@@ -64,7 +64,7 @@ class SpecError(BenchspecError):
 
 
 def suggest(wrong: str, allowed: list[str]) -> str:
-    """`; did you mean 'x'?` where one of the allowed words is close to the wrong one, else nothing."""
+    """`; did you mean 'x'?` if an allowed word is similar to the wrong one, else an empty string."""
     from difflib import get_close_matches
 
     close = get_close_matches(wrong, allowed, n=1)

@@ -1,10 +1,10 @@
 """The names in a run directory, and how its JSON files are written.
 
-RUN       what was asked for, and on which machine
-JOURNAL   one line a finished case
-LOCK      held by the benchspec that runs in the directory
-DATA      which token arrays each data set led to
-CASES     `cases/<experiment>/<case-id>/<attempt>`: the evidence of each attempt at each case
+RUN       the resolved spec, the machine, versions
+JOURNAL   one line per finished case
+LOCK      held by the benchspec process that runs in the directory
+DATA      which cached token arrays each data set uses
+CASES     `cases/<experiment>/<case-id>/<attempt>`: the files of each attempt at each case
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 
 #: in an attempt's folder: the resolved case, which each rank reads
 CASE = "case.json"
-#: the id of the process group, by which a later benchspec finds it
+#: the id of the process group, so that a later benchspec can find it
 HANDLE = "handle"
-#: how many processes the kernel had killed for want of memory when the case started
+#: the kernel's count of out-of-memory kills when the case started
 KERNEL_KILLS = "oom-kills"
-#: what the processes wrote to stdout and stderr
+#: what the ranks wrote to stdout and stderr
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
 
@@ -40,46 +40,46 @@ def rank_file(rank: int) -> str:
 
 
 def attempt_folder(run: Path, experiment: str, case_id: str) -> Path:
-    """The folder with the attempts at a case, each in a folder whose name is its number: 1, 2, …"""
+    """The folder of a case's attempts; each attempt is a subfolder named by its number: 1, 2, …"""
     return run / CASES / experiment / case_id
 
 
 def run_dir(attempt: Path) -> Path:
-    """The run directory that an attempt's own folder lies in."""
+    """The run directory of an attempt's folder."""
     return attempt.parents[3]
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file atomically."""
     write_whole(file, _encoded(value))
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: readers, and a run that is killed, find the old file or the new one.
+    """Write a file atomically: at any time, even after a kill, readers find either the old file or the new one.
 
-    The content first goes to a draft beside the file. The draft's name is random, so that two writers, even on two
-    hosts that share the folder, never have the same; and it is created exclusively, so that it follows no link.
+    The content is first written to a temporary file in the same folder. Its name is random, so that two writers, even
+    on two hosts that share the folder, never use the same one; it is created exclusively, so that it follows no link.
     """
-    draft = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
+    temporary = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
     # The permissions follow the umask.
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         _write(descriptor, content)
-        draft.replace(file)
+        temporary.replace(file)
     except BaseException:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_folder(file.parent)
 
 
 def _encoded(value: Any) -> bytes:
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    # Of all characters, UTF-8 refuses lone surrogates alone, and Python's way to escape them, \udc80, is JSON's too.
+    # UTF-8 cannot encode lone surrogates; Python then writes \udc80, which is also how JSON escapes them.
     return text.encode("utf-8", "backslashreplace")
 
 
 def _write(descriptor: int, content: bytes) -> None:
-    """Write the whole content down to the disk, and close the file."""
+    """Write the content, sync it to disk and close the file."""
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
         stream.flush()
@@ -87,7 +87,7 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename outlast a power failure, on the file systems that offer this for a folder."""
+    """Make a rename survive a power failure, on file systems that can sync a folder."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""What each metric means: its unit, which way is better, and how it is computed."""
+"""The table of metrics: for each its unit, its direction and its formula."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from benchspec.terms.outcomes import PHASES
 
 @dataclass(frozen=True)
 class Metric:
-    """What a number means."""
+    """A quantity that is measured for each case."""
 
     id: str
     unit: str
-    #: which way is better; None where neither is
+    #: whether lower or higher is better; None: neither
     direction: Literal["lower", "higher"] | None
     #: how it is computed, in a sentence
     formula: str
@@ -23,11 +23,11 @@ class Metric:
     label: str
 
 
-_ALL_RANKS = "from when the last rank begins it until the last rank ends it"
+_ALL_RANKS = "from when the last rank enters it until the last rank leaves it"
 _STEADY = "over the steps after the warm-up, from the end of the last warm-up step to the end of the last step"
 _STEP_TIMES = (
-    "the step times after the warm-up; a step lasts from the end of the step before to its own end, "
-    "on the slowest rank each time"
+    "the step times after the warm-up; a step lasts from the end of the previous step to its own end, "
+    "each on its slowest rank"
 )
 _TABLE = (
     Metric("train_runtime", "s", "lower", f"Time in the train phase, {_ALL_RANKS}; saves are included.", "train time"),
@@ -36,7 +36,7 @@ _TABLE = (
         Metric(f"phase_{phase}", "s", "lower", f"Time in the phase {phase}, {_ALL_RANKS}.", f"{phase} phase")
         for phase in PHASES
     ),
-    Metric("steps", "steps", None, "Optimizer steps that every rank has ended.", "steps"),
+    Metric("steps", "steps", None, "Optimizer steps that every rank has finished.", "steps"),
     Metric("rows_per_second", "rows/s", "higher", f"Rows of all ranks per second, {_STEADY}.", "rows/s"),
     Metric("tokens_per_second", "tokens/s", "higher", f"Real tokens of all ranks per second, {_STEADY}.", "tokens/s"),
     Metric(
@@ -50,7 +50,7 @@ _TABLE = (
         "loss_tokens_per_second",
         "tokens/s",
         "higher",
-        f"Tokens of all ranks that count in the loss, per second, {_STEADY}.",
+        f"Labelled tokens of all ranks per second, {_STEADY}.",
         "loss tokens/s",
     ),
     Metric("step_time_mean", "s", "lower", f"Mean of {_STEP_TIMES}; 95% interval by Student's t.", "step mean"),
@@ -76,7 +76,7 @@ _TABLE = (
         "peak_memory_reserved",
         "bytes",
         "lower",
-        "Peak memory that the allocator held on an accelerator during training, on the rank with the most.",
+        "Peak memory that the allocator reserved on an accelerator during training, on the rank with the most.",
         "reserved memory",
     ),
     Metric(
@@ -88,12 +88,12 @@ _TABLE = (
     ),
     Metric("energy", "J", "lower", "Energy of all ranks' accelerators over the train phase.", "energy"),
     Metric("cost", "currency of the price", "lower", "wall_time / 3600 × the machine's price per hour.", "cost"),
-    Metric("first_loss", "nats/token", None, "Loss of the first step, the mean over ranks.", "first loss"),
-    Metric("final_loss", "nats/token", "lower", "Loss of the last step, the mean over ranks.", "final loss"),
-    Metric("dataset_rows", "rows", None, "Rows of the data set; a row that is drawn twice counts twice.", "data rows"),
+    Metric("first_loss", "nats/token", None, "Loss of the first step, averaged over the ranks.", "first loss"),
+    Metric("final_loss", "nats/token", "lower", "Loss of the last step, averaged over the ranks.", "final loss"),
+    Metric("dataset_rows", "rows", None, "Rows of the data set; a row drawn twice counts twice.", "data rows"),
     Metric("dataset_words", "words", None, "Words in the data set's rows, without the template.", "data words"),
     Metric("dataset_tokens", "tokens", None, "Tokens in the data set's rows, without the template.", "data tokens"),
-    Metric("parameters", "parameters", None, "Parameters of the network, a tied head counted once.", "parameters"),
+    Metric("parameters", "parameters", None, "Parameters of the network; a tied head counts once.", "parameters"),
     Metric("trainable_parameters", "parameters", None, "Parameters that are trained.", "trainable parameters"),
 )
 #: every metric by its id

@@ -1,32 +1,32 @@
-"""How a case can end, where in it something can happen, and the texts by which an ending is told."""
+"""Outcomes, phases, and the texts in exceptions and logs by which an outcome is recognised."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: the parts of a case in their order; each has a metric of its own
+#: the phases of a case in their order; each has a metric of its own
 PHASES = ("start", "data", "build", "shard", "train", "save", "query")
-#: the parts of the phase `train`: its first optimizer step, and all further ones
+#: the phases within `train`: the first optimizer step, and all later ones
 INNER_PHASES = ("first-step", "steady")
 
-#: every way to end; what each means is in docs and in the schema of a result
+#: how a case can end; docs/spec.md says what each means
 OUTCOMES = ("ok", "oom", "host-oom", "timeout", "hang", "crash", "skipped")
-#: the outcomes that running the case again would not change
+#: the outcomes that are kept: running such a case again would not change them
 FINAL = ("ok", "oom", "host-oom")
 
-#: in an exception's text: what torch, cuBLAS, cuDNN and the allocators of the CPU say when memory is used up
+#: in an exception's text: what torch, cuBLAS, cuDNN and CPU allocators say when memory is exhausted
 OUT_OF_MEMORY = (
     "OutOfMemoryError",
     "out of memory",
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
-    # cuBLAS, where no memory is left for its handle
+    # cuBLAS, when no memory is left for its handle
     "CUBLAS_STATUS_NOT_INITIALIZED",
     "CUDNN_STATUS_ALLOC_FAILED",
     "std::bad_alloc",
 )
-#: in an exception's text: what gloo and NCCL say when another rank did not join a collective in time
+#: in an exception's text: what gloo and NCCL say when another rank does not join a collective in time
 TIMED_OUT = ("Timed out waiting", "collective operation timeout", "Watchdog caught")
 #: in an exception's text: what gloo and NCCL say on the ranks whose peer has died
 LOST_PEER = ("closed by peer", "reset by peer", "Broken pipe", "remote process exited", "Connection refused")

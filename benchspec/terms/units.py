@@ -1,12 +1,12 @@
-"""Durations and sizes as people write them: `15 min`, `6h`, `80 GiB`."""
+"""Durations and sizes with units: `15 min`, `6h`, `80 GiB`."""
 
 from __future__ import annotations
 
 import re
 
-#: seconds a unit
+#: seconds per unit
 DURATIONS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
-#: bytes a unit; decimal and binary prefixes mean what the IEC says
+#: bytes per unit; decimal and binary prefixes as the IEC defines them
 SIZES = {"B": 1} | {
     f"{prefix}{suffix}": base**power
     for power, prefix in enumerate("KMGT", start=1)
@@ -17,18 +17,18 @@ _QUANTITY = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([
 
 
 def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
-    """A number with a unit, in the base unit; raises `ValueError` with what is allowed."""
+    """The value of a number with a unit, in the base unit; raises `ValueError` that lists the units."""
     match = _QUANTITY.fullmatch(text)
     known = {unit.lower(): factor for unit, factor in units.items()}
     if match is None or match[2].lower() not in known:
         example = "'15 min'" if units is DURATIONS else "'80 GiB'"
-        raise ValueError(f"'{text}' is no number with a unit such as {example} (units: {', '.join(units)})")
+        raise ValueError(f"'{text}' is not a number with a unit such as {example} (units: {', '.join(units)})")
     value = float(match[1]) * known[match[2].lower()]
     return int(value) if value.is_integer() else value
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds as people say them: `0.42 s`, `12.3 s`, `15 min 3 s`, `2 h 5 min`, `1 d 3 h`."""
+    """Seconds as readable text: `0.42 s`, `12.3 s`, `15 min 3 s`, `2 h 5 min`, `1 d 3 h`."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     whole = round(seconds)
@@ -38,6 +38,6 @@ def duration_text(seconds: float) -> str:
 
 
 def size_text(size: float) -> str:
-    """Bytes as people say them: `618 MiB`, `106 GiB`, `1.95 TiB`."""
+    """Bytes as readable text: `618 MiB`, `106 GiB`, `1.95 TiB`."""
     power = min(4, max(0, (int(size).bit_length() - 1) // 10))
     return f"{size / 1024**power:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"

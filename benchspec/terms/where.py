@@ -1,4 +1,4 @@
-"""Dotted paths such as `dataset.rows`: what stands at one, and whether fields match the paths of a `where`."""
+"""Dotted paths such as `dataset.rows`: look-up, and matching a `where` against a case's fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def matches(where: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
 
 
 def lookup(fields: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; None where there is none."""
+    """The value at a dotted path, or None."""
     value: Any = fields
     for step in path.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
@@ -20,7 +20,7 @@ def lookup(fields: Mapping[str, Any], path: str) -> Any:
 
 
 def agrees(found: Any, wanted: Any) -> bool:
-    """Whether two values are equal; a plugin also equals its name, and a mapping any part of it."""
+    """Whether two values are equal; a plugin also equals its name, and a mapping equals any subset of itself."""
     if isinstance(found, Mapping) and isinstance(wanted, str):
         return bool(found.get("name") == wanted)
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):

@@ -1,1 +1,1 @@
-"""The first-party plugins, registered by entry points exactly as anybody else's."""
+"""The first-party plugins, registered by entry points like all other plugins."""

@@ -1,4 +1,4 @@
-"""Machines that tests make up: NVIDIA's library with any GPUs, and what `describe` would find."""
+"""Made-up machines for tests: a fake NVML with any GPUs, and what `describe` would return."""
 
 # ruff: noqa: N802, N803 - NVML's names
 
@@ -26,11 +26,11 @@ class FakeNvml:
     def __init__(self, gpus, slices=(), nvlink=True, refuses=()):
         self.gpus = [{"bus": f"00000000:{number:02X}:00.0".encode(), **gpu} for number, gpu in enumerate(gpus)]
         self.slices, self.nvlink, self.refuses = slices, nvlink, refuses
-        #: how often it was started and not ended
+        #: how often it was initialised without being shut down
         self.open = 0
 
     def module(self):
-        """A copy of `pynvml` in which every public method here stands in for the function of the same name."""
+        """A copy of `pynvml` in which every public method here replaces the function of the same name."""
         fake = ModuleType("pynvml")
         fake.__dict__.update(vars(pynvml))
         for name, method in inspect.getmembers(self, inspect.ismethod):

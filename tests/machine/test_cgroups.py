@@ -1,4 +1,4 @@
-"""What control groups allow, and what the kernel has killed in them."""
+"""CPU limits and out-of-memory kills of control groups."""
 
 from __future__ import annotations
 

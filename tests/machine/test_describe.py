@@ -1,4 +1,4 @@
-"""What this machine is."""
+"""The description of this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_this_machine_is_described_in_json():
     assert machine_text.report(found, missing.missing(found))
 
 
-def test_a_description_tells_neither_host_name_nor_environment(monkeypatch):
+def test_a_description_has_neither_host_name_nor_environment(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_a_secret")
     monkeypatch.setattr("platform.node", lambda: "node-0815")
     monkeypatch.setattr(machine, "torch_facts", lambda: {})
@@ -37,7 +37,7 @@ def test_a_description_tells_neither_host_name_nor_environment(monkeypatch):
     assert "node-0815" not in json.dumps(found)
 
 
-def test_importing_it_brings_nothing_heavy():
+def test_importing_it_imports_nothing_heavy():
     code = "import sys, benchspec.machine.describe; print({'torch', 'numpy', 'pynvml', 'psutil', 'transformers'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -47,10 +47,10 @@ def test_a_torch_that_does_not_start_is_reported(monkeypatch):
     monkeypatch.setattr(machine, "_TORCH_PROBE", "raise OSError('libcudart.so.13: cannot open shared object file')")
     assert machine.torch_facts() == {"error": "OSError: libcudart.so.13: cannot open shared object file"}
     monkeypatch.setattr(machine, "_TORCH_PROBE", "import os; os._exit(7)")
-    assert machine.torch_facts() == {"error": "it ended with exit code 7"}
+    assert machine.torch_facts() == {"error": "exit code 7"}
 
 
-def test_torch_may_chatter_before_it_answers(monkeypatch):
+def test_torch_may_print_before_it_answers(monkeypatch):
     monkeypatch.setattr(machine, "_TORCH_PROBE", "print('a notice'); print('{\"accelerators\": 0}')")
     assert machine.torch_facts() == {"accelerators": 0}
 
@@ -69,7 +69,7 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, env=clean, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_a_checkout_tells_its_commit_and_whether_it_was_changed(tmp_path, monkeypatch):
+def test_a_checkout_has_its_commit_and_whether_it_was_changed(tmp_path, monkeypatch):
     monkeypatch.delenv("GIT_DIR", raising=False)
     git(tmp_path, "init")
     (tmp_path / "file").write_text("one")

@@ -14,7 +14,7 @@ from benchspec.machine import text as machine_text
 
 def test_nothing_is_missing_on_a_complete_server():
     assert missing.missing(facts()) == []
-    assert machine_text.report(facts(), []).endswith("nothing is missing to run\n")
+    assert machine_text.report(facts(), []).endswith("nothing is missing to run benchmarks\n")
 
 
 def test_missing_libraries_name_the_extra_to_install():
@@ -61,7 +61,7 @@ def test_a_torch_newer_than_the_driver_is_refused():
     torch = {"cuda": "13.0", "cudnn": None, "nccl": None, "accelerators": 0}
     (line,) = missing.blockers(facts(driver="535.104.05", driver_cuda="12.2", torch=torch))
     assert line.startswith("the driver sees 8 × NVIDIA H100 80GB HBM3, but torch 2.13.0+cu128 sees none: ")
-    assert "built for CUDA 13.0 and driver 535.104.05 serves CUDA up to 12.2" in line
+    assert "built for CUDA 13.0 and driver 535.104.05 supports CUDA up to 12.2" in line
     assert "install a newer driver, or a torch built for CUDA 12 " in line
 
 
@@ -76,7 +76,7 @@ def test_a_gpu_in_mig_mode_that_torch_does_not_see_needs_a_slice():
     torch = {"cuda": "12.8", "cudnn": None, "nccl": None, "accelerators": 0}
     cut = {**facts()["accelerators"][0], "mig": True}
     (line,) = missing.blockers(facts(torch=torch, accelerators=[cut]))
-    assert "name a MIG slice" in line
+    assert "set CUDA_VISIBLE_DEVICES to an existing MIG slice" in line
 
 
 def test_a_broken_torch_is_refused_with_its_error():
@@ -86,6 +86,6 @@ def test_a_broken_torch_is_refused_with_its_error():
 
 def test_little_shared_memory_matters_between_gpus_only():
     (line,) = missing.missing(facts(shared_memory=64 * 2**20))
-    assert line.startswith("/dev/shm holds 64 MiB, too little for NCCL between 8 GPUs: ")
+    assert line.startswith("/dev/shm has 64 MiB, too little for NCCL with 8 GPUs: ")
     alone = facts(shared_memory=64 * 2**20, accelerators=facts()["accelerators"][:1], links=[])
     assert missing.missing(alone) == []

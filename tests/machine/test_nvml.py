@@ -1,4 +1,4 @@
-"""The NVIDIA GPUs of this machine, as the driver's library tells of them."""
+"""The NVIDIA GPUs of this machine, as NVML reports them."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_names_may_be_bytes(nvml):
     assert [gpu.name for gpu in accelerators()] == ["NVIDIA L4"]
 
 
-def test_figures_that_nvml_does_not_say_are_none(nvml):
+def test_figures_that_nvml_does_not_have_are_none(nvml):
     fake = nvml({"name": "NVIDIA A10"})
     (gpu,) = accelerators()
     assert (gpu.memory, gpu.power_limit, gpu.mig) == (None, None, False)
     assert fake.open == 0
 
 
-def test_nvml_is_ended_after_an_error(nvml):
+def test_nvml_is_shut_down_after_an_error(nvml):
     fake = nvml({**H100, "memory": "no number"})
     with pytest.raises(ValueError, match="no number"):
         accelerators()
@@ -118,7 +118,7 @@ def test_links_between_two_gpus_count_those_that_end_at_the_other(nvml):
     assert nvidia()["links"] == [["X", "NV4", "NV2"], ["NV4", "X", "NV2"], ["NV2", "NV2", "X"]]
 
 
-def test_without_nvlink_the_way_through_pcie_is_said(nvml):
+def test_without_nvlink_the_pcie_path_is_named(nvml):
     nvml(H100, H100, nvlink=False)
     found = nvidia()
     assert found["links"] == [["X", "SYS"], ["SYS", "X"]]

@@ -1,4 +1,4 @@
-"""A machine in words."""
+"""A machine as text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_line_without_gpu_torch_or_checkout():
         ([], "8 × NVIDIA H100 80GB HBM3, driver"),
     ],
 )
-def test_the_line_says_how_gpus_are_joined(links, said):
+def test_the_line_says_how_gpus_are_linked(links, said):
     assert said in machine_text.line(facts(links=links))
 
 

@@ -1,4 +1,4 @@
-"""The data set `alpaca`: files good and bad, the hub's cache, and warnings about rows that are not the paper's."""
+"""The data set `alpaca`: valid and invalid files, the hub's cache, and warnings about rows unlike the paper's."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path):
 
 
 @pytest.mark.parametrize("row", [{}, {"input": None}, {"input": "", "text": "the whole prompt", "id": 7}])
-def test_input_may_be_absent_and_other_keys_are_passed_over(tmp_path, row):
+def test_input_may_be_absent_and_other_keys_are_ignored(tmp_path, row):
     assert rows_of(written(tmp_path, json.dumps([{"instruction": "a", "output": "b", **row}]))) == [Row("a", "", "b")]
 
 
@@ -91,25 +91,25 @@ def test_real_rows():
     [
         ("", "the file is empty"),
         (" \n", "the file is empty"),
-        ("[]", "holds no rows"),
-        ('{\n  "data": []\n}', "holds an object, no list of rows"),
-        ('[\n{"instruction": oops}\n]', "rows.json:2:17: broken JSON"),
-        ("42", "row 1 (line 1): a number in place of an object"),
-        ("[" * 100_000, "unusable JSON"),
-        ("[" + "1" * 5_000 + "]", "unusable JSON"),
-        (b"\x1f\x8b\x08\x00binary", "no text in UTF-8 (at byte 1)"),
-        (b"\x00\x01\x02", "rows.json:1:1: broken JSON"),
+        ("[]", "contains no rows"),
+        ('{\n  "data": []\n}', "contains an object instead of a list of rows"),
+        ('[\n{"instruction": oops}\n]', "rows.json:2:17: invalid JSON"),
+        ("42", "row 1 (line 1): a number instead of an object"),
+        ("[" * 100_000, "JSON from line 1 on cannot be read"),
+        ("[" + "1" * 5_000 + "]", "JSON from line 1 on cannot be read"),
+        (b"\x1f\x8b\x08\x00binary", "not UTF-8 text (at byte 1)"),
+        (b"\x00\x01\x02", "rows.json:1:1: invalid JSON"),
     ],
 )
-def test_files_that_are_no_rows(tmp_path, text, said):
+def test_files_without_valid_rows(tmp_path, text, said):
     message = error_of(written(tmp_path, text))
     assert str(tmp_path / "rows.json") in message
     assert said in message
 
 
-def test_broken_json_lines_name_the_line(tmp_path):
+def test_an_error_in_json_lines_names_the_line(tmp_path):
     text = json.dumps(ROWS[0]) + '\n\n{"instruction": oops}\n'
-    assert "rows.jsonl:3:17: broken JSON" in error_of(written(tmp_path, text, "rows.jsonl"))
+    assert "rows.jsonl:3:17: invalid JSON" in error_of(written(tmp_path, text, "rows.jsonl"))
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
@@ -120,19 +120,19 @@ def test_a_missing_file_and_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (["a", "b"], "row 2: a list in place of an object"),
-        (None, "row 2: null in place of an object"),
+        (["a", "b"], "row 2: a list instead of an object"),
+        (None, "row 2: null instead of an object"),
         ({"prompt": "a", "response": "b"}, "row 2: no key 'instruction' (found: 'prompt', 'response')"),
         ({"instruction": "a", "Output": "b"}, "row 2: no key 'output' (found: 'instruction', 'Output')"),
         ({"instruction": "a", "inputs": "b", "output": "c"}, "row 2: no key 'input'"),
         ({"instruction": "a", "input": "", "output": 5}, "row 2: 'output' is a number; it must be a string"),
         ({"instruction": None, "input": "", "output": ""}, "row 2: 'instruction' is null; it must be a string"),
         ({"instruction": "a", "input": ["b"], "output": "c"}, "row 2: 'input' is a list"),
-        ({"instruction": "a", "input": "", "output": "\ud800"}, "row 2: 'output' holds half of a surrogate pair"),
+        ({"instruction": "a", "input": "", "output": "\ud800"}, "row 2: 'output' contains a lone surrogate"),
         ({f"column {number}": "" for number in range(50)}, "'column 7' and 42 more)"),
     ],
 )
-def test_rows_that_are_none(tmp_path, row, said):
+def test_invalid_rows(tmp_path, row, said):
     assert said in error_of(written(tmp_path, json.dumps([ROWS[0], row])))
 
 
@@ -142,14 +142,14 @@ def test_a_bad_row_of_json_lines_is_named_by_row_and_line(tmp_path):
 
 
 def full_set(folder, words):
-    """As many rows as Alpaca has, with so many words in all."""
+    """As many rows as Alpaca has, with this many words in total."""
     mean, more = divmod(words, PUBLISHED_ROWS)
     rows = [["a b", "c", "w " * (mean - 3 + (number < more))] for number in range(PUBLISHED_ROWS)]
     keys = ("instruction", "input", "output")
     return written(folder, json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
 
 
-def test_the_published_counts_are_met_in_silence(tmp_path):
+def test_the_published_counts_give_no_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(rows_of(full_set(tmp_path, PUBLISHED_WORDS))) == PUBLISHED_ROWS
@@ -161,7 +161,7 @@ def test_other_words_in_as_many_rows_are_a_warning(tmp_path):
         assert len(rows_of(path)) == PUBLISHED_ROWS
 
 
-def test_a_small_file_claims_nothing(tmp_path):
+def test_a_file_of_another_size_gives_no_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rows_of(written(tmp_path, json.dumps(ROWS)))
@@ -210,14 +210,14 @@ def test_the_hubs_rows_come_from_its_cache_with_a_warning_if_they_are_not_all(tm
 
 
 @pytest.mark.skipif(find_spec("datasets") is None, reason="needs the library datasets: pip install 'benchspec[train]'")
-def test_without_hub_and_cache_the_ways_out_are_named(tmp_path):
+def test_without_hub_and_cache_the_message_says_what_to_do(tmp_path):
     lines = offline(LOAD, tmp_path).stdout.strip().splitlines()
     assert len(lines) == 1
     assert "'tatsu-lab/alpaca' cannot be loaded" in lines[0]
     assert all(way in lines[0] for way in ("`path:`", "`dataset: synthetic`", "HF_HOME"))
 
 
-def test_without_the_library_the_extra_is_named(monkeypatch):
+def test_without_the_library_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(BenchspecError, match=r"pip install 'benchspec\[train\]'.*`path:`.*`dataset: synthetic`"):
         Alpaca({"path": None}).rows()

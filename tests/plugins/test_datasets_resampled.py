@@ -27,7 +27,7 @@ def test_rows_are_drawn_with_replacement():
     order = resampled(1000).order()
     assert order.shape == (1000,)
     assert set(order) <= set(range(100))
-    # Each row is drawn 10 times in the mean; without replacement, or with a skew, some would never or far too often be.
+    # Each row is drawn 10 times on average; with a bias, some rows would be drawn far more or less often.
     assert 1 <= np.bincount(order, minlength=100).min() <= np.bincount(order).max() <= 30
 
 

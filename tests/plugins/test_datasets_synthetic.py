@@ -26,7 +26,7 @@ def words(row):
 
 
 def mean_tokens(texts, rows):
-    """Tokens a row, without template and special tokens."""
+    """Tokens per row, without template and special tokens."""
     if not TOKENIZER.exists():
         pytest.skip(f"{TOKENIZER} is not here: OPT's tokenizer is not part of the repository")
     transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'benchspec[train]'")
@@ -42,7 +42,7 @@ def together(rows):
     return ["\n".join(filter(None, row)) for row in rows]
 
 
-def test_words_a_row_are_the_papers():
+def test_words_per_row_are_the_papers():
     assert fmean(map(words, synthetic(52_002))) == pytest.approx(WORDS, rel=0.01)
 
 
@@ -53,19 +53,19 @@ def test_words_of_a_small_sample_too(seed):
 
 @pytest.mark.parametrize("seed", [0, 1, 42])
 @pytest.mark.parametrize("joined", [apart, together])
-def test_tokens_a_row_are_the_papers(seed, joined):
+def test_tokens_per_row_are_the_papers(seed, joined):
     rows = synthetic(1000, seed)
     assert mean_tokens(joined(rows), rows) == pytest.approx(TOKENS, rel=0.03)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("joined", [apart, together])
-def test_tokens_a_row_are_the_papers_at_full_size(joined):
+def test_tokens_per_row_are_the_papers_at_full_size(joined):
     rows = synthetic(52_002)
     assert mean_tokens(joined(rows), rows) == pytest.approx(TOKENS, rel=0.02)
 
 
-def test_lengths_spread_as_alpacas_do():
+def test_lengths_are_distributed_like_alpacas():
     rows = synthetic(10_000)
     outputs = [len(row.output.split()) for row in rows]
     assert min(outputs) == 1
@@ -87,7 +87,7 @@ def test_rows_are_distinct_and_each_has_a_task_and_an_answer():
     assert all(row.instruction and row.output for row in rows)
 
 
-def test_a_row_keeps_to_its_topic():
+def test_a_row_has_one_topic():
     """What a model can learn: a noun of the task is far likelier in its own answer than in another row's."""
     rows = [row for row in synthetic(5000) if len(row.output.split()) > 30]
     asked = [set(row.instruction.lower().rstrip(".?").split()) for row in rows]
@@ -97,7 +97,7 @@ def test_a_row_keeps_to_its_topic():
     assert own > others + 0.4
 
 
-def test_fewer_rows_are_the_first_of_more():
+def test_a_smaller_data_set_is_the_beginning_of_a_larger_one():
     assert synthetic(137) == synthetic(1000)[:137]
 
 
@@ -106,12 +106,12 @@ def test_another_seed_makes_other_rows():
 
 
 def test_the_same_rows_on_every_platform():
-    """A change of the text makes results incomparable with earlier ones; so it must be meant, and said in the log."""
+    """A change of the text makes results incomparable with earlier ones: it must be intended and noted in the log."""
     text = json.dumps(synthetic(1000)).encode()
     assert hashlib.sha256(text).hexdigest()[:16] == "d1c0d9a72aef3a67"
 
 
-def test_rows_are_made_once():
+def test_rows_are_generated_once():
     data = Synthetic({"rows": 10, "seed": 1})
     assert data.rows() is data.rows()
     assert data.order() is None

@@ -1,4 +1,4 @@
-"""The hardware that is here."""
+"""The hardware `auto`: the machine that benchspec runs on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def gpu(name, memory=80 * 2**30, mig=False):
 
 @pytest.fixture
 def facts(monkeypatch):
-    """What `auto` makes of a machine with these accelerators."""
+    """The facts that `auto` finds on a machine with these accelerators."""
 
     def of(*found, price=None):
         monkeypatch.setattr("benchspec.machine.accelerators", lambda: list(found))
@@ -61,7 +61,7 @@ def test_a_card_has_no_link_bandwidth(facts):
     assert found.link_bandwidth is None
 
 
-def test_where_gpus_differ_the_first_s_kind_counts(facts):
+def test_if_gpus_differ_only_those_named_like_the_first_count(facts):
     found = facts(gpu("NVIDIA L4"), gpu("NVIDIA A10"), gpu("NVIDIA L4"))
     assert (found.accelerator, found.accelerators) == ("NVIDIA L4", 2)
     assert found.memory.source == "NVML, of NVIDIA L4; not counted: NVIDIA A10"
@@ -90,7 +90,7 @@ def test_without_gpu_there_is_no_accelerator(facts):
         ("NVIDIA A10", 125e12),
     ],
 )
-def test_nvml_s_names_find_their_data_sheet(name, bf16):
+def test_nvml_names_have_a_data_sheet(name, bf16):
     assert datasheet(name).bf16 == bf16
 
 
@@ -109,13 +109,13 @@ def test_nvml_s_names_find_their_data_sheet(name, bf16):
         "",
     ],
 )
-def test_names_that_only_look_alike_find_none(name):
+def test_similar_names_have_no_data_sheet(name):
     assert datasheet(name) is None
 
 
 @pytest.mark.parametrize("sheet", ACCELERATORS.values(), ids=ACCELERATORS)
 def test_no_sheet_mixes_dense_and_sparse_peaks(sheet):
-    """Dense or sparse, bf16 runs twice as fast as tf32 on all of them, up to their maker's rounding."""
+    """Dense or sparse, bf16 runs twice as fast as tf32 on all of them, up to their vendor's rounding."""
     assert sheet.bf16 / sheet.tf32 == pytest.approx(2, rel=0.02)
     assert sheet.tf32 > sheet.fp32
     assert sheet.source.startswith("NVIDIA ")

@@ -1,4 +1,4 @@
-"""Machines that are known by their figures."""
+"""The hardware `custom` and its presets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def errors(options):
     return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(options)]
 
 
-def test_a_machine_is_what_its_options_say():
+def test_a_machine_has_the_figures_of_its_options():
     facts = machine(
         accelerator="Gaudi 9",
         accelerators=8,
@@ -41,7 +41,7 @@ def test_a_machine_is_what_its_options_say():
     assert facts.price_per_hour == Fact(32.5, "the spec")
 
 
-def test_figures_that_are_not_given_are_not_known():
+def test_figures_that_are_not_given_are_unknown():
     facts = machine(accelerators=2, memory=2**30)
     assert facts.memory == Fact(2**30, "the spec")
     assert (facts.accelerator, facts.peak) == (None, {})
@@ -60,7 +60,7 @@ def test_figures_that_are_not_given_are_not_known():
         {"accelerators": 1, "cores": 52},
     ],
 )
-def test_options_that_make_no_machine_are_errors(options):
+def test_invalid_options_are_errors(options):
     assert errors(options)
 
 

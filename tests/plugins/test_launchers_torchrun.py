@@ -1,4 +1,4 @@
-"""A process group is started, watched, and ended so that nothing is left."""
+"""The launcher `torchrun`: a process group is started, polled, and stopped without leftover processes."""
 
 from __future__ import annotations
 
@@ -40,29 +40,29 @@ def gone(process):
         return True
 
 
-def test_stopping_ends_every_process_of_the_case_and_no_other(tmp_path, sleeper):
+def test_stopping_ends_every_process_of_the_case_and_no_others(tmp_path, sleeper):
     mine, others = sleeper(tmp_path / "1"), sleeper(tmp_path / "2")
     group.attach(f"0 0 {tmp_path / '1'}").stop()
     assert gone(mine)
     assert not gone(others)
 
 
-def test_a_process_that_does_not_listen_is_killed(tmp_path, sleeper, monkeypatch):
-    monkeypatch.setattr(group, "PATIENCE", 0.3)
-    deaf = sleeper(tmp_path, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path, sleeper, monkeypatch):
+    monkeypatch.setattr(group, "TERM_TIMEOUT", 0.3)
+    stubborn = sleeper(tmp_path, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
     time.sleep(0.3)
-    found = psutil.Process(deaf.pid)
+    found = psutil.Process(stubborn.pid)
     attached = group.attach(f"{found.pid} {found.create_time()} {tmp_path}")
     assert attached.poll() is None
     attached.stop()
-    assert gone(deaf)
+    assert gone(stubborn)
 
 
-def test_a_group_that_is_gone_has_ended(tmp_path):
+def test_a_group_that_no_longer_runs_has_ended(tmp_path):
     assert group.attach(f"{2**22 + 1} 1.0 {tmp_path}").poll() == -1
 
 
-def test_a_process_that_got_the_same_number_later_is_not_the_group(tmp_path):
+def test_a_process_that_later_got_the_same_pid_is_not_the_group(tmp_path):
     attached = group.attach(f"{os.getpid()} 1.0 {tmp_path}")
     assert attached.poll() == -1
     attached.stop()
@@ -76,7 +76,7 @@ def test_the_folder_may_have_blanks_in_its_name(tmp_path, sleeper):
     assert gone(mine)
 
 
-def test_threads_are_shared_out_unless_the_user_says_otherwise(tmp_path, monkeypatch):
+def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path, monkeypatch):
     monkeypatch.setattr(group, "_cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert group._environment(tmp_path, 2)["OMP_NUM_THREADS"] == "4"
@@ -89,7 +89,7 @@ WORKER = "import time; from benchspec.machine.process import die_with_starter; d
 
 
 @linux
-def test_a_worker_whose_starter_died_before_it_could_look_ends_at_once():
+def test_a_worker_whose_starter_died_before_it_checked_ends_at_once():
     environment = {**os.environ, "BENCHSPEC_PARENT": "1"}
     assert subprocess.run([sys.executable, "-c", WORKER], env=environment, timeout=30).returncode == -9
 

@@ -1,4 +1,4 @@
-"""What torchrun writes about the ranks that it started."""
+"""torchrun's summary of failed ranks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def block(death):
         ([(0, -9)], [(0, -9)]),
         ([(0, 3)], [(0, 3)]),
         ([(1, -9), (0, 1)], [(1, -9), (0, 1)]),
-        # What torchrun ended with SIGTERM explains nothing, unless it was the first.
+        # A rank that torchrun stopped with SIGTERM explains nothing, unless it failed first.
         ([(1, -9), (0, -15)], [(1, -9)]),
         ([(1, -15), (0, 1), (2, 1)], [(1, -15), (0, 1), (2, 1)]),
     ],
@@ -41,5 +41,5 @@ def test_the_first_rank_to_fail_comes_first(said, found):
     assert list(deaths(torchrun_says(*said)).items()) == found
 
 
-def test_a_log_without_a_summary_tells_of_no_death():
+def test_a_log_without_a_summary_has_no_failed_rank():
     assert deaths("") == deaths("W1123 torch/distributed/run.py: ...") == {}

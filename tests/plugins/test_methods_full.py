@@ -7,7 +7,7 @@ from benchspec_plugins.methods.full import Full
 torch = pytest.importorskip("torch")
 
 
-def test_every_parameter_learns() -> None:
+def test_every_parameter_is_trained() -> None:
     network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.LayerNorm(3)).requires_grad_(False)
     applied = Full({}).apply(network)
     assert applied is network

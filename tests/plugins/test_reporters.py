@@ -104,7 +104,7 @@ def test_warnings_stand_below_the_table():
 
 
 @pytest.mark.parametrize("reporter", [Table, Markdown])
-def test_no_results_are_said_in_a_sentence(reporter):
+def test_without_results_a_sentence_says_so(reporter):
     text = reporter({}).render(Results([], RUN))
     assert text.startswith("No results: no case of 'xe9680' has ended yet.\n")
     assert RUN["machine_line"] in text
@@ -148,7 +148,7 @@ def test_csv_has_published_values_flat():
     assert (row["published:train_runtime:3"], row["met:train_runtime:3"]) == ("<700", "true")
 
 
-def test_csv_leaves_what_was_not_measured_blank():
+def test_csv_has_a_blank_for_what_was_not_measured():
     failed, _ = rows((oom(), published(value=900)), (result(), published(value=900)))
     assert (failed["published:train_runtime"], failed["ratio:train_runtime"]) == ("900", "")
 

@@ -35,7 +35,7 @@ from small import SMALL, mistakes, replaced
         (SMALL + "    train: {precision: fp16}\n", "precision: 'fp16' is not allowed (allowed: bf16, fp32)"),
         (SMALL + "    train: {learning_rate: fast}\n", "learning_rate: expected a number, found 'fast'"),
         (SMALL + "    train: {epochs: true}\n", "epochs: expected a number, found true"),
-        (SMALL + "    limits: {timeout: soon}\n", "'soon' is no number with a unit such as '15 min'"),
+        (SMALL + "    limits: {timeout: soon}\n", "'soon' is not a number with a unit such as '15 min'"),
         (SMALL + "    repeats: 3\n", "unknown key 'repeats'"),
         (SMALL + "    matrix: {}\n", "experiments.one.matrix: is empty"),
         (SMALL + "    matrix: {train.seed: []}\n", "experiments.one.matrix.train.seed: is empty"),
@@ -50,7 +50,7 @@ from small import SMALL, mistakes, replaced
         (SMALL + "    launcher: {name: torchrun, processes: 0}\n", "processes: 0 must be at least 1"),
         (
             SMALL + "    launcher: {name: torchrun, processes: autoo}\n",
-            "processes: 'autoo' is not allowed: a number, or auto: as many as the backend runs on",
+            "processes: 'autoo' is not allowed: a number, or auto: the only one that the backend takes",
         ),
         (replaced("name: small", 'name: "small\\n"'), "is no name: lower-case letters"),
         (replaced("opt-tiny", '"opt\\e[31m\\n"'), "no model is called 'opt\\x1b[31m\\n'"),

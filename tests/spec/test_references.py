@@ -41,7 +41,7 @@ def test_other_experiments_and_slopes_stand_elsewhere():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("value: 15 parsec", "'15 parsec' is no number with a unit"),
+        ("value: 15 parsec", "'15 parsec' is not a number with a unit"),
         ("value: 1, below: 2", "give one of value, below, above, between, slope, outcome; found value and below"),
         ("where: {}", "found none of them"),
         ("slope: 3 min", "'slope' and 'per' belong together"),

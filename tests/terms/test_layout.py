@@ -1,4 +1,4 @@
-"""A JSON file in a run directory is the old one or the new one, whoever writes and whatever ends them."""
+"""Files in a run directory are written atomically, by any number of writers and despite kills."""
 
 import errno
 import json
@@ -69,7 +69,7 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, monkeypatch):
     write_json(tmp_path / "run.json", {"a": 1})
     assert victim.read_text() == "precious"
 
-    # Even where the draft's random name is guessed, the file is created anew or not at all.
+    # Even if the temporary file's random name is guessed, an existing file is never opened.
     monkeypatch.setattr(os, "urandom", bytes)
     draft = tmp_path / f".run.json.{'00' * 8}"
     draft.symlink_to(victim)

@@ -1,4 +1,4 @@
-"""The words for endings and phases are those of the schemas."""
+"""The outcomes and phases are those of the schemas."""
 
 import json
 from pathlib import Path

@@ -16,17 +16,17 @@ PUBLISHED_ROWS = 52_002
 PUBLISHED_WORDS = 3_025_587
 
 _WITHOUT_HUB = (
-    "set `path:` to a local copy, use `dataset: synthetic`, or fill the cache beforehand: set HF_HOME, load "
-    f"'{HUB_NAME}' once with the library `datasets` where the hub can be reached, and run with the same HF_HOME"
+    "set `path:` to a local copy, use `dataset: synthetic`, or fill the cache first: set HF_HOME, load "
+    f"'{HUB_NAME}' once with the library `datasets` on a machine that reaches the hub, and run with the same HF_HOME"
 )
 
 
 class Alpaca(Dataset):
     """Rows with an instruction, an input (often empty) and an output: Alpaca's own, or any file in its format.
 
-    A file is JSON (an array of objects) or JSON Lines (an object a line). `input` may be absent or null; other keys
-    than the three are passed over. A warning says so where the rows are not those that the paper counted, as with the
-    cleaned variants of Alpaca.
+    A file is JSON (an array of objects) or JSON Lines (one object per line). `input` may be absent or null; other keys
+    are ignored. A warning is given if the rows differ from those that the paper counted, as in cleaned variants of
+    Alpaca.
     """
 
     name = "alpaca"
@@ -42,7 +42,7 @@ class Alpaca(Dataset):
     }
 
     def rows(self) -> Sequence[Row]:
-        """The rows in the file's order, read once."""
+        """The rows in file order, read once."""
         return self._rows
 
     @cached_property
@@ -55,9 +55,9 @@ class Alpaca(Dataset):
 
 
 def _difference(rows: list[Row], whole: bool) -> str | None:
-    """How rows differ from the published ones; None for a file of another size, which does not claim to be Alpaca.
+    """How the rows differ from the published ones, or None.
 
-    `whole` says that they must be the full set, whatever their number.
+    With `whole`, they are meant to be the full set; otherwise rows of another number are not compared.
     """
     if len(rows) != PUBLISHED_ROWS:
         return f"{len(rows):,} rows; the paper counted {PUBLISHED_ROWS:,}" if whole else None
@@ -68,17 +68,17 @@ def _difference(rows: list[Row], whole: bool) -> str | None:
 
 
 def _from_hub() -> list[Row]:
-    """The hub's rows, or those that an earlier load left in the cache of `datasets`."""
+    """The rows from the hub, or from the local cache of `datasets`."""
     try:
         from datasets import load_dataset
 
         found = load_dataset(HUB_NAME, split="train").to_list()
     except ImportError as error:
         raise BenchspecError(
-            f"alpaca: the hub's rows need the library `datasets` ({error}): pip install 'benchspec[train]'; or "
+            f"alpaca: rows from the hub need the library `datasets` ({error}): pip install 'benchspec[train]'; or "
             "set `path:` to a local copy, or use `dataset: synthetic`"
         ) from error
-    # What may go wrong in there (network, disk, cache, Arrow) has no common base class.
+    # Errors of the network, disk, cache and Arrow have no common base class.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise BenchspecError(f"alpaca: '{HUB_NAME}' cannot be loaded ({reason}); {_WITHOUT_HUB}") from error
@@ -87,5 +87,5 @@ def _from_hub() -> list[Row]:
 
 @hookimpl
 def benchspec_register() -> list[type[Dataset]]:
-    """The data sets of this module."""
+    """The plugins of this module."""
     return [Alpaca]

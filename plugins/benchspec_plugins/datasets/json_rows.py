@@ -1,4 +1,4 @@
-"""JSON in Alpaca's format -> rows; whatever is wrong with a file is one line that says where."""
+"""Reads rows from JSON in Alpaca's format; every error is one line that names the file and the place."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise BenchspecError(f"{path}: cannot be read: {error.strerror}; {_FORMAT}") from error
     except UnicodeDecodeError as error:
-        raise BenchspecError(f"{path}: no text in UTF-8 (at byte {error.start}); {_FORMAT}") from error
+        raise BenchspecError(f"{path}: not UTF-8 text (at byte {error.start}); {_FORMAT}") from error
 
 
 def _array(path: Path, text: str) -> Iterable[tuple[str, Any]]:
-    """Each row of a JSON array, with the words that say where it stands."""
+    """Each value of a JSON array, with its place as text."""
     return ((f"row {number}", value) for number, value in enumerate(_parse(path, text), 1))
 
 
 def _lines(path: Path, text: str) -> Iterable[tuple[str, Any]]:
-    """The same of JSON Lines; a document that spreads over lines is JSON of the wrong kind."""
-    # Not splitlines(): JSON strings may hold line separators such as U+2028 as they are.
+    """Each value of JSON Lines, with its place as text; raises for a JSON document over several lines."""
+    # Not splitlines(): JSON strings may contain line separators such as U+2028 unescaped.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) > 1 and path.suffix != ".jsonl" and not _is_json(lines[0][1]):
-        raise BenchspecError(f"{path}: holds {_kind(_parse(path, text))}, no list of rows; {_FORMAT}")
+        raise BenchspecError(f"{path}: contains {_kind(_parse(path, text))} instead of a list of rows; {_FORMAT}")
     return ((f"row {row} (line {number})", _parse(path, line, number)) for row, (number, line) in enumerate(lines, 1))
 
 
@@ -58,36 +58,36 @@ def _parse(path: Path, text: str, line: int = 1) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"{path}:{line + error.lineno - 1}:{error.colno}"
-        raise BenchspecError(f"{where}: broken JSON: {error.msg}; {_FORMAT}") from error
-    # Nesting without end, or an integer of thousands of digits.
+        raise BenchspecError(f"{where}: invalid JSON: {error.msg}; {_FORMAT}") from error
+    # Nested too deeply, or an integer with thousands of digits.
     except (RecursionError, ValueError) as error:
-        raise BenchspecError(f"{path}: from line {line}: unusable JSON: {error}; {_FORMAT}") from error
+        raise BenchspecError(f"{path}: JSON from line {line} on cannot be read: {error}; {_FORMAT}") from error
 
 
 def checked(source: Path | str, values: Iterable[tuple[str, Any]]) -> list[Row]:
-    """The rows that parsed values hold; each value comes with the words that say where it stands."""
+    """The rows from parsed values; each value comes with its place as text."""
     rows = [_row(f"{source}: {where}", value) for where, value in values]
     if not rows:
-        raise BenchspecError(f"{source}: holds no rows; {_FORMAT}")
+        raise BenchspecError(f"{source}: contains no rows; {_FORMAT}")
     return rows
 
 
 def _row(where: str, value: Any) -> Row:
     if not isinstance(value, dict):
-        raise BenchspecError(f"{where}: {_kind(value)} in place of an object with instruction, input and output")
+        raise BenchspecError(f"{where}: {_kind(value)} instead of an object with instruction, input and output")
     return Row(*(_field(where, value, key) for key in Row._fields))
 
 
 def _field(where: str, value: dict[str, Any], key: str) -> str:
     if key not in value and (key != "input" or _misspelt(value, key)):
-        raise BenchspecError(f"{where}: no key '{key}' (found: {_shown(value)}); rename the column or add it")
+        raise BenchspecError(f"{where}: no key '{key}' (found: {_key_list(value)}); rename a key or add it")
     text = value.get(key)
     if text is None and key == "input":
         return ""
     if not isinstance(text, str):
         raise BenchspecError(f"{where}: '{key}' is {_kind(text)}; it must be a string")
     if not _encodable(text):
-        raise BenchspecError(f"{where}: '{key}' holds half of a surrogate pair (\\ud800 to \\udfff), which is no text")
+        raise BenchspecError(f"{where}: '{key}' contains a lone surrogate (\\ud800 to \\udfff), which is not text")
     return text
 
 
@@ -101,11 +101,11 @@ def _encodable(text: str) -> bool:
 
 
 def _misspelt(value: dict[str, Any], key: str) -> bool:
-    """Whether the optional key stands there in another form, such as 'Input' or 'inputs'."""
+    """Whether the optional key is there in another spelling, such as 'Input' or 'inputs'."""
     return any(other.strip().lower() in (key, f"{key}s") for other in value)
 
 
-def _shown(value: dict[str, Any], most: int = 8) -> str:
+def _key_list(value: dict[str, Any], most: int = 8) -> str:
     keys = ", ".join(map(repr, list(value)[:most])) or "none"
     return f"{keys} and {len(value) - most} more" if len(value) > most else keys
 

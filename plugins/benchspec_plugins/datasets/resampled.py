@@ -14,54 +14,52 @@ class Resampled(Dataset):
 
     The draws are those of `pandas.DataFrame.sample(n, replace=True, random_state=seed)`. Samples of one seed are
     nested: 10,000 rows are the first 10,000 of the 20,000, so that only the size differs between two cases. A sample is
-    indices into the distinct rows, 4 bytes a place: 10 million rows cost 40 MB.
+    an array of indices into the distinct rows, 4 bytes each: 10 million rows take 40 MB.
     """
 
     name = "resampled"
     options_schema = {
         "properties": {
-            "of": {"$ref": "#/$defs/dataset", "description": "the data set whose rows are drawn"},
-            "rows": {"type": "integer", "minimum": 1, "description": "how many rows to draw"},
+            "of": {"$ref": "#/$defs/dataset", "description": "the data set to draw rows from"},
+            "rows": {"type": "integer", "minimum": 1, "description": "number of rows to draw"},
             "seed": {
                 "type": "integer",
                 "minimum": 0,
                 "maximum": 2**32 - 1,
                 "default": 42,
-                "description": "of the draws; the same seed draws the same rows",
+                "description": "seed of the sample; the same seed draws the same rows",
             },
         },
         "required": ["of", "rows"],
     }
 
     def rows(self) -> Sequence[Row]:
-        """The other data set's distinct rows, as they are."""
+        """The distinct rows of the other data set, unchanged."""
         return self._distinct
 
     def order(self) -> Any:
         """An int32 array of `rows` indices into `rows()`."""
         import numpy as np
 
-        places = self.options["of"].order()
-        drawn_from = len(self._distinct) if places is None else len(places)
-        if not drawn_from:
+        order = self.options["of"].order()
+        size = len(self._distinct) if order is None else len(order)
+        if not size:
             raise BenchspecError(f"resampled: the data set '{self.options['of'].name}' has no rows to draw from")
-        # RandomState, not default_rng: numpy promises that only its draws stay the same from version to version.
-        drawn = np.random.RandomState(self.options["seed"]).randint(
-            drawn_from, size=self.options["rows"], dtype=np.int32
-        )
-        return drawn if places is None else np.asarray(places, dtype=np.int32)[drawn]
+        # RandomState, not default_rng: only its random numbers are guaranteed to stay the same across numpy versions.
+        drawn = np.random.RandomState(self.options["seed"]).randint(size, size=self.options["rows"], dtype=np.int32)
+        return drawn if order is None else np.asarray(order, dtype=np.int32)[drawn]
 
     def size(self) -> int:
         return int(self.options["rows"])
 
     @cached_property
     def _distinct(self) -> Sequence[Row]:
-        """Kept, since a data set may read a file each time that it is asked."""
+        """Cached, because a data set may read a file on each call."""
         rows: Sequence[Row] = self.options["of"].rows()
         return rows
 
 
 @hookimpl
 def benchspec_register() -> list[type[Dataset]]:
-    """The data sets of this module."""
+    """The plugins of this module."""
     return [Resampled]

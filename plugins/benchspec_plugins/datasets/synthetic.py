@@ -1,4 +1,4 @@
-"""Rows with Alpaca's published statistics, made from a seed: nothing to download."""
+"""Rows with Alpaca's published statistics, generated from a seed: nothing to download."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from typing import NamedTuple
 from benchspec import Dataset, Row, hookimpl
 from benchspec_plugins.datasets import vocabulary
 
-#: words of an output, of an input (0: none) and of a task's second sentence, as (share of rows in thousandths, words)
+#: distributions as (cumulative share of rows in thousandths, words): an output, an input (0: none), a task's context
 OUTPUTS = ((0, 1), (50, 4), (100, 8), (250, 19), (500, 34), (750, 54), (900, 88), (950, 114), (990, 185), (1000, 300))
 INPUTS = ((0, 0), (590, 0), (591, 1), (690, 4), (795, 7), (897, 11), (959, 21), (990, 60), (1000, 120))
 CONTEXTS = ((0, 0), (880, 0), (881, 6), (1000, 16))
 
-#: rows that share out the lengths evenly, so that a sample of 1,000 rows has the mean length of 52,002
+#: rows per block; the lengths in each block follow the distribution, so that 1,000 rows have the mean length of 52,002
 BLOCK = 100
 LONGEST_SENTENCE = 16
 SHORTEST_SENTENCE = 5
 
 
 class Synthetic(Dataset):
-    """English-like rows as long as Alpaca's: 58.2 words and 76.7 tokens of OPT's tokenizer in the mean.
+    """English-like rows as long as Alpaca's: 58.2 words and 76.7 tokens of OPT's tokenizer on average.
 
-    Both means are of the 52,002 rows in Fauber and Patel, "Fine-tuning Language Models on Dell PowerEdge XE9680
-    Servers" (2023). 41% of the rows have an input; outputs have 1 to 300 words, half of them at most 34. Words follow a
-    Zipf law and rows keep to a topic, so that a model has something to learn. The same seed gives the same rows on
-    every platform, and fewer rows are the first of more.
+    Both averages are those of the 52,002 rows in Fauber and Patel, "Fine-tuning Language Models on Dell PowerEdge
+    XE9680 Servers" (2023). 41% of the rows have an input; outputs have 1 to 300 words, half of them at most 34. Word
+    frequencies follow Zipf's law and each row has one topic, so that a model has something to learn. The same seed
+    gives the same rows on every platform, and a smaller data set is the beginning of a larger one.
     """
 
     name = "synthetic"
     options_schema = {
         "properties": {
-            "rows": {"type": "integer", "minimum": 1, "default": 52_002, "description": "how many rows to make"},
-            "seed": {"type": "integer", "minimum": 0, "default": 42, "description": "of the text"},
+            "rows": {"type": "integer", "minimum": 1, "default": 52_002, "description": "number of rows"},
+            "seed": {"type": "integer", "minimum": 0, "default": 42, "description": "seed of the text"},
         }
     }
 
     def rows(self) -> Sequence[Row]:
-        """The rows, made once."""
+        """The rows, generated once."""
         return self._rows
 
     def size(self) -> int:
@@ -60,7 +60,7 @@ class Pattern(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """What is written about one topic."""
+    """The patterns of one topic."""
 
     #: by length in words
     sentences: Sequence[Sequence[Pattern]]
@@ -68,16 +68,18 @@ class Topic(NamedTuple):
     tasks_with_input: Sequence[Pattern]
 
 
-#: `random.Random.random`: the one method that Python promises to keep the same from version to version
+#: `random.Random.random`: the only method whose results Python guarantees to keep across versions
 Draw = Callable[[], float]
 
 
 def _rows(seed: int) -> Iterator[Row]:
-    """Rows without end."""
+    """An endless sequence of rows."""
     draw, topics = random.Random(seed).random, _topics()
     outputs, inputs, contexts = _table(OUTPUTS), _table(INPUTS), _table(CONTEXTS)
     while True:
-        lengths = zip(_shared_out(draw, contexts), _shared_out(draw, inputs), _shared_out(draw, outputs), strict=True)
+        lengths = zip(
+            _block_lengths(draw, contexts), _block_lengths(draw, inputs), _block_lengths(draw, outputs), strict=True
+        )
         for context, input_, output in lengths:
             topic = topics[int(draw() * len(topics))]
             yield Row(
@@ -86,7 +88,7 @@ def _rows(seed: int) -> Iterator[Row]:
 
 
 def _table(points: Sequence[tuple[int, int]]) -> list[int]:
-    """Lengths by thousandth of the rows, on straight lines between the points."""
+    """The length for each thousandth of the rows, interpolated between the points."""
     steps = (
         [(low * (end - at) + high * (at - begin)) // (end - begin) for at in range(begin, end)]
         for (begin, low), (end, high) in pairwise(points)
@@ -94,7 +96,7 @@ def _table(points: Sequence[tuple[int, int]]) -> list[int]:
     return list(chain.from_iterable(steps))
 
 
-def _shared_out(draw: Draw, table: Sequence[int]) -> list[int]:
+def _block_lengths(draw: Draw, table: Sequence[int]) -> list[int]:
     """A length for each row of a block: one from each equal part of the table, in random order."""
     part = len(table) // BLOCK
     return [table[place * part + int(draw() * part)] for place in sorted(range(BLOCK), key=lambda _: draw())]
@@ -107,7 +109,7 @@ def _task(draw: Draw, topic: Topic, context: int, with_input: bool) -> str:
 
 
 def _answer(draw: Draw, topic: Topic, words: int) -> str:
-    """Prose, now and then beginning with a quote or written as a numbered list, as Alpaca's answers are."""
+    """Prose; some answers begin with a quote or are a numbered list, as in Alpaca."""
     form = draw()
     if words >= 2 * LONGEST_SENTENCE and form < 0.2:
         return _numbered(draw, topic, words)
@@ -116,7 +118,7 @@ def _answer(draw: Draw, topic: Topic, words: int) -> str:
 
 
 def _numbered(draw: Draw, topic: Topic, words: int) -> str:
-    """A list whose numbers count as words."""
+    """A numbered list; its numbers count as words."""
     items = _sentences(draw, topic, (length - 1 for length in _split(draw, words)))
     return "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
 
@@ -126,7 +128,7 @@ def _prose(draw: Draw, topic: Topic, words: int) -> str:
 
 
 def _split(draw: Draw, words: int) -> Iterator[int]:
-    """The lengths of sentences that have so many words together, none of them very short unless all the words are."""
+    """Sentence lengths that add up to this many words; only a text that is short as a whole has very short ones."""
     spread = LONGEST_SENTENCE - SHORTEST_SENTENCE + 1
     while words > LONGEST_SENTENCE + SHORTEST_SENTENCE:
         length = SHORTEST_SENTENCE + int(draw() * spread)
@@ -179,12 +181,12 @@ def _pattern(text: str, pools: dict[str, list[str]]) -> Pattern:
 
 
 def _zipf(words: str) -> list[str]:
-    """A list to draw from, in which the word of rank n stands in proportion to 1 / (n + 1)."""
+    """A list to draw from, in which the word of rank n occurs in proportion to 1 / (n + 1)."""
     ranked = words.split()
     return [word for rank, word in enumerate(ranked, 1) for _ in range(4 * len(ranked) // (rank + 1))]
 
 
 @hookimpl
 def benchspec_register() -> list[type[Dataset]]:
-    """The data sets of this module."""
+    """The plugins of this module."""
     return [Synthetic]

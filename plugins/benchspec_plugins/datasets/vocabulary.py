@@ -1,11 +1,11 @@
-"""The words and sentence patterns that the data set `synthetic` writes with.
+"""The words and sentence patterns of the data set `synthetic`.
 
 In a pattern `{n}` is a noun of the row's topic, `{a}` an adjective, `{v}` a verb ("the river shapes"), `{i}` an
 infinitive ("to shape"), `{r}` an adverb, `{w}` people, `{p}` a place, `{d}` a number. Lists begin with their most
-frequent words. Every entry is one word between blanks, so that a pattern's length is known without filling it.
+frequent words. Every entry is one whitespace-separated word, so that a pattern's length in words is known in advance.
 """
 
-#: nouns by topic; a row keeps to one topic, so that its beginning helps to predict its end
+#: nouns by topic; each row has one topic, so that its beginning helps to predict its end
 TOPICS = {
     "geography": (
         "river mountain valley coast island desert forest harbor tributary tundra glacier canyon fjord lagoon "
@@ -94,7 +94,7 @@ PEOPLE = (
     "photographers environmentalists"
 )
 
-#: places: names are much of what a tokenizer has to spell out
+#: place names, which a tokenizer often splits into several tokens
 NAMES = (
     "Lisbon Canada Japan Chicago Kenya Norway Vienna Marrakesh Texas Montevideo Kathmandu Edinburgh Reykjavik "
     "Guadalajara Tashkent Bratislava Madagascar Ljubljana Antananarivo Yogyakarta"

@@ -1,7 +1,7 @@
-"""What the makers' data sheets say of accelerators, by the name that NVML calls them by.
+"""The vendors' published figures of accelerators, by the names that NVML uses.
 
-An accelerator belongs here only if its maker publishes *dense* peaks, or says that the printed ones count 2:4 sparsity
-and are twice the dense ones. What is not here has no peak, so that reports leave its MFU out rather than guess it.
+An accelerator is listed only if its vendor publishes *dense* peaks, or states that the published peaks are for 2:4
+sparsity and twice the dense ones. An accelerator that is not listed has no peak, and reports leave its MFU out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PRICE_PER_HOUR: Mapping[str, Any] = {
     "type": ["number", "null"],
     "exclusiveMinimum": 0,
     "default": None,
-    "description": "what the whole machine costs an hour, in your currency",
+    "description": "price of the whole machine per hour, in your currency",
 }
 
 
@@ -28,10 +28,10 @@ class Datasheet:
     bf16: float
     tf32: float
     fp32: float
-    #: nominal; a maker's GB of device memory are GiB, of which NVML shows 0.4% less, or 6% less of GDDR6 with ECC
+    #: nominal; a vendor's GB of device memory are GiB; NVML reports 0.4% less, or 6% less for GDDR6 with ECC
     memory: int
     memory_bandwidth: float
-    #: NVLink, both directions together; None for a card: whether a bridge joins it to others its name does not tell
+    #: NVLink, the sum of both directions; None for PCIe cards, whose name does not say whether a bridge links them
     link_bandwidth: float | None = None
     source: str
 
@@ -44,7 +44,7 @@ GIB = 2**30
 _A100 = "NVIDIA A100 data sheet (June 2021)"
 _H100 = "NVIDIA H100 architecture white paper, table of peak rates without sparsity"
 _H100_NVL = "NVIDIA H100 data sheet, H100 NVL (half of its rates with sparsity)"
-_H200 = "NVIDIA H200 data sheet; peak rates as of the H100 SXM, whose chip it shares"
+_H200 = "NVIDIA H200 data sheet; peak rates as for the H100 SXM, which has the same chip"
 _H200_NVL = "NVIDIA H200 data sheet, H200 NVL (half of its rates with sparsity)"
 _L4 = "NVIDIA L4 data sheet (half of its rates with sparsity)"
 _L40S = "NVIDIA L40S data sheet"
@@ -52,7 +52,7 @@ _A10 = "NVIDIA A10 data sheet"
 
 
 def _a100(memory: int, memory_bandwidth: float, link_bandwidth: float | None = None) -> Datasheet:
-    """All A100s compute alike; they differ in their memory and in how they are joined."""
+    """All A100s have the same peaks; they differ in memory and links."""
     return Datasheet(
         bf16=312e12,
         tf32=156e12,
@@ -66,7 +66,7 @@ def _a100(memory: int, memory_bandwidth: float, link_bandwidth: float | None = N
 
 _A100_SXM_80 = _a100(80 * GIB, 2.039e12, 600e9)
 
-#: by NVML's whole name without the leading "NVIDIA", which older drivers leave out; a MIG slice's name goes on after it
+#: by NVML's full name without the leading "NVIDIA", which older drivers omit; the name of a MIG slice is longer
 ACCELERATORS: Mapping[str, Datasheet] = {
     "A100-SXM4-80GB": _A100_SXM_80,
     "A100-SXM-80GB": _A100_SXM_80,
@@ -109,12 +109,12 @@ _BY_NAME = {name.casefold(): datasheet for name, datasheet in ACCELERATORS.items
 
 
 def datasheet(name: str) -> Datasheet | None:
-    """The data sheet for a name of NVML's; None where there is none for exactly this one."""
+    """The data sheet for an NVML name; None if no entry has exactly this name."""
     return _BY_NAME.get(" ".join(name.casefold().split()).removeprefix("nvidia "))
 
 
 def fact(value: float | None, source: str) -> Fact | None:
-    """A figure with its source; None where it is not known."""
+    """A figure with its source; None if the figure is unknown."""
     return None if value is None else Fact(value, source)
 
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Auto(Hardware):
-    """What is here: the accelerators that this process may use, with the dense peaks of those that are known.
+    """This machine: the accelerators that this process may use, and their dense peaks where known.
 
-    Where they differ, only the first and those of the same name count.
+    If the accelerators differ, only those with the name of the first one count.
     """
 
     name = "auto"
@@ -32,12 +32,12 @@ class Auto(Hardware):
 
 def _facts(found: list[Accelerator], price: Fact | None) -> Facts:
     first = found[0]
-    # A slice has a share of the peak, and a share of the bandwidths, that no data sheet states.
+    # A MIG slice has only a share of the peak and the bandwidths, which no data sheet states.
     sheet = None if first.mig else datasheet(first.name)
     return Facts(
         accelerator=first.name,
         accelerators=sum(each.name == first.name for each in found),
-        memory=fact(first.memory, _nvml(found)),
+        memory=fact(first.memory, _nvml_source(found)),
         peak=facts_by_precision(sheet.peak(), sheet.source) if sheet else {},
         memory_bandwidth=fact(sheet.memory_bandwidth, sheet.source) if sheet else None,
         link_bandwidth=fact(sheet.link_bandwidth, sheet.source) if sheet else None,
@@ -45,8 +45,8 @@ def _facts(found: list[Accelerator], price: Fact | None) -> Facts:
     )
 
 
-def _nvml(found: list[Accelerator]) -> str:
-    """The source, which also says which accelerators are left out."""
+def _nvml_source(found: list[Accelerator]) -> str:
+    """The source of the memory size, which also names the accelerators that are not counted."""
     others = sorted({each.name for each in found} - {found[0].name})
     return f"NVML, of {found[0].name}; not counted: {', '.join(others)}" if others else "NVML"
 

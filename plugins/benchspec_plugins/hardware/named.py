@@ -1,4 +1,4 @@
-"""Machines that are known by their figures, for planning for them and for comparing with them."""
+"""Machines described by their published figures, to plan for and to compare with."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from benchspec import Facts, Hardware, Plugin, hookimpl
 from benchspec_plugins.hardware.accelerators import ACCELERATORS, PRICE_PER_HOUR, fact, facts_by_precision
 
-_RATE = {"type": "number", "exclusiveMinimum": 0, "description": "FLOP/s an accelerator, without sparsity"}
+_RATE = {"type": "number", "exclusiveMinimum": 0, "description": "FLOP/s per accelerator, without sparsity"}
 _BANDWIDTH = {"type": ["number", "null"], "exclusiveMinimum": 0, "default": None}
 
 
 def _machine(name: str, accelerators: int, source: str = "") -> dict[str, Any]:
-    """The options of a machine with so many accelerators of one data sheet; `source` says where the machine is from."""
+    """The options of a machine with this many accelerators of one kind; `source` says where it was described."""
     sheet = ACCELERATORS[name]
     return {
         "accelerator": f"NVIDIA {name}",
@@ -26,7 +26,7 @@ def _machine(name: str, accelerators: int, source: str = "") -> dict[str, Any]:
 
 
 class Custom(Hardware):
-    """Any machine, described by its options; figures that are not given are not known."""
+    """Any machine, described by its options; figures that are not given are unknown."""
 
     name = "custom"
     options_schema = {
@@ -34,14 +34,14 @@ class Custom(Hardware):
             "accelerator": {
                 "type": ["string", "null"],
                 "default": None,
-                "description": "what its maker calls it, e.g. NVIDIA H100 80GB HBM3",
+                "description": "the vendor's name, e.g. NVIDIA H100 80GB HBM3; null: no accelerator",
             },
-            "accelerators": {"type": "integer", "minimum": 0, "description": "how many there are"},
+            "accelerators": {"type": "integer", "minimum": 0, "description": "number of accelerators"},
             "memory": {
                 "type": ["integer", "string", "null"],
                 "format": "size",
                 "default": None,
-                "description": "bytes an accelerator, or a size such as 80 GiB",
+                "description": "bytes per accelerator, or a size such as 80 GiB",
             },
             "peak": {
                 "type": "object",
@@ -53,13 +53,13 @@ class Custom(Hardware):
             "memory_bandwidth": {**_BANDWIDTH, "description": "bytes/s between an accelerator and its memory"},
             "link_bandwidth": {
                 **_BANDWIDTH,
-                "description": "bytes/s between one accelerator and the others, both directions together",
+                "description": "bytes/s between one accelerator and the others, the sum of both directions",
             },
             "price_per_hour": PRICE_PER_HOUR,
             "source": {
                 "type": ["string", "null"],
                 "default": None,
-                "description": "where these figures come from; the spec itself where it does not say",
+                "description": "where these figures come from; by default the spec itself",
             },
         },
         "required": ["accelerators"],
@@ -67,15 +67,15 @@ class Custom(Hardware):
     presets = {
         "xe9680-h100": _machine("H100 80GB HBM3", 8, "Fauber and Patel 2023 (the machine)"),
         "xe9680-a100": _machine("A100-SXM4-80GB", 8, "Fauber and Patel 2023 (the machine)"),
-        # Nobody says whose instance it was, so neither its price is known nor whether its GPUs were SXM modules or PCIe
-        # cards, which compute alike and differ in their bandwidths.
+        # The provider was not disclosed. So the price is unknown, and so is whether the GPUs were SXM modules or PCIe
+        # cards, which have the same peaks and different bandwidths.
         "cloud-8xa100": {
             **_machine("A100-SXM4-80GB", 8, "Fauber and Patel 2023 (an undisclosed cloud instance)"),
             "accelerator": "NVIDIA A100 80GB",
             "memory_bandwidth": None,
             "link_bandwidth": None,
         },
-        "h200": _machine("H200", 8, "NVIDIA HGX H200 (eight a board)"),
+        "h200": _machine("H200", 8, "NVIDIA HGX H200 (eight per board)"),
         "cpu": {"accelerator": None, "accelerators": 0},
     }
 

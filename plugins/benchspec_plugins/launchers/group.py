@@ -1,4 +1,4 @@
-"""torchrun and its workers as one group: started, watched, and ended so that no process is left."""
+"""torchrun and its workers as one process group that is started, polled, and stopped without leftover processes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from benchspec.machine import PARENT, die_with
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import STDERR, STDOUT
 
-#: marks every process of a group, whoever its parent is by now
+#: the environment variable by which the processes of a case are found, whatever their parent
 MARK = "BENCHSPEC_CASE_DIR"
-#: in the case's folder, what torchrun itself writes; its workers' output goes to the two logs of the case
+#: in the case's folder, torchrun's own output; its workers write to stdout.log and stderr.log
 LOG = "torchrun.log"
-#: starts a worker with its output in the logs of the case's folder, which is the argument
+#: starts a worker with its output in the logs of the case's folder, given as the argument
 _WORKER = f'exec "$0" -m benchspec.worker "$1" >>"$1/{STDOUT}" 2>>"$1/{STDERR}"'
-#: seconds that torchrun gets to end its workers before they are killed
-PATIENCE = 5.0
-#: seconds after which a process that SIGKILL does not end is taken to be stuck in the kernel
-LAST_PATIENCE = 60.0
+#: seconds after SIGTERM in which torchrun may stop its workers, before they are killed
+TERM_TIMEOUT = 5.0
+#: seconds after which a process that survives SIGKILL counts as stuck in the kernel
+KILL_TIMEOUT = 60.0
 
 
 def start(case_dir: Path, processes: int) -> Group:
-    """Start torchrun for the case in a folder, its output appended to stdout.log and stderr.log there."""
+    """Start torchrun for the case in a folder; the ranks' output is appended to stdout.log and stderr.log there."""
     for name in (STDOUT, STDERR):
         (case_dir / name).touch()
     with (case_dir / LOG).open("ab") as log:
@@ -39,7 +39,7 @@ def start(case_dir: Path, processes: int) -> Group:
 
 
 def own_log(case_dir: Path) -> str:
-    """What torchrun itself wrote."""
+    """torchrun's own output."""
     file = case_dir / LOG
     return file.read_text(errors="replace") if file.exists() else ""
 
@@ -60,11 +60,11 @@ class Group(Handle):
         self.id = f"{leader.pid} {leader.create_time()} {case_dir}" if leader else f"0 0 {case_dir}"
 
     def poll(self) -> int | None:
-        """The exit code; -1 where an earlier process started the group, so that its code cannot be known."""
+        """The exit code; -1 if another process started the group, because the exit code is then unknown."""
         if self._code is None:
             self._code = self._exit_code()
             if self._code is not None:
-                _explain(self._case_dir)
+                _copy_own_log(self._case_dir)
         return self._code
 
     def _exit_code(self) -> int | None:
@@ -81,8 +81,8 @@ class Group(Handle):
             with suppress(psutil.NoSuchProcess):
                 self._leader.send_signal(signal.SIGTERM)
             self._wait()
-        # torchrun may be gone, or killed, with its workers alive: each is a session of its own.
-        end = time.monotonic() + LAST_PATIENCE
+        # torchrun may have ended, or been killed, while its workers still run: each worker has its own session.
+        end = time.monotonic() + KILL_TIMEOUT
         while members := _members(self._case_dir):
             if time.monotonic() > end:
                 pids = ", ".join(str(process.pid) for process in members)
@@ -93,13 +93,13 @@ class Group(Handle):
             psutil.wait_procs(members, timeout=1)
 
     def _wait(self) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TERM_TIMEOUT
         while self.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
 
 
-def _explain(case_dir: Path) -> None:
-    """Where no rank wrote anything on stderr, what torchrun wrote is the only explanation: it joins their log."""
+def _copy_own_log(case_dir: Path) -> None:
+    """Copy torchrun's own log to stderr.log if no rank wrote there: it is then the only explanation."""
     log = case_dir / STDERR
     if not log.exists() or not log.stat().st_size:
         with suppress(OSError), log.open("a") as file:
@@ -113,12 +113,12 @@ def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> psutil.Process:
     parent = os.getpid()
 
     def in_the_child() -> None:
-        # Killing benchspec leaves nothing behind: torchrun goes with it, and with torchrun its workers.
+        # If benchspec is killed, so is torchrun, and with torchrun its workers.
         die_with(parent)
         os.environ.update(environment)
         os.environ[PARENT] = str(os.getpid())
 
-    # A session of its own: Ctrl-C reaches benchspec alone, which then ends the group in order.
+    # In a new session, so that Ctrl-C reaches only benchspec, which then stops the group.
     return psutil.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -130,7 +130,7 @@ def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> psutil.Process:
 
 
 def _environment(case_dir: Path, processes: int) -> dict[str, str]:
-    # torchrun's own default is one thread a process, which leaves a CPU's other cores idle.
+    # torchrun's default of one thread per process would leave other CPU cores idle.
     threads = max(1, _cores() // processes)
     return {"OMP_NUM_THREADS": str(threads), **os.environ, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
 
@@ -140,7 +140,7 @@ def _cores() -> int:
 
 
 def _find(pid: int, created: str) -> psutil.Process | None:
-    """The process with a pid, unless the pid belongs to another one by now."""
+    """The process with a pid; None if the pid now belongs to another process."""
     try:
         process = psutil.Process(pid)
         return process if str(process.create_time()) == created else None

@@ -8,7 +8,7 @@ from benchspec import Method, Shape, Share, hookimpl
 
 
 class Full(Method):
-    """Every parameter learns."""
+    """Every parameter is trained."""
 
     name = "full"
 

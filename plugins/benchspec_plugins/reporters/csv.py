@@ -18,7 +18,7 @@ _FIRST = ("experiment", "case", "attempt")
 _ENDING = ("outcome", "phase", "rank", "reason")
 #: the columns of a published value, each followed by `:METRIC`
 _PUBLISHED = ("published", "ratio", "met", "source", "hardware")
-#: what stands before a published number that is a bound
+#: the prefix of a published number that is a bound
 _SIGNS = {"below": "<", "above": ">"}
 
 
@@ -26,11 +26,11 @@ class Csv(Reporter):
     """One row per case; numbers are unrounded, in their metric's unit.
 
     The columns, in order: `experiment`, `case`, `attempt`; each axis by its dotted path; `outcome`, `phase`, `rank`,
-    `reason`; each metric by its id; `basis:METRIC`, where a number was not measured; for a published value
+    `reason`; each metric by its id; `basis:METRIC` for numbers that were not measured; for a published value
     `published:METRIC` (`900`, `<600`, `>600`, `600..720`), `ratio:METRIC` (measured / published) or `met:METRIC`,
-    `source:METRIC` and `hardware:METRIC`; `machine`. A published outcome has `outcome` in place of the METRIC; a
+    `source:METRIC` and `hardware:METRIC`; `machine`. A published outcome has `outcome` instead of METRIC; a
     second published value of the same case and metric has `:2` appended. Columns without any value are left out,
-    except the first three and the four from `outcome` on.
+    except the first three and `outcome`, `phase`, `rank`, `reason`.
     """
 
     name = "csv"
@@ -57,8 +57,8 @@ def _columns(axes: Sequence[str], rows: Sequence[Row]) -> list[str]:
     used = dict.fromkeys(key for row in rows for key in row)
     metrics = [metric for metric in METRICS if metric in used]
     bases = [f"basis:{metric}" for metric in METRICS if f"basis:{metric}" in used]
-    endings = [key.removeprefix("published") for key in used if key.startswith("published:")]
-    published = [column + ending for ending in endings for column in _PUBLISHED if column + ending in used]
+    suffixes = [key.removeprefix("published") for key in used if key.startswith("published:")]
+    published = [column + suffix for suffix in suffixes for column in _PUBLISHED if column + suffix in used]
     machine = ["machine"] if "machine" in used else []
     return [*_FIRST, *axes, *_ENDING, *metrics, *bases, *published, *machine]
 
@@ -80,11 +80,11 @@ def _published(verdicts: Iterable[Mapping[str, Any]]) -> Row:
     row: Row = {}
     seen: Counter[str] = Counter()
     for verdict in verdicts:
-        of = "outcome" if verdict["kind"] == "outcome" else verdict["metric"]
-        seen[of] += 1
-        ending = f":{of}" + (f":{seen[of]}" if seen[of] > 1 else "")
+        metric = "outcome" if verdict["kind"] == "outcome" else verdict["metric"]
+        seen[metric] += 1
+        suffix = f":{metric}" + (f":{seen[metric]}" if seen[metric] > 1 else "")
         values = {**verdict, "published": _published_text(verdict)}
-        row |= {column + ending: _cell(values[column]) for column in _PUBLISHED if values[column] is not None}
+        row |= {column + suffix: _cell(values[column]) for column in _PUBLISHED if values[column] is not None}
     return row
 
 

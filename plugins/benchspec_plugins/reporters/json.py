@@ -11,9 +11,9 @@ from benchspec.results import Results
 class Json(Reporter):
     """One JSON document: `name`, `run`, `results` and `verdicts`.
 
-    `run` is what run.json holds; each of `results` is as `result.schema.json` says; each of `verdicts` is a published
-    value of a case, with `source`, `hardware`, `experiment`, `case`, `kind`, `metric`, `published`, `measured`,
-    `ratio` (measured / published) and `met`.
+    `run` is the content of run.json. Each entry of `results` follows `result.schema.json`. Each entry of `verdicts`
+    compares a case with a published value; its keys are `source`, `hardware`, `experiment`, `case`, `kind`, `metric`,
+    `published`, `measured`, `ratio` (measured / published) and `met`.
     """
 
     name = "json"

@@ -12,7 +12,7 @@ from benchspec.results import Results
 if TYPE_CHECKING:
     from benchspec.reports import Column, Report, Section
 
-#: what Markdown would read as markup; `_` within a word and `<` before a space are not
+#: characters that Markdown would interpret as markup; `_` within a word and `<` before a space are not
 _MARKUP = re.compile(r"[\\`*|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?])")
 
 
@@ -27,11 +27,11 @@ class Markdown(Reporter):
 
         report = build_report(results)
         body = [_section(section) for section in report.sections] or [escape(no_results_text(results))]
-        return "\n\n".join([*body, *_foot(report)]) + "\n"
+        return "\n\n".join([*body, *_footer(report)]) + "\n"
 
 
 def escape(text: str) -> str:
-    """Text escaped so that Markdown shows it unchanged, in a table's cell too."""
+    """Text escaped so that Markdown shows it unchanged, also in a table cell."""
     return _MARKUP.sub(lambda match: "\\" + match[0], " ".join(text.split()))
 
 
@@ -56,7 +56,7 @@ def _list(lines: Sequence[str]) -> str:
     return "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def _foot(report: Report) -> Iterator[str]:
+def _footer(report: Report) -> Iterator[str]:
     if report.sources:
         yield "Published:\n\n" + _list(report.sources)
     for warning in report.warnings:

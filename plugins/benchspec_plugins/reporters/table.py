@@ -11,7 +11,7 @@ from benchspec.results import Results
 if TYPE_CHECKING:
     from benchspec.reports import Column, Report, Section
 
-#: tabulate makes a column this much wider than its heading
+#: a column in tabulate's output is at least this much wider than its heading
 MARGIN = 2
 
 
@@ -26,7 +26,7 @@ class Table(Reporter):
 
         report = build_report(results)
         body = [_section(section) for section in report.sections] or [no_results_text(results)]
-        return "\n\n".join([*body, *_foot(report)]) + "\n"
+        return "\n\n".join([*body, *_footer(report)]) + "\n"
 
 
 def _section(section: Section) -> str:
@@ -46,16 +46,16 @@ def _table(columns: Sequence[Column]) -> str:
 
 
 def fold(column: Column) -> str:
-    """A column's heading; if it is wider than the cells, in two lines, the longer of them as short as possible."""
-    room = max(map(len, column.cells), default=0) - MARGIN
+    """A column's heading; if it is wider than the cells, broken into two lines as evenly as possible."""
+    width = max(map(len, column.cells), default=0) - MARGIN
     words = column.heading.replace("/s", " /s").split()
-    ways = ["\n".join([" ".join(words[:at]), " ".join(words[at:])]) for at in range(1, len(words))]
-    if len(column.heading) <= room or not ways:
+    foldings = ["\n".join([" ".join(words[:at]), " ".join(words[at:])]) for at in range(1, len(words))]
+    if len(column.heading) <= width or not foldings:
         return column.heading
-    return min(ways, key=lambda way: max(map(len, way.split("\n"))))
+    return min(foldings, key=lambda folding: max(map(len, folding.split("\n"))))
 
 
-def _foot(report: Report) -> Iterator[str]:
+def _footer(report: Report) -> Iterator[str]:
     if report.sources:
         yield "\n".join(["Published", *report.sources])
     if report.warnings:
