@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchspec.terms.layout import rank_file, rank_files
+
 Event = Mapping[str, Any]
 
 
@@ -19,7 +21,7 @@ class EventLog:
     """Appends the events of one rank; once `add` has returned, the line survives a kill of the process."""
 
     def __init__(self, folder: Path, rank: int):
-        self._file = (folder / f"rank-{rank}.jsonl").open("ab", buffering=0)
+        self._file = (folder / rank_file(rank)).open("ab", buffering=0)
 
     def add(self, event: str, **fields: Any) -> None:
         line = json.dumps({"event": event, "time": time.time(), **fields}, separators=(",", ":"))
@@ -28,10 +30,11 @@ class EventLog:
 
 def read(file: Path) -> list[Event]:
     """The events of one rank; a line that a kill or a full disk cut off is left out."""
-    return _parsed(file.read_bytes().rpartition(b"\n")[0])
+    return parsed(file.read_bytes().rpartition(b"\n")[0])
 
 
-def _parsed(text: bytes) -> list[Event]:
+def parsed(text: bytes) -> list[Event]:
+    """The events in whole lines."""
     return [event for line in text.split(b"\n") if (event := _event(line))]
 
 
@@ -43,19 +46,10 @@ def _event(line: bytes) -> Event | None:
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def read_ranks(folder: Path) -> dict[int, list[Event]]:
-    """The events of every rank that wrote any, by rank."""
-    files = {int(file.stem.removeprefix("rank-")): file for file in folder.glob("rank-*.jsonl")}
-    return {rank: read(files[rank]) for rank in sorted(files)}
-
-
-def finished(ranks: Mapping[int, Sequence[Event]]) -> bool:
-    """Whether every rank of the group finished."""
-    world = max(
-        (event["world"] for events in ranks.values() for event in events if event["event"] == "start"), default=0
-    )
-    ended = sum(any(event["event"] == "done" for event in events) for events in ranks.values())
-    return world > 0 and ended == world
+def world_size(ranks: Mapping[int, Sequence[Event]]) -> int:
+    """How many ranks a group has, including those that left no file; 0 where no rank has said it."""
+    starts = [event for found in ranks.values() for event in found if event["event"] == "start"]
+    return max((event["world"] for event in starts), default=0)
 
 
 class Tail:
@@ -67,15 +61,11 @@ class Tail:
 
     def new(self) -> list[tuple[int, Event]]:
         """(rank, event) pairs, each rank's in order."""
-        return [
-            (int(file.stem.removeprefix("rank-")), event)
-            for file in sorted(self._folder.glob("rank-*.jsonl"))
-            for event in self._lines(file)
-        ]
+        return [(rank, event) for rank, file in rank_files(self._folder).items() for event in self._lines(file)]
 
     def _lines(self, file: Path) -> list[Event]:
         with file.open("rb") as stream:
             stream.seek(self._read.get(file, 0))
             whole, newline, _cut = stream.read().rpartition(b"\n")
         self._read[file] = self._read.get(file, 0) + len(whole) + len(newline)
-        return _parsed(whole)
+        return parsed(whole)

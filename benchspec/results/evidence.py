@@ -12,7 +12,7 @@ from benchspec.results.events import Event
 from benchspec.terms import layout
 
 #: bytes of stderr that are read, from its end
-STDERR = 1 << 20
+STDERR_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class Evidence:
 
     @property
     def finished(self) -> bool:
-        """Whether every rank of the group came to its end."""
-        return events.finished(self.ranks)
+        """Whether every rank of the group has written that it is done."""
+        done = sum(any(event["event"] == "done" for event in found) for found in self.ranks.values())
+        return done == events.world_size(self.ranks) > 0
 
     @property
     def times(self) -> tuple[float, float] | None:
@@ -44,12 +45,14 @@ class Evidence:
 
 def read(attempt: Path) -> Evidence:
     """The evidence in an attempt's folder."""
-    files = sorted(attempt.glob("rank-*.jsonl"))
-    return Evidence(
-        ranks=events.read_ranks(attempt),
-        stderr=_last_part(attempt / layout.STDERR),
-        cut_off=[file.name for file in files if not _ends_a_line(file)],
-    )
+    ranks: dict[int, list[Event]] = {}
+    cut_off: list[str] = []
+    for rank, file in layout.rank_files(attempt).items():
+        lines, _, rest = file.read_bytes().rpartition(b"\n")
+        ranks[rank] = events.parsed(lines)
+        if rest or not lines:
+            cut_off.append(file.name)
+    return Evidence(ranks, _last_part(attempt / layout.STDERR), cut_off)
 
 
 def open_phase(found: Sequence[Event]) -> str:
@@ -65,8 +68,7 @@ def open_phase(found: Sequence[Event]) -> str:
 
 def furthest_behind(ranks: Mapping[int, Sequence[Event]]) -> tuple[int | None, str]:
     """The rank that got less far than all others, and its phase; no rank where several got as far."""
-    world = max((event["world"] for found in ranks.values() for event in found if event["event"] == "start"), default=0)
-    far = {rank: len(ranks.get(rank, [])) for rank in range(world)}
+    far = {rank: len(ranks.get(rank, [])) for rank in range(events.world_size(ranks))}
     last = [rank for rank, count in far.items() if count == min(far.values())]
     return (last[0] if len(last) == 1 else None), open_phase(ranks.get(last[0], []) if last else [])
 
@@ -77,14 +79,6 @@ def _last_part(file: Path) -> str:
         return ""
     with file.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - STDERR))
+        stream.seek(max(0, size - STDERR_BYTES))
         text = stream.read().decode(errors="replace")
-    return text if size <= STDERR else text.partition("\n")[2]
-
-
-def _ends_a_line(file: Path) -> bool:
-    with file.open("rb") as stream:
-        if stream.seek(0, os.SEEK_END) == 0:
-            return False
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) == b"\n"
+    return text if size <= STDERR_BYTES else text.partition("\n")[2]

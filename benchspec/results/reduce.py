@@ -14,7 +14,7 @@ from typing import NamedTuple
 from benchspec.kinds.values import Facts, flops_per_token
 from benchspec.results.events import Event
 from benchspec.results.stats import mean_interval, percentile
-from benchspec.results.steps import Ranks, Step, of_kind, steps, world_size
+from benchspec.results.steps import Ranks, Step, group_size, of_kind, steps
 from benchspec.terms.metrics import METRICS
 
 
@@ -38,7 +38,7 @@ def reduce(ranks: Ranks, *, warmup_steps: int, facts: Facts, started: float, fin
         "steps": len(ended) if _first(ranks, "step") else None,
         **_rates(steady),
         **_step_times(times),
-        "mfu": _mfu(_first(ranks, "model"), steady, facts, world_size(ranks)),
+        "mfu": _mfu(_first(ranks, "model"), steady, facts, group_size(ranks)),
         **_memory(ranks),
         "energy": _energy(ranks),
         **_losses(ranks),
@@ -137,7 +137,7 @@ def _memory(ranks: Ranks) -> dict[str, int | None]:
 
 def _energy(ranks: Ranks) -> float | None:
     joules = [event["joules"] for event in of_kind(ranks, "energy")]
-    return math.fsum(joules) if joules and len(joules) == world_size(ranks) else None
+    return math.fsum(joules) if joules and len(joules) == group_size(ranks) else None
 
 
 def _losses(ranks: Ranks) -> dict[str, float | None]:

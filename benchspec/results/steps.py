@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchspec.results.events import Event
+from benchspec.results.events import Event, world_size
 
 #: the events of each rank
 Ranks = Mapping[int, Sequence[Event]]
@@ -33,9 +33,9 @@ def of_kind(ranks: Ranks, kind: str) -> Iterator[Event]:
     return (event for rank in sorted(ranks) for event in ranks[rank] if event["event"] == kind)
 
 
-def world_size(ranks: Ranks) -> int:
-    """How many ranks there were, including those that left no file."""
-    return max((event["world"] for event in of_kind(ranks, "start")), default=len(ranks))
+def group_size(ranks: Ranks) -> int:
+    """How many ranks there were; those that left a file where none has said it."""
+    return world_size(ranks) or len(ranks)
 
 
 def steps(ranks: Ranks) -> list[Step]:
@@ -43,7 +43,7 @@ def steps(ranks: Ranks) -> list[Step]:
     reports: dict[int, list[Event]] = {}
     for event in of_kind(ranks, "step"):
         reports.setdefault(event["step"], []).append(event)
-    world = world_size(ranks)
+    world = group_size(ranks)
     whole = {number: reports[number] for number in sorted(reports) if len(reports[number]) == world}
     ends = {**_training_begin(ranks), **{number: _end(events) for number, events in whole.items()}}
     return [

@@ -36,7 +36,6 @@ def record(
         rank=ending.rank,
         reason=ending.reason,
         metrics=reduced.metrics,
-        basis={},
         intervals=reduced.intervals,
         proof=_proof(evidence.ranks),
         started=started,

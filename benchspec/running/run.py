@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ from benchspec.kinds.bases import Handle, Launcher
 from benchspec.machine import kernel_kills
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
-from benchspec.results.results import Results
+from benchspec.results.results import Results, read_run
 from benchspec.running import attempts, rundir, runfile
 from benchspec.running.agenda import selected, unfinished
 from benchspec.running.ending import Ending, judge
@@ -82,13 +82,14 @@ def run(
 
 def _run_in(folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], progress: Progress) -> Results:
     """Run cases in a run directory that is locked for this process."""
-    before = journal.read_journal(folder)
-    rundir.check_other_spec(folder, spec, every, before)
-    recorded = {(line.experiment, line.case, line.attempt) for line in before}
+    earlier = read_run(folder) if (folder / RUN).exists() else None
+    lines = journal.read_journal(folder)
+    rundir.check_other_spec(folder, earlier, lines, spec, every)
+    recorded = {(line.experiment, line.case, line.attempt) for line in lines}
     current = Run(spec, folder.absolute(), progress, f"{os.getpid()}-{time.time_ns()}", recorded)
-    pending = unfinished(cases, before)
-    anew = bool(pending) or not (folder / RUN).exists()
-    runfile.write(folder, spec, every, before if anew else None)
+    pending = unfinished(cases, lines)
+    machine = runfile.machine_of(earlier) if earlier and not pending else runfile.machine_here(spec, earlier, lines)
+    runfile.write(folder, spec, every, machine)
     _run_cases(current, pending)
     found = Results.load(folder)
     found.mistakes = current.mistakes
@@ -145,7 +146,7 @@ def _start_next(run: Run, case: Case) -> list[Flight]:
     started, finished = seen.times or (time.time(), time.time())
     if handle := _still_running(launcher, left):
         return [Flight(case, left, launcher, handle, started)]
-    ending = _ending(launcher, left, seen)
+    ending = _judge(left, seen, launcher.deaths(left))
     if ending.outcome not in FINAL:
         return _start(run, case)
     _finish(run, case, left, seen, ending, started, finished)
@@ -194,21 +195,24 @@ def _collect(run: Run, flight: Flight) -> bool:
     """Whether a case has ended; its result is in the journal then."""
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
+    failed: Ending | None = None
+    deaths: Mapping[int, int] = {}
+    timeout: float | None = None
     try:
         stop = flight.stopped()
         if stop is None:
             return False
-        seen = evidence.read(flight.attempt)
-        ending = _ending(flight.launcher, flight.attempt, seen, stop.timeout)
+        deaths, timeout = flight.launcher.deaths(flight.attempt), stop.timeout
     except Exception as error:
-        seen, ending = evidence.read(flight.attempt), _launcher_failed(run, flight.case, error)
+        failed = _launcher_failed(run, flight.case, error)
+    seen = evidence.read(flight.attempt)
+    ending = failed or _judge(flight.attempt, seen, deaths, timeout)
     _finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending))
     return True
 
 
-def _ending(launcher: Launcher, attempt: Path, seen: Evidence, timeout: float | None = None) -> Ending:
+def _judge(attempt: Path, seen: Evidence, deaths: Mapping[int, int], timeout: float | None = None) -> Ending:
     """How a group that is gone ended."""
-    deaths = {} if seen.finished else launcher.deaths(attempt)
     return judge(seen, deaths, timeout=timeout, kernel_killed=_kernel_killed(attempt))
 
 

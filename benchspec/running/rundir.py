@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.results.result import Result
-from benchspec.results.results import read_run
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import JOURNAL, LOCK, RUN
@@ -49,11 +49,16 @@ def said_in_a_line(folder: Path) -> Iterator[None]:
         raise RunError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
 
 
-def check_other_spec(folder: Path, spec: Spec, cases: Sequence[Case], journal: Sequence[Result]) -> None:
-    """Raise where the run directory holds the results of another spec, which would be lost from every report."""
-    if not (folder / RUN).exists():
+def check_other_spec(
+    folder: Path, earlier: Mapping[str, Any] | None, journal: Sequence[Result], spec: Spec, cases: Sequence[Case]
+) -> None:
+    """Raise if the run directory holds the results of another spec, which would be lost from every report.
+
+    `earlier` is what its run.json holds; None where there is none.
+    """
+    if earlier is None:
         return
-    name = read_run(folder).get("name", folder.name)
+    name = earlier.get("name", folder.name)
     ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
     if name != spec.name:
         raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")

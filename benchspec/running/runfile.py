@@ -20,11 +20,8 @@ from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json
 
 
-def write(folder: Path, spec: Spec, cases: Sequence[Case], before: Sequence[Result] | None) -> None:
-    """Write run.json; `before` are the results that an earlier run left in the directory.
-
-    Where nothing is left to run, `before` is None, and the machine stays the one that the results are from.
-    """
+def write(folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str, Any]) -> None:
+    """Write run.json; `machine` is what `machine_here` or `machine_of` returned."""
     data = {
         "schema": 1,
         "name": spec.name,
@@ -34,7 +31,7 @@ def write(folder: Path, spec: Spec, cases: Sequence[Case], before: Sequence[Resu
         "set": list(spec.sets),
         "command": sys.argv,
         "report": spec.report,
-        **(_as_it_was(folder) if before is None else _here(folder, spec, before)),
+        **machine,
         "plugins": sorted({str(entry.origin) for entry in spec.registry.entries()}),
         "experiments": {name: {"title": _title(name, node.plain())} for name, node in spec.experiments.items()},
         **_published(spec, cases),
@@ -59,14 +56,19 @@ def _published(spec: Spec, cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _here(folder: Path, spec: Spec, before: Sequence[Result]) -> dict[str, Any]:
-    """The machine that the cases are about to run on."""
+def machine_here(spec: Spec, earlier: Mapping[str, Any] | None, lines: Sequence[Result]) -> dict[str, Any]:
+    """The machine that cases are about to run on; beside it that of `lines`, earlier results, if it was another."""
     from benchspec.machine import describe, text
 
     found, name = describe.describe(), hardware_name(spec)
-    remarks = [*_other_figures(name, spec.facts, found), *(_earlier(folder, found) if before else [])]
+    remarks = [*_other_figures(name, spec.facts, found), *(_earlier(earlier, found) if earlier and lines else [])]
     line = "; ".join([text.line(found), *remarks])
     return {"hardware": name, "machine": found, "machine_line": line, "started": time.time()}
+
+
+def machine_of(earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """The machine that all results in a run directory are from, by what its run.json holds."""
+    return {key: earlier.get(key) for key in ("hardware", "machine", "machine_line", "started")}
 
 
 def _other_figures(name: str, facts: Facts, found: Mapping[str, Any]) -> list[str]:
@@ -79,19 +81,11 @@ def _other_figures(name: str, facts: Facts, found: Mapping[str, Any]) -> list[st
     ]
 
 
-def _earlier(folder: Path, found: Mapping[str, Any]) -> list[str]:
-    """The machine of results that are kept from an earlier run of the same directory, where it was another."""
-    if not (folder / RUN).exists():
-        return []
-    before = json.loads((folder / RUN).read_text())
-    differs = any(before["machine"].get(key) != found.get(key) for key in ("accelerators", "cpu", "libraries"))
-    return [f"earlier results: {before['machine_line']}"] if differs else []
-
-
-def _as_it_was(folder: Path) -> dict[str, Any]:
-    """What run.json says of the machine that the results are from."""
-    before = json.loads((folder / RUN).read_text())
-    return {key: before.get(key) for key in ("hardware", "machine", "machine_line", "started")}
+def _earlier(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """The machine of the results that are kept from an earlier run, if it was another."""
+    before = earlier.get("machine", {})
+    differs = any(before.get(key) != found.get(key) for key in ("accelerators", "cpu", "libraries"))
+    return [f"earlier results: {earlier.get('machine_line')}"] if differs else []
 
 
 def spec_hash(spec: Spec) -> str:
@@ -100,10 +94,11 @@ def spec_hash(spec: Spec) -> str:
 
 
 def hardware_name(spec: Spec) -> str:
-    """What the spec calls the machine; for `auto`, the named machine that it is, or what it has."""
-    named = choices.name_of(spec.hardware) if spec.hardware else "auto"
-    if named != "auto":
-        return named
+    """What the spec calls the machine; by default, the named machine that it is, or what it has."""
+    default = spec.schema["properties"]["hardware"]["default"]
+    named = choices.name_of(spec.hardware) if spec.hardware else default
+    if named != default:
+        return str(named)
     published = dict.fromkeys(reference.hardware for reference in spec.references if reference.hardware)
     known = [name for name in published if name in spec.registry.names("hardware")]
     facts = {name: facts_of(spec.registry, completed(spec.registry, "hardware", name)) for name in known}

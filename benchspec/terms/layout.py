@@ -39,6 +39,12 @@ def rank_file(rank: int) -> str:
     return f"rank-{rank}.jsonl"
 
 
+def rank_files(attempt: Path) -> dict[int, Path]:
+    """The files with ranks' events in an attempt's folder, by rank; files with other names are left out."""
+    numbers = {file: file.stem.removeprefix("rank-") for file in attempt.glob("rank-*.jsonl")}
+    return dict(sorted((int(number), file) for file, number in numbers.items() if number.isdecimal()))
+
+
 def attempt_folder(run: Path, experiment: str, case_id: str) -> Path:
     """The folder of a case's attempts; each attempt is a subfolder named by its number: 1, 2, …"""
     return run / CASES / experiment / case_id

@@ -146,26 +146,14 @@ def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path):
     assert [event["event"] for event in events.read(file)] == ["begin"]
 
 
-def test_ranks_are_in_the_order_of_their_numbers(tmp_path):
-    for rank in (10, 2, 0):
-        EventLog(tmp_path, rank).add("start", rank=rank, world=11, pid=1)
-    ranks = events.read_ranks(tmp_path)
-    assert list(ranks) == [0, 2, 10]
-    assert ranks[10][0]["rank"] == 10
+def test_a_tail_passes_over_files_that_are_no_ranks(tmp_path):
+    (tmp_path / "rank-x.jsonl").write_text('{"event":"begin","time":1,"phase":"data"}\n')
+    assert Tail(tmp_path).new() == []
 
 
-def test_a_group_has_finished_when_every_rank_is_done(tmp_path):
-    logs = [EventLog(tmp_path, rank) for rank in range(2)]
-    for rank, log in enumerate(logs):
-        log.add("start", rank=rank, world=2, pid=1)
-    logs[0].add("done")
-    assert not events.finished(events.read_ranks(tmp_path))
-    logs[1].add("done")
-    assert events.finished(events.read_ranks(tmp_path))
-
-
-def test_a_group_without_events_has_not_finished():
-    assert not events.finished({})
+def test_the_size_of_a_group_is_what_any_rank_said(tmp_path):
+    assert events.world_size({0: [], 1: [{"event": "start", "time": 1.0, "world": 3}]}) == 3
+    assert events.world_size({}) == 0
 
 
 def test_a_tail_tells_each_event_once_and_only_when_it_is_whole(tmp_path):

@@ -21,6 +21,12 @@ def test_it_is_finished_when_every_rank_is_done(tmp_path):
     assert evidence.read(leave(tmp_path, [*TRAINING, DONE], [DONE])).finished
 
 
+def test_ranks_are_in_the_order_of_their_numbers_and_other_files_are_left_out(tmp_path):
+    leave(tmp_path, *[[DONE]] * 11)
+    (tmp_path / "rank-x.jsonl").write_text("")
+    assert list(evidence.read(tmp_path).ranks) == list(range(11))
+
+
 def test_nothing_is_left_where_nothing_was_started(tmp_path):
     found = evidence.read(tmp_path)
     assert (found.ranks, found.stderr, found.times, found.finished) == ({}, "", None, False)
@@ -34,7 +40,7 @@ def test_a_file_whose_last_line_was_cut_off_is_named(tmp_path):
 
 
 def test_of_a_long_log_only_whole_lines_of_its_end_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(evidence, "STDERR", 6)
+    monkeypatch.setattr(evidence, "STDERR_BYTES", 6)
     leave(tmp_path, TRAINING, stderr="first line\nsecond\nx\n")
     assert evidence.read(tmp_path).stderr == "x\n"
 
