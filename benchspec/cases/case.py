@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchspec.kinds.bases import CASE_KINDS
+from benchspec.kinds.bases import CASE_KINDS, SECTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Case:
     @property
     def fields(self) -> dict[str, Any]:
         """Every field with every value, as the worker gets it."""
-        return {key: getattr(self, key) for key in (*CASE_KINDS, "train", "measure", "limits")}
+        return {key: getattr(self, key) for key in (*CASE_KINDS, *SECTIONS)}
 
     def to_json(self) -> dict[str, Any]:
         return {"id": self.id, "experiment": self.experiment, "axes": self.axes, "expected": self.expected} | {

@@ -360,3 +360,5 @@ KINDS: Mapping[str, type[Plugin]] = {
 }
 #: the kinds that are fields of a case; the others belong to the run
 CASE_KINDS = ("model", "dataset", "method", "recipe", "backend", "launcher")
+#: the other fields of a case, mappings of settings
+SECTIONS = ("train", "measure", "limits")

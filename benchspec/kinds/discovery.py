@@ -142,7 +142,7 @@ def _check_schema(cls: type[Plugin]) -> None:
     for key, fragment in cls.options_schema.get("properties", {}).items():
         if not isinstance(fragment, Mapping) or key == "name":
             raise PluginError(f"{where}: the property '{key}' is {'taken' if key == 'name' else 'no mapping'}")
-        for problem in _fragment_problems(fragment):
+        for problem in (*_reference_problems(fragment), *_fragment_problems(fragment)):
             raise PluginError(f"{where}: '{key}' {problem}")
 
 
@@ -151,16 +151,33 @@ def _fragment_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
     for found in [types] if isinstance(types, str) else types:
         if found not in _TYPES:
             yield f"has the unknown type '{found}'"
-    reference = fragment.get("$ref")
-    if reference is not None and str(reference).removeprefix("#/$defs/") not in KINDS:
-        yield f"refers to '{reference}'; only #/$defs/KIND is there"
     try:
         re.compile(fragment.get("pattern", ""))
     except re.error as error:
-        yield f"has a pattern that is none: {error}"
-    for part in (*fragment.get("properties", {}).values(), fragment.get("items")):
-        if isinstance(part, Mapping):
-            yield from _fragment_problems(part)
+        yield f"has a pattern that is not a regular expression: {error}"
+    for part in _parts(fragment):
+        yield from _fragment_problems(part)
+
+
+def _reference_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the plugins that an option's schema refers to."""
+    reference = fragment.get("$ref")
+    if reference is not None and str(reference).removeprefix("#/$defs/") not in KINDS:
+        yield f"refers to '{reference}'; only #/$defs/KIND can be referred to (KIND: {', '.join(KINDS)})"
+    if any("$ref" in part for part in _all_parts(fragment)):
+        yield "refers to a plugin inside a list or a mapping; only an option itself can be a plugin"
+
+
+def _parts(fragment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The schemas of what a list or a mapping holds."""
+    parts = (*fragment.get("properties", {}).values(), fragment.get("items"))
+    return [part for part in parts if isinstance(part, Mapping)]
+
+
+def _all_parts(fragment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for part in _parts(fragment):
+        yield part
+        yield from _all_parts(part)
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from os.path import normpath
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -12,7 +11,7 @@ from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.results.results import Results
 from benchspec.terms.errors import BenchspecError, PluginError, RunError
-from benchspec.terms.layout import RESERVED, write_whole
+from benchspec.terms.layout import report_problem, write_whole
 
 T = TypeVar("T")
 
@@ -83,17 +82,15 @@ def _asked(who: str, call: Callable[[], T]) -> T:
 
 def _target(who: str, folder: Path, path: str) -> Path:
     """A path in the run directory, absolute; raises if it leads elsewhere or to one of benchspec's own files."""
+    if not isinstance(path, str):
+        raise PluginError(f"{who} failed: `files` must give paths as str, not {type(path).__name__}")
+    if problem := report_problem(path):
+        raise PluginError(f"{who} failed: {problem}")
     home = folder.resolve()
-    try:
-        target = (home / path).resolve()
-        parts = target.relative_to(home).parts
-    except (TypeError, ValueError, OSError, RuntimeError):
-        parts = ()
-    if not parts or Path(path).is_absolute():
-        raise PluginError(f"{who} failed: {path!r} is not a file inside the run directory, such as 'figures/loss.svg'")
-    first = {part.casefold() for part in (parts[0], Path(normpath(path)).parts[0])}
-    if first & set(RESERVED):
-        raise PluginError(f"{who} failed: it may not write '{path}': {', '.join(RESERVED)} are benchspec's own")
+    target = (home / path).resolve()
+    # A link on the way may lead anywhere.
+    if not target.is_relative_to(home) or report_problem(str(target.relative_to(home))):
+        raise PluginError(f"{who} failed: '{path}' is not a file inside the run directory: a link leads elsewhere")
     return target
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,26 @@ from benchspec.kinds.options import kind_of
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node
 
+#: what to make of an option that is neither a plugin nor a list nor a mapping, by its schema
+Leaf = Callable[[Mapping[str, Any], Node], Any]
+
 
 def placed(registry: Registry, kind: str, node: Node) -> str | dict[str, Any]:
     """A plugin's value, a name or `{name, option…}`, with relative paths resolved against the file they stand in."""
-    if not isinstance(node.value, dict):
-        return str(node.value)
-    fragments = _fragments(registry, kind, node)
-    return {key: _placed(registry, fragments.get(key, {}), option) for key, option in node.value.items()}
+    value: str | dict[str, Any] = _plugin(registry, kind, node, _absolute)
+    return value
 
 
-def missing_files(registry: Registry, kind: str, node: Node) -> Iterator[Node]:
+def missing_files(registry: Registry, kind: str, node: Node) -> list[Node]:
     """The options of format `path` that name nothing on this machine."""
-    if isinstance(node.value, dict):
-        yield from _missing_in(registry, _fragments(registry, kind, node), node)
+    missing: list[Node] = []
+
+    def look(fragment: Mapping[str, Any], option: Node) -> None:
+        if isinstance(option.value, str) and fragment.get("format") == "path" and not Path(_path(option)).exists():
+            missing.append(option)
+
+    _plugin(registry, kind, node, look)
+    return missing
 
 
 def name_of(node: Node) -> str:
@@ -30,41 +37,29 @@ def name_of(node: Node) -> str:
     return str(node.at(["name"]).value)
 
 
-def _fragments(registry: Registry, kind: str, node: Node) -> Mapping[str, Any]:
-    """The schemas of a plugin's options."""
-    fragments: Mapping[str, Any] = registry.find(kind, name_of(node)).cls.options_schema.get("properties", {})
-    return fragments
+def _plugin(registry: Registry, kind: str, node: Node, leaf: Leaf) -> Any:
+    """A plugin's value with `leaf` of each of its options, also inside lists, mappings and further plugins."""
+    if not isinstance(node.value, dict):
+        return str(node.value)
+    fragments = registry.find(kind, name_of(node)).cls.options_schema.get("properties", {})
+    return {key: _option(registry, fragments.get(key, {}), option, leaf) for key, option in node.value.items()}
 
 
-def _placed(registry: Registry, fragment: Mapping[str, Any], node: Node) -> Any:
-    """An option's plain value; `fragment` is its schema."""
+def _option(registry: Registry, fragment: Mapping[str, Any], node: Node, leaf: Leaf) -> Any:
+    """The same for an option; `fragment` is its schema."""
     if (kind := kind_of(fragment)) and node.value is not None:
-        return placed(registry, kind, node)
+        return _plugin(registry, kind, node, leaf)
     if isinstance(node.value, list):
-        return [_placed(registry, fragment.get("items", {}), item) for item in node.value]
+        return [_option(registry, fragment.get("items", {}), item, leaf) for item in node.value]
     if isinstance(node.value, dict):
         properties = fragment.get("properties", {})
-        return {key: _placed(registry, properties.get(key, {}), item) for key, item in node.value.items()}
+        return {key: _option(registry, properties.get(key, {}), item, leaf) for key, item in node.value.items()}
+    return leaf(fragment, node)
+
+
+def _absolute(fragment: Mapping[str, Any], node: Node) -> Any:
     convert = _FORMATS.get(fragment.get("format", ""))
     return convert(node) if convert and isinstance(node.value, str) else node.value
-
-
-def _missing_in(registry: Registry, fragments: Mapping[str, Any], node: Node) -> Iterator[Node]:
-    for key, option in node.value.items():
-        yield from _missing(registry, fragments.get(key, {}), option)
-
-
-def _missing(registry: Registry, fragment: Mapping[str, Any], node: Node) -> Iterator[Node]:
-    """What an option names and is not there; `fragment` is its schema."""
-    if (kind := kind_of(fragment)) and node.value is not None:
-        yield from missing_files(registry, kind, node)
-    elif isinstance(node.value, list):
-        for item in node.value:
-            yield from _missing(registry, fragment.get("items", {}), item)
-    elif isinstance(node.value, dict):
-        yield from _missing_in(registry, fragment.get("properties", {}), node)
-    elif isinstance(node.value, str) and fragment.get("format") == "path" and not Path(_path(node)).exists():
-        yield node
 
 
 def _path(node: Node) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from benchspec.kinds.bases import CASE_KINDS, Backend, Launcher, Model, Plugin, Recipe
+from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Model, Plugin, Recipe
 from benchspec.kinds.options import as_said, completed, section
 from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Facts
@@ -14,8 +14,6 @@ from benchspec.spec import choices, document, mistakes, schema
 from benchspec.spec.document import Node
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import BenchspecError, Problem
-
-SECTIONS = ("train", "measure", "limits")
 
 
 @dataclass
@@ -92,9 +90,12 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
     """Decide what depends on the machine or on another field, and check what plugins say of each other."""
     count = None
     try:
-        count = _settled_launcher(spec, found.values, _facts(spec)).processes()
-    except _HardwareError as error:
+        facts = spec.facts if spec.hardware_is_valid else Facts(accelerator=None, accelerators=0)
+    except BenchspecError as error:
         found.problems.append((spec.hardware or fields).problem(str(error)))
+        facts = Facts(accelerator=None, accelerators=0)
+    try:
+        count = _settled_launcher(spec, found.values, facts).processes()
     except Exception as error:
         found.problems.append(_refusal(spec, fields, found.values, "launcher", error))
     if "backend" not in found.values:
@@ -106,20 +107,6 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
         found.problems += _misfits(fields, found.values, count, backend, recipe)
     if model := cast(Model | None, plugins.get("model")):
         found.problems += _too_long(spec, fields, found.values, model)
-
-
-class _HardwareError(Exception):
-    """The hardware plugin cannot tell what the machine is."""
-
-
-def _facts(spec: Spec) -> Facts:
-    """What the machine is; without accelerators where the schema has something against what the spec says of it."""
-    if not spec.hardware_is_valid:
-        return Facts(accelerator=None, accelerators=0)
-    try:
-        return spec.facts
-    except BenchspecError as error:
-        raise _HardwareError(str(error)) from error
 
 
 def _settled_launcher(spec: Spec, values: dict[str, Any], facts: Facts) -> Launcher:

@@ -18,7 +18,7 @@ from benchspec.spec.document import Node
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import included, with_sets
 from benchspec.terms.errors import PluginError, Problem, SpecError
-from benchspec.terms.layout import RESERVED
+from benchspec.terms.layout import report_problem
 
 
 @dataclass(frozen=True)
@@ -143,16 +143,8 @@ def _report_problems(spec: Spec) -> Iterator[Problem]:
     taken: set[str] = set()
     for entry in node.value if node else []:
         if path := entry.get("path"):
-            if problem := _report_path(path.value, taken):
+            if problem := report_problem(path.value):
                 yield path.problem(problem)
+            elif normpath(path.value) in taken:
+                yield path.problem(f"another report has the path '{path.value}'")
             taken.add(normpath(path.value))
-
-
-def _report_path(path: str, taken: set[str]) -> str | None:
-    """What is wrong with a report's path in the run directory."""
-    first, *rest = Path(normpath(path)).parts or ["."]
-    if "\0" in path or Path(path).is_absolute() or first in ("..", "."):
-        return f"'{path}' is no file inside the run directory"
-    if first in RESERVED or any(len(part) > 200 for part in (first, *rest)):
-        return f"'{path}' is not free: {', '.join(RESERVED)} are benchspec's own"
-    return f"another report has the path '{path}'" if normpath(path) in taken else None

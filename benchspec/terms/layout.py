@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,18 @@ def attempt_folder(run: Path, experiment: str, case_id: str) -> Path:
 def run_dir(attempt: Path) -> Path:
     """The run directory of an attempt's folder."""
     return attempt.parents[3]
+
+
+def report_problem(path: str) -> str | None:
+    """What is wrong with the path of a report or of its files in a run directory; None where it may be written."""
+    parts = Path(normpath(path)).parts or (".",)
+    if "\0" in path or Path(path).is_absolute() or parts[0] in ("..", "."):
+        return f"'{path}' is not a file inside the run directory"
+    if parts[0].casefold() in RESERVED:
+        return f"'{path}' is not free: {', '.join(RESERVED)} are benchspec's own"
+    if any(len(part) > 200 for part in parts):
+        return f"'{path[:60]}…' has a name of more than 200 characters"
+    return None
 
 
 def write_json(file: Path, value: Any) -> None:

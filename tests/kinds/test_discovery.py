@@ -20,7 +20,10 @@ from benchspec.kinds.registry import Registry
         (dataset("x", options_schema={"properties": {"n": {"default": object()}}}), "it is not JSON"),
         (dataset("x", options_schema={"properties": {"n": {"default": float("nan")}}}), "it is not JSON"),
         (dataset("x", options_schema={"properties": {"n": {"$ref": "#/$defs/nope"}}}), "refers to '#/$defs/nope'"),
-        (dataset("x", options_schema={"properties": {"n": {"pattern": "("}}}), "has a pattern that is none"),
+        (
+            dataset("x", options_schema={"properties": {"n": {"pattern": "("}}}),
+            "has a pattern that is not a regular expression",
+        ),
         (dataset("x", options_schema={"properties": {"name": {"type": "string"}}}), "the property 'name' is taken"),
         (dataset("x", options_schema=5), "must be mappings"),
         (dataset("../../evil"), "'../../evil' is no name"),

@@ -104,12 +104,12 @@ def test_files_are_written_into_the_run_directory(tmp_path, names):
         ("", "'' is not a file inside the run directory"),
         ("figures/..", "is not a file inside the run directory"),
         ("a\0b", "is not a file inside the run directory"),
-        (3, "3 is not a file inside the run directory"),
+        (3, "`files` must give paths as str, not int"),
         ("link/loss.svg", "'link/loss.svg' is not a file inside the run directory"),
-        ("run.json", "may not write 'run.json': run.json, results.jsonl, cases, data, .lock are benchspec's own"),
-        ("figures/../results.jsonl", "may not write 'figures/../results.jsonl'"),
-        ("cases/loss.svg", "may not write 'cases/loss.svg'"),
-        ("Run.JSON", "may not write 'Run.JSON'"),
+        ("run.json", "'run.json' is not free: run.json, results.jsonl, cases, data, .lock are benchspec's own"),
+        ("figures/../results.jsonl", "'figures/../results.jsonl' is not free"),
+        ("cases/loss.svg", "'cases/loss.svg' is not free"),
+        ("Run.JSON", "'Run.JSON' is not free"),
     ],
 )
 def test_a_file_elsewhere_is_refused_and_none_is_written(tmp_path, path, said):

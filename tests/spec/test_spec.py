@@ -36,8 +36,8 @@ def test_every_spec_of_ours_is_valid_and_can_be_planned():
             "'results.jsonl' is not free: run.json, results.jsonl",
         ),
         (SMALL + "report: [{name: json, path: cases/../run.json}]\n", "is not free"),
-        (SMALL + "report: [{name: json, path: ../x.json}]\n", "'../x.json' is no file inside the run directory"),
-        (SMALL + "report: [{name: json, path: /x.json}]\n", "'/x.json' is no file inside the run directory"),
+        (SMALL + "report: [{name: json, path: ../x.json}]\n", "'../x.json' is not a file inside the run directory"),
+        (SMALL + "report: [{name: json, path: /x.json}]\n", "'/x.json' is not a file inside the run directory"),
         (SMALL + "report: [{name: json, path: x}, {name: csv, path: ./x}]\n", "another report has the path './x'"),
     ],
 )
