@@ -240,11 +240,8 @@ OPTIONS = [
 def test_zero_options_change_no_losses(checkpoints: dict[str, Path], tmp_path: Path, runs: Runs) -> None:
     expected = column(runs.of(DDP)[ALPACA, 0, "opt", "fp32"][0], "loss")
     fixed = {"model": str(checkpoints["opt"]), "folder": str(tmp_path / "training")}
-    plan = [
-        {**fixed, **KINDS["fp32"], "recipe": recipe, "backend": backend}
-        for recipe in (ALPACA, LOOP)
-        for backend in OPTIONS
-    ]
+    chosen = [(ALPACA, backend) for backend in OPTIONS] + [(LOOP, backend) for backend in OPTIONS[1::2]]
+    plan = [fixed | KINDS["fp32"] | {"recipe": recipe, "backend": backend} for recipe, backend in chosen]
     for record in drive(plan, tmp_path)[0]:
         assert column(record, "loss") == pytest.approx(expected, rel=2e-6)
 
