@@ -60,9 +60,9 @@ def test_a_parameter_of_another_shape(checkpoint: Path) -> None:
 
 
 def test_a_process_that_is_spared_the_reading(checkpoint: Path) -> None:
-    from benchspec_plugins.backends.fsdp import _empty
+    from benchspec_plugins.backends.fsdp_sharding import empty_models
 
-    with _empty():
+    with empty_models():
         network = model(HF, path=str(checkpoint)).build()
     assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
 
