@@ -54,6 +54,11 @@ def test_a_mistake_that_many_cases_share_is_told_once(write):
     assert len(problems) == 1
 
 
+def test_a_mistake_that_spec_and_cases_both_see_is_told_once(write):
+    _, _, problems = check(write(replaced("opt-tiny", "opt-tini")))
+    assert [problem.path for problem in problems] == ["experiments.one.model"]
+
+
 def test_a_file_that_cannot_be_read_has_neither_spec_nor_cases(tmp_path):
     spec, expansion, (problem,) = check(tmp_path / "gone.yaml")
     assert (spec, expansion.cases) == (None, [])
