@@ -1,5 +1,12 @@
 """A case's id: readable, and bound to what the spec says of the case."""
 
+import re
+
+import pytest
+
+from benchspec.cases.ids import case_id, digest
+from benchspec.spec.document import bare
+
 
 def test_ids_are_readable_and_stable(cases):
     first, second = cases("matrix: {dataset.rows: [10_000, 20_000]}")
@@ -25,3 +32,30 @@ def test_a_new_default_changes_no_id_of_a_case_that_does_not_name_it(cases, monk
     monkeypatch.setattr(Synthetic, "options_schema", {"properties": properties})
     (after,) = cases("title: x")
     assert after.dataset["spice"] == 3 and after.id == before.id
+
+
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        ("{train.seed: [7]}", "opt-tiny-seed-7"),
+        ("{model: [bloom-tiny]}", "bloom-tiny"),
+        ("{method: [full], backend: [ddp]}", "opt-tiny-full-ddp"),
+        ("{dataset: [{name: synthetic, rows: 9}]}", "opt-tiny-synthetic-rows-9"),
+        ("{dataset: [{name: resampled, of: {name: synthetic}, rows: 9}]}", "opt-tiny-resampled-rows-9"),
+        ("{train.learning_rate: [2e-5]}", "opt-tiny-learning_rate-2e-05"),
+        ("{train.save: [null]}", "opt-tiny-save-none"),
+    ],
+)
+def test_an_id_begins_with_the_model_and_what_was_varied_beside(cases, matrix, words):
+    (case,) = cases(f"matrix: {matrix}")
+    assert re.fullmatch(rf"{re.escape(words)}-[0-9a-f]{{6}}", case.id), case.id
+
+
+def test_an_id_is_the_name_of_a_folder_whatever_was_varied():
+    where = bare({"path": "/data/Größe: 1 MB/../rows", "name": "x" * 300})
+    found = case_id({"model": {"name": "opt"}}, {"dataset": where})
+    assert re.fullmatch(r"opt-[a-z0-9._-]{1,90}", found) and "/" not in found
+
+
+def test_the_order_of_keys_makes_no_other_id():
+    assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})

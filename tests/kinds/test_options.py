@@ -112,6 +112,7 @@ LIMITS = {"properties": {"wait": {"format": "seconds", "default": "1 min"}, "mos
         (COUNT, 1e3, 1000),
         (COUNT, 7, 7),
         (COUNT, None, None),
+        ({"type": ["integer", "number"]}, 1.5, 1.5),
         ({"type": "number"}, 1.0, 1.0),
         ({"type": "string"}, "15 min", "15 min"),
         ({"format": "seconds"}, "15 min", 900),

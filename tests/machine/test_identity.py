@@ -48,6 +48,7 @@ def test_a_little_less_memory_than_a_data_sheet_says_is_no_difference():
 
 def test_machines_that_nothing_is_known_of_are_not_taken_for_the_same():
     assert not same_machine(CPU, CPU)
+    assert not same_machine(machine(accelerators=0), machine(accelerators=0))
     unknown = Facts(accelerator="Acme One", accelerators=8)
     assert not same_machine(unknown, unknown)
 

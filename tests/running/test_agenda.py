@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from example_results import result
 
 from benchspec import run
 from benchspec.results.journal import read_journal
+from benchspec.running.agenda import unfinished
 from benchspec.terms.errors import NothingSelected
 
 
@@ -46,3 +48,25 @@ def test_only_that_selects_nothing_names_what_there_is(scripted):
     with pytest.raises(NothingSelected, match=r"--only opt-30b selects no case \(ends/opt-tiny-end-ok-"):
         run(scripted("ok"), only=["opt-30b"])
     assert not Path("runs").exists()
+
+
+def test_the_latest_result_of_a_case_is_what_counts(cases):
+    (case,) = cases("title: x")
+    ok, crash = (result(case=case.id, experiment="one", outcome=outcome) for outcome in ("ok", "crash"))
+    assert unfinished([case], []) == [case]
+    assert unfinished([case], [crash, ok]) == []
+    assert unfinished([case], [ok, crash]) == [case]
+
+
+def test_a_result_of_another_experiment_does_not_count(cases):
+    (case,) = cases("title: x")
+    assert unfinished([case], [result(case=case.id, experiment="two", outcome="ok")]) == [case]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "again"),
+    [("ok", False), ("oom", False), ("host-oom", False), ("crash", True), ("hang", True), ("timeout", True)],
+)
+def test_outcomes_that_stand_are_those_that_would_not_change(cases, outcome, again):
+    (case,) = cases("title: x")
+    assert bool(unfinished([case], [result(case=case.id, experiment="one", outcome=outcome)])) is again

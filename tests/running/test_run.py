@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import called, counted
 
 from benchspec import run
+from benchspec.cases.expand import expand
+from benchspec.results import evidence
 from benchspec.results.journal import read_journal
 from benchspec.terms.errors import RunError, SpecError
+from benchspec_plugins.hardware.auto import Auto
 
 #: `benchspec.run` is the function of this module
 MODULE = sys.modules["benchspec.running.run"]
@@ -108,3 +112,42 @@ def test_a_launcher_that_loses_its_processes_ends_only_its_case(scripted, monkey
     assert [each.reason.rpartition("failed: ")[2] for each in run(asked)] == [
         "ConnectionError: no answer from the scheduler"
     ] * 2
+
+
+# Each thing is worked out once
+
+
+def test_the_machine_is_asked_once_from_the_first_check_to_the_last_result(scripted, monkeypatch):
+    scripted("ok", "oom", "crash")
+    asked = counted(monkeypatch, Auto.facts, Auto)
+    assert called(monkeypatch, "run", "demo.yaml") == 1
+    assert len(read_journal("runs/demo")) == 3
+    assert len(asked) == 1
+
+
+def test_the_command_expands_the_spec_once(scripted, monkeypatch):
+    scripted("ok", "oom")
+    expanded = counted(monkeypatch, expand)
+    assert called(monkeypatch, "run", "demo.yaml") == 1
+    assert len(read_journal("runs/demo")) == 2
+    assert len(expanded) == 1
+
+
+def test_a_run_in_python_expands_the_spec_once(scripted, monkeypatch):
+    expanded = counted(monkeypatch, expand)
+    run(scripted("ok", "oom"))
+    assert len(expanded) == 1
+
+
+@pytest.mark.parametrize("ends", [["ok"], ["crash"], ["crash", "oom", "ok", "mistake"]])
+def test_the_journal_is_read_once_before_the_cases_and_once_after_them(scripted, monkeypatch, ends):
+    run(scripted(*ends))
+    reads = counted(monkeypatch, read_journal)
+    assert len(run(scripted(*ends))) == len(ends)
+    assert len(reads) == 2
+
+
+def test_the_evidence_of_a_case_is_read_once(scripted, monkeypatch):
+    reads = counted(monkeypatch, evidence.read)
+    run(scripted("ok", "oom", "crash"))
+    assert len(reads) == 3

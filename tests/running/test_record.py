@@ -1,0 +1,70 @@
+"""What an attempt left -> its line of the journal."""
+
+from __future__ import annotations
+
+import json
+
+from left import DONE, TRAINING, begin, end, failure, leave
+
+from benchspec import Fact, Facts
+from benchspec.results import evidence
+from benchspec.running.ending import Ending, judge
+from benchspec.running.record import record
+
+FACTS = Facts(accelerator=None, accelerators=0, price_per_hour=Fact(36, "the spec"))
+
+
+def proof(**fields):
+    return {"event": "proof", **fields}
+
+
+def recorded(cases, folder, *ranks, ending=None, fields="matrix: {train.seed: [7]}"):
+    """The result of an attempt whose ranks wrote these events; it ran for 100 s."""
+    (case,) = cases(fields)
+    attempt = folder / "3"
+    attempt.mkdir()
+    seen = evidence.read(leave(attempt, *ranks, stderr="first\nlast\n"))
+    return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, 1000.0, 1100.0)
+
+
+def test_a_result_says_of_which_case_and_attempt_it_is_and_when_that_ran(cases, tmp_path):
+    case, found = recorded(cases, tmp_path, [DONE])
+    assert (found.experiment, found.case, found.attempt) == ("one", case.id, "3")
+    assert (found.axes, found.started, found.finished) == ({"train.seed": 7}, 1000.0, 1100.0)
+    assert (found.outcome, found.phase, found.rank, found.reason, found.log) == ("ok", None, None, None, [])
+
+
+def test_it_holds_how_the_case_ended(cases, tmp_path):
+    _, found = recorded(cases, tmp_path, [*TRAINING, failure("oom", "OutOfMemoryError: CUDA out of memory")])
+    assert (found.outcome, found.phase, found.rank) == ("oom", "steady", 0)
+    assert (found.reason, found.log) == ("OutOfMemoryError: CUDA out of memory", ["first", "last"])
+
+
+def test_metrics_use_the_machines_facts_and_what_was_measured_up_to_then(cases, tmp_path):
+    _, found = recorded(cases, tmp_path, [begin("build"), end("build"), failure()])
+    assert found.metrics["cost"] == 1  # 36 an hour for 100 s
+    assert found.metrics["phase_build"] == 1
+    assert "train_runtime" not in found.metrics
+
+
+def test_the_first_steps_that_the_case_keeps_out_of_the_steady_state_are_kept_out(cases, tmp_path):
+    counts = {"rows": 1, "tokens": 1, "padded_tokens": 1, "loss_tokens": 1, "loss": 1.0, "grad_norm": 1.0}
+    steps = [
+        {"event": "step", "step": number, "time": time, **counts} for number, time in enumerate((20, 21, 22, 24), 1)
+    ]
+    events = [begin("train"), begin("first-step"), *steps, DONE]
+    _, found = recorded(cases, tmp_path, events, fields="measure: {warmup_steps: 2}\nmatrix: {train.seed: [7]}")
+    assert found.metrics["step_time_mean"] == 1.5
+
+
+def test_the_proof_is_rank_zeros_last(cases, tmp_path):
+    first, last = proof(sharding="none", world=2), proof(sharding="full", world=2, total_parameters=12)
+    _, found = recorded(cases, tmp_path, [first, last, DONE], [proof(sharding="of rank 1"), DONE])
+    assert found.proof == {"sharding": "full", "world": 2, "total_parameters": 12}
+
+
+def test_what_left_nothing_has_a_result_too(cases, tmp_path):
+    ending = Ending("crash", "start", reason="the launcher failed")
+    _, found = recorded(cases, tmp_path, ending=ending)
+    assert (found.outcome, found.proof, found.reason) == ("crash", {}, "the launcher failed")
+    assert json.dumps(found.to_json())
