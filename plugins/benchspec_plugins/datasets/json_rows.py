@@ -87,9 +87,7 @@ def _field(where: str, value: dict[str, Any], key: str) -> str:
     if not isinstance(text, str):
         raise BenchspecError(f"{where}: '{key}' is {_kind(text)}; it must be a string")
     if not _encodable(text):
-        raise BenchspecError(
-            f"{where}: '{key}' contains a lone surrogate (\\ud800 to \\udfff), which is not text"
-        )
+        raise BenchspecError(f"{where}: '{key}' contains a lone surrogate (\\ud800 to \\udfff), which is not text")
     return text
 
 
