@@ -104,7 +104,7 @@ def test_rows_longer_than_the_model_can_take(cases):
 
 
 def test_a_required_option_that_nobody_gives(cases):
-    with pytest.raises(SpecError, match=r"experiments.one.dataset: 'rows' is missing \(how many"):
+    with pytest.raises(SpecError, match=r"experiments.one.dataset: 'rows' is missing \(number of"):
         cases("dataset: {name: resampled, of: synthetic}")
 
 

@@ -126,7 +126,7 @@ def test_a_small_spec_is_all_right(write):
         (SMALL + "    launcher: {name: torchrun, processes: 0}\n", "processes: 0 must be at least 1"),
         (
             SMALL + "    launcher: {name: torchrun, processes: autoo}\n",
-            "processes: 'autoo' is not allowed: a number, or auto: as many as the backend runs on",
+            "processes: 'autoo' is not allowed: a number, or auto: the only one that the backend takes",
         ),
         (replaced("name: small", 'name: "small\\n"'), "is no name: lower-case letters"),
         (replaced("opt-tiny", '"opt\\e[31m\\n"'), "no model is called 'opt\\x1b[31m\\n'"),
