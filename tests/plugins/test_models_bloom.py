@@ -5,7 +5,7 @@ from test_models_causal import assert_counts, counted, create
 
 from benchspec_plugins.models.bloom import Bloom
 
-# As the model cards on the hub print them.
+# As on the model cards on the hub.
 PUBLISHED = {
     "bloom-560m": 559_214_592,
     "bloom-7b1": 7_069_016_064,
@@ -37,7 +37,7 @@ def test_any_shape() -> None:
     assert assert_counts(model).config.vocab_size == 999
 
 
-def test_a_checkpoint_that_names_its_sizes_as_bloom_first_did_has_no_shape_beforehand(tmp_path) -> None:
+def test_a_checkpoint_with_bloom_s_old_names_of_sizes_has_no_shape_before_it_is_built(tmp_path) -> None:
     (tmp_path / "config.json").write_text(
         '{"model_type": "bloom", "n_embed": 64, "n_layer": 2, "n_head": 4, "vocab_size": 320}'
     )

@@ -1,4 +1,4 @@
-"""What opt, gpt-j, bloom and hf have in common: tokenizers, weights, vocabularies, and errors with their ways out."""
+"""What opt, gpt-j, bloom and hf have in common: tokenizers, weights, vocabularies, and errors that say what to do."""
 
 import json
 import os
@@ -28,7 +28,7 @@ REAL_TOKENIZER = Path(__file__).resolve().parents[2].parent / "shared" / "tokeni
 
 
 def create(cls: type, preset: str | None = None, **given: Any) -> Any:
-    """A model as a plan makes it: defaults, over them the preset's options, over them the given ones."""
+    """A model as a plan creates it: the given options override the preset's, which override the defaults."""
     defaults = {key: f["default"] for key, f in cls.options_schema["properties"].items() if "default" in f}
     return cls({**defaults, **(cls.presets[preset] if preset else {}), **given})
 
@@ -38,7 +38,7 @@ def counted(network: Any) -> int:
 
 
 def assert_counts(model: Any) -> Any:
-    """The network on the meta device, where even 175 billion parameters take no memory; it has the shape's count."""
+    """The network, built on the meta device, which takes no memory; its parameters are as many as its shape says."""
     with torch.device("meta"):
         network = model.build()
     assert counted(network) == model.shape().parameters
@@ -55,7 +55,7 @@ def error_of(action: Any) -> str:
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever resolves a host's name or connects to it fails the test: nothing here may need a network."""
+    """Fail the test if a host name is resolved or a connection made: nothing here may need a network."""
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
         pytest.fail(f"asked the network: {args}")
@@ -66,7 +66,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder a family, as `save_pretrained` makes it, in float16 as OPT is published."""
+    """A folder per family, written by `save_pretrained`, in float16 like the published OPT."""
     folders = {family: tmp_path_factory.mktemp(family) for family in FAMILIES}
     for family, folder in folders.items():
         model = create(FAMILIES[family], TINY[family])
@@ -77,7 +77,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def copy(checkpoints: dict[str, Path], tmp_path: Path) -> Path:
-    """A checkpoint of opt that a test may spoil."""
+    """A checkpoint of opt that a test may change."""
     return Path(shutil.copytree(checkpoints["opt"], tmp_path / "copy"))
 
 
@@ -110,7 +110,7 @@ def test_a_tiny_model_learns_rows_of_the_default_length(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_checkpoint_is_loaded_in_float32_whatever_it_is_kept_in(family: str, checkpoints: dict[str, Path]) -> None:
+def test_a_checkpoint_is_loaded_in_float32_whatever_its_dtype(family: str, checkpoints: dict[str, Path]) -> None:
     model = create(FAMILIES[family], TINY[family], weights="pretrained", tokenizer=None, path=str(checkpoints[family]))
     network = model.build()
     kept = transformers.AutoModelForCausalLM.from_pretrained(checkpoints[family], dtype=torch.float16).state_dict()
@@ -128,7 +128,7 @@ def test_a_folder_alone_gives_the_shape(family: str, weights: str, checkpoints: 
     assert counted(model.build()) == model.shape().parameters
 
 
-def test_weights_are_random_where_they_are_asked_to_be(checkpoints: dict[str, Path]) -> None:
+def test_weights_are_random_if_the_options_say_so(checkpoints: dict[str, Path]) -> None:
     path = str(checkpoints["opt"])
     kept, drawn = (create(OPT, path=path, weights=weights).build() for weights in ("pretrained", "random"))
     assert not torch.equal(kept.model.decoder.layers[0].fc1.weight, drawn.model.decoder.layers[0].fc1.weight)
@@ -137,14 +137,14 @@ def test_weights_are_random_where_they_are_asked_to_be(checkpoints: dict[str, Pa
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"layers": 12}, "has 2 layers, the spec says 12"),
-        ({"hidden": 128}, "has a hidden size of 64, the spec says 128"),
-        ({"heads": 2}, "has 4 heads, the spec says 2"),
-        ({"ffn": 64}, "has an ffn size of 256, the spec says 64"),
-        ({"vocabulary": 50272}, "has a vocabulary of 320, the spec says 50272"),
-        ({"positions": 512}, "has 2048 positions, the spec says 512"),
-        ({"embedding": 32}, "has embeddings of width 64, the spec says 32"),
-        ({"pre_norm": False}, "has pre_norm True, the spec says False"),
+        ({"layers": 12}, "has 2 layers, but the spec says 12"),
+        ({"hidden": 128}, "has a hidden size of 64, but the spec says 128"),
+        ({"heads": 2}, "has 4 heads, but the spec says 2"),
+        ({"ffn": 64}, "has an ffn size of 256, but the spec says 64"),
+        ({"vocabulary": 50272}, "has a vocabulary of 320, but the spec says 50272"),
+        ({"positions": 512}, "has 2048 positions, but the spec says 512"),
+        ({"embedding": 32}, "has embeddings of width 64, but the spec says 32"),
+        ({"pre_norm": False}, "has pre_norm True, but the spec says False"),
     ],
 )
 def test_a_checkpoint_of_another_shape(given: dict[str, Any], said: str, checkpoints: dict[str, Path]) -> None:
@@ -155,10 +155,10 @@ def test_a_checkpoint_of_another_shape(given: dict[str, Any], said: str, checkpo
 def test_a_checkpoint_of_another_family(checkpoints: dict[str, Path]) -> None:
     model = create(OPT, path=str(checkpoints["bloom"]))
     assert error_of(model.shape) == error_of(model.build)
-    assert "is a bloom, no opt; the model `hf` takes any" in error_of(model.build)
+    assert "has the model type bloom, not opt; the model `hf` takes any" in error_of(model.build)
 
 
-def test_a_variant_that_the_arithmetic_does_not_know_has_no_shape(copy: Path) -> None:
+def test_a_variant_that_count_does_not_cover_has_no_shape(copy: Path) -> None:
     rewrite(copy, enable_bias=False)
     model = create(OPT, path=str(copy), weights="random")
     assert model.shape() is None
@@ -176,7 +176,7 @@ def test_a_checkpoint_on_the_hub_has_a_shape_only_where_options_give_all_of_it()
 def test_broken_configuration(copy: Path) -> None:
     (copy / "config.json").write_text("{")
     model = create(OPT, path=str(copy))
-    assert "config.json is no JSON" in error_of(model.shape)
+    assert "config.json is not valid JSON" in error_of(model.shape)
     assert "not a valid JSON file" in error_of(model.build)
 
 
@@ -204,7 +204,7 @@ def test_dropout(
 def test_a_shape_needs_layers_hidden_and_heads_or_a_path(family: str) -> None:
     model = create(FAMILIES[family], weights="random", hidden=64)
     assert error_of(model.shape) == error_of(model.build)
-    assert error_of(model.shape) == f"the model '{family}' needs layers, heads, or `path`, a checkpoint that has them"
+    assert error_of(model.shape) == f"the model '{family}' needs the options layers, heads, or a `path` to a checkpoint"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -231,7 +231,7 @@ def test_a_tokenizer_that_does_not_fit(weights: str, checkpoints: dict[str, Path
     tokenizer = byte_tokenizer()
     tokenizer.add_tokens([f"word{number}" for number in range(100)])
     tokenizer.save_pretrained(tmp_path)
-    expected = "the tokenizer has 358 entries and the model's vocabulary 320; give another `tokenizer`"
+    expected = "the tokenizer has 358 entries, the model's vocabulary only 320; give another `tokenizer`"
     for cls in (OPT, HF):
         model = create(cls, path=str(checkpoints["opt"]), tokenizer=str(tmp_path), weights=weights)
         assert error_of(model.build) == expected
@@ -240,7 +240,7 @@ def test_a_tokenizer_that_does_not_fit(weights: str, checkpoints: dict[str, Path
 @pytest.mark.parametrize(
     "text", ["Hello world", "", " a  b\t\r\n\n", "Grüße, 世界 🎈", "\x00\x7f\u2028\ufeff", "e\u0301 é"]
 )
-def test_bytes_come_back_as_they_were(text: str) -> None:
+def test_decoding_restores_any_text(text: str) -> None:
     tokenizer = create(OPT, "opt-tiny").tokenizer()
     ids = tokenizer.encode(text)
     assert len(ids) == len(text.encode())
@@ -263,7 +263,7 @@ def test_bytes_end_a_sequence_and_pad_it(caplog: pytest.LogCaptureFixture) -> No
     assert not caplog.records
 
 
-def test_eos_pads_where_there_is_no_padding_token_and_is_still_learnt(tmp_path: Path) -> None:
+def test_without_a_padding_token_eos_pads_and_is_still_trained(tmp_path: Path) -> None:
     tokenizer = byte_tokenizer()
     tokenizer.pad_token = None
     tokenizer.save_pretrained(tmp_path)
@@ -276,7 +276,7 @@ def test_eos_pads_where_there_is_no_padding_token_and_is_still_learnt(tmp_path: 
     assert network.config.vocab_size == 320  # not one more
 
 
-def test_random_weights_know_their_tokenizers_special_tokens() -> None:
+def test_random_weights_have_their_tokenizers_special_tokens() -> None:
     model = create(OPT, "opt-tiny")
     tokenizer, config = model.tokenizer(), model.build().config
     found = (config.pad_token_id, config.bos_token_id, config.eos_token_id)
@@ -303,35 +303,35 @@ def test_the_tokenizer_that_opt_was_published_with() -> None:
     assert without_vocabulary.build().config.vocab_size == 50304  # 50265, up to a multiple of 64
 
 
-def test_a_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchspec_plugins.models.hub.hub_answers", lambda: False)
+def test_a_missing_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchspec_plugins.models.hub.hub_reachable", lambda: False)
     said = error_of(create(OPT, "opt-125m", tokenizer="/no/such/folder").tokenizer)
     assert said == (
-        "no tokenizer to be had from '/no/such/folder': there is no such folder; "
+        "cannot load the tokenizer from '/no/such/folder': there is no such folder; "
         "give `tokenizer: FOLDER` or `tokenizer: bytes`"
     )
     said = error_of(create(OPT, "opt-125m", tokenizer="bytes", path="/no/such/folder").build)
     assert "there is no such folder; give `weights: random` or `path: FOLDER`" in said
 
 
-def test_a_folder_without_what_is_asked_for(copy: Path, tmp_path: Path) -> None:
+def test_a_folder_without_the_needed_files(copy: Path, tmp_path: Path) -> None:
     (copy / "model.safetensors").unlink()
     said = error_of(create(OPT, path=str(copy)).build)
-    assert f"no weights to be had from '{copy}'" in said
+    assert f"cannot load the weights from '{copy}'" in said
     assert said.endswith("give `weights: random` or `path: FOLDER`")
-    assert "no configuration to be had" in error_of(create(OPT, path=str(tmp_path), tokenizer="bytes").build)
-    assert "no tokenizer to be had" in error_of(create(OPT, path=str(tmp_path)).tokenizer)
+    assert "cannot load the configuration" in error_of(create(OPT, path=str(tmp_path), tokenizer="bytes").build)
+    assert "cannot load the tokenizer" in error_of(create(OPT, path=str(tmp_path)).tokenizer)
 
 
 def test_a_damaged_checkpoint(copy: Path) -> None:
     weights = copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    assert f"no weights to be had from '{copy}'" in error_of(create(OPT, path=str(copy)).build)
+    assert f"cannot load the weights from '{copy}'" in error_of(create(OPT, path=str(copy)).build)
 
 
 def test_weights_that_were_never_published() -> None:
     said = error_of(create(OPT, "opt-175b", tokenizer="bytes").build)
-    assert "none of this shape are on the hub" in said
+    assert "no pretrained weights of this shape on the hub" in said
     assert "`path: FOLDER`" in said
     assert "`weights: random`" in said
     nameless = create(OPT, "opt-tiny", tokenizer=None)
@@ -342,11 +342,11 @@ def test_code_in_a_checkpoint_is_not_run(copy: Path) -> None:
     (copy / "own.py").write_text("raise SystemExit('was run')")
     rewrite(copy, model_type="own", auto_map={"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"})
     said = error_of(create(HF, path=str(copy)).build)
-    assert "it brings code of its own, which benchspec does not run" in said
+    assert "it contains code of its own, which benchspec does not run" in said
 
 
 class Malice:
-    """Unpickling it makes the folder that it names."""
+    """Unpickling it creates the folder that it names."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -362,7 +362,7 @@ def test_the_older_format_is_read_but_what_it_pickles_is_not_run(copy: Path, tmp
     read = create(OPT, path=str(copy)).build()
     assert all(torch.equal(value, read.state_dict()[name]) for name, value in network.state_dict().items())
     torch.save({"lm_head.weight": Malice(tmp_path / "was-run")}, copy / "pytorch_model.bin")
-    assert f"no weights to be had from '{copy}'" in error_of(create(OPT, path=str(copy)).build)
+    assert f"cannot load the weights from '{copy}'" in error_of(create(OPT, path=str(copy)).build)
     assert not (tmp_path / "was-run").exists()
 
 
@@ -409,16 +409,17 @@ def test_a_model_in_the_hubs_cache_is_found_by_its_name(name: str, cls: type, hu
     assert ids == byte_tokenizer().encode("a</s>")
 
 
-def test_without_a_network_it_is_said_at_once_what_to_do(hub_cache: Path) -> None:
-    """An address that nobody listens on is what a machine without a network has; the client would try for 23 s."""
+def test_without_a_network_the_error_comes_at_once(hub_cache: Path) -> None:
+    """Nothing listens on the address, as on a machine without a network; the hub's client would try for 23 s."""
     model = create(OPT, path="somebody/else", tokenizer="bytes")
     started = time.monotonic()
     said = in_a_process(
         model, "opt", HF_HOME=str(hub_cache), HF_HUB_OFFLINE="0", HF_ENDPOINT="http://127.0.0.1:9", no_proxy="*"
     )
     assert said == (
-        "no configuration to be had from 'somebody/else': it is no folder, not in the hub's cache here, and the hub "
-        "cannot be reached; give `path: FOLDER`, or download it where there is a network: `hf download somebody/else`"
+        "cannot load the configuration from 'somebody/else': it is not a folder, not in the local cache of the hub, and "
+        "the hub cannot be reached; give `path: FOLDER`, or download it where there is a network: "
+        "`hf download somebody/else`"
     )
     assert time.monotonic() - started < 20  # most of it imports
 

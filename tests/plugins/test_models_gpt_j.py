@@ -41,7 +41,7 @@ def test_any_shape(given: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("rotary", [3, 10])
-def test_dimensions_that_cannot_turn(rotary: int) -> None:
+def test_invalid_rotary_dimensions(rotary: int) -> None:
     model = create(GPTJ, weights="random", tokenizer="bytes", layers=3, hidden=48, heads=6, rotary=rotary)
     assert error_of(model.shape) == error_of(model.build)
-    assert f"rotary ({rotary}) must be even, and no more than these" in error_of(model.shape)
+    assert f"cannot use rotary {rotary}: it must be even and at most " in error_of(model.shape)

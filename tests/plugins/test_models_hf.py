@@ -1,4 +1,4 @@
-"""The model `hf`: architectures that benchspec knows nothing of."""
+"""The model `hf`: architectures that benchspec does not know."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_the_path_is_required() -> None:
     assert HF.options_schema["required"] == ["path"]
 
 
-def test_what_is_no_causal_model(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_kind_of_model(tmp_path: Path) -> None:
     config = transformers.T5Config(d_model=32, d_ff=32, num_layers=1, num_heads=2, vocab_size=300)
     config.save_pretrained(tmp_path)
     for weights in ("random", "pretrained"):
@@ -56,7 +56,7 @@ def test_what_is_no_causal_model(tmp_path: Path) -> None:
         assert "Unrecognized configuration class" in said
 
 
-def test_an_architecture_that_nobody_knows(tmp_path: Path) -> None:
+def test_an_unknown_architecture(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "from-the-future"}')
     said = error_of(create(HF, path=str(tmp_path), tokenizer="bytes").build)
     assert "from-the-future" in said

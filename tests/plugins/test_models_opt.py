@@ -10,7 +10,7 @@ from benchspec_plugins.models.opt import OPT
 pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-# As PAPER.md has them.
+# The published parameter counts.
 PUBLISHED = {"opt-6.7b": 6_658_473_984, "opt-13b": 12_853_473_280, "opt-30b": 29_974_540_288}
 
 
@@ -48,7 +48,7 @@ def test_the_defaults_of_transformers_are_opt_125m() -> None:
     assert differ <= {"use_cache", "dtype", "architectures"}
 
 
-def test_opt_350m_projects_its_embeddings_and_norms_afterwards() -> None:
+def test_opt_350m_projects_its_embeddings_and_normalises_after_each_block() -> None:
     network = assert_counts(create(OPT, "opt-350m", weights="random", tokenizer="bytes"))
     decoder = network.model.decoder
     assert decoder.embed_tokens.weight.shape == (50272, 512)

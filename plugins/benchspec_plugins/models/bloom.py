@@ -10,7 +10,7 @@ from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Shap
 
 
 class Bloom(Shaped):
-    """BLOOM of any size: ALiBi instead of positions, normed word embeddings, a tied head; any sequence length."""
+    """BLOOM of any size: ALiBi, so any sequence length; a layer norm after the word embeddings; a tied head."""
 
     name = "bloom"
     options_schema = {
@@ -48,7 +48,7 @@ class Bloom(Shaped):
             positions=None,
             tied_head=True,
             parameters=layers * block + vocabulary * hidden + 2 * norm,
-            # There are no position tables, and the word embeddings are multiplied with too, as the head.
+            # There is no position table, and the word embeddings are also multiplied with, as the output head.
             lookup_parameters=0,
         )
 
@@ -58,7 +58,7 @@ def _preset(hub: str, layers: int, hidden: int, heads: int) -> dict[str, Any]:
     return {"path": hub, **shape, "vocabulary": 250880, "dropout": 0.0}
 
 
-# Table 3 of the paper, and the configurations beside the checkpoints on the hub.
+# Table 3 of the paper, and the configurations of the checkpoints on the hub.
 Bloom.presets = {
     "bloom-560m": _preset("bigscience/bloom-560m", 24, 1024, 16),
     "bloom-1b1": _preset("bigscience/bloom-1b1", 24, 1536, 16),

@@ -1,4 +1,4 @@
-"""A tokenizer that needs no download: one token a byte."""
+"""A tokenizer that needs no download: one token per byte."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SIZE = 258
 
 
 def byte_tokenizer() -> Any:
-    """A fast tokenizer whose tokens are bytes, so that any text comes back as it was; `</s>` ends a sequence."""
+    """A fast tokenizer whose tokens are bytes, so that decoding restores any text; `</s>` ends a sequence."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

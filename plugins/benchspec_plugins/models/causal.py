@@ -1,4 +1,4 @@
-"""What the causal models have in common: options, tokenizers, weights, and shapes given or found in a checkpoint."""
+"""The base classes of causal models: options, tokenizers, weights, and shapes from options or a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from benchspec import Model, PluginError, Shape
 from benchspec_plugins.models.byte_tokenizer import SIZE, byte_tokenizer
-from benchspec_plugins.models.hub import in_a_line, load
+from benchspec_plugins.models.hub import load, summary
 
 #: the tokenizer that needs no download
 BYTES = "bytes"
@@ -23,7 +23,7 @@ SOURCE_OPTIONS: Mapping[str, Any] = {
     "weights": {
         "enum": ["pretrained", "random"],
         "default": "pretrained",
-        "description": "a checkpoint's, or drawn from the case's seed on the device that builds; backends may differ",
+        "description": "a checkpoint's, or random ones from the case's seed, which also depend on the device",
     },
     "tokenizer": {
         "type": ["string", "null"],
@@ -44,10 +44,10 @@ DROPOUT = {
     "minimum": 0,
     "exclusiveMaximum": 1,
     "default": None,
-    "description": "probability of dropping a hidden value; by default the checkpoint's, or the published one",
+    "description": "dropout probability of hidden values; by default the checkpoint's, or the published one",
 }
 
-#: how messages say a dimension
+#: how messages name a dimension
 WORDS = {
     "hidden": "a hidden size of {}",
     "ffn": "an ffn size of {}",
@@ -64,7 +64,7 @@ def size(description: str) -> dict[str, Any]:
 
 
 class Causal(Model):
-    """A decoder of `transformers` with its tokenizer, and where both come from."""
+    """A decoder model of `transformers` and its tokenizer."""
 
     def tokenizer(self) -> Any:
         return self._tokenizer
@@ -93,16 +93,16 @@ class Causal(Model):
         found = load(AutoTokenizer.from_pretrained, name, "tokenizer", f"`tokenizer: FOLDER` or `tokenizer: {BYTES}`")
         return _with_padding(found, name)
 
-    def _config_of_checkpoint(self, ways_out: str) -> Any:
+    def _config_of_checkpoint(self, alternatives: str) -> Any:
         from transformers import AutoConfig
 
-        return load(AutoConfig.from_pretrained, self._checkpoint(), "configuration", ways_out)
+        return load(AutoConfig.from_pretrained, self._checkpoint(), "configuration", alternatives)
 
     def _checkpoint(self) -> str:
         if self.options["path"] is None:
             raise PluginError(
-                f"the model '{self.name}' has no weights to start from, since none of this shape are on the hub; "
-                "give them by `path: FOLDER`, or choose `weights: random`"
+                f"the model '{self.name}' has no pretrained weights of this shape on the hub; "
+                "give `path: FOLDER` or `weights: random`"
             )
         return str(self.options["path"])
 
@@ -111,17 +111,17 @@ class Causal(Model):
         from transformers import AutoModelForCausalLM
 
         auto: Any = AutoModelForCausalLM
-        _adopt_special_tokens(config, self._tokenizer)
+        _set_special_tokens(config, self._tokenizer)
         try:
             return auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
         except ValueError as error:
-            raise PluginError(f"no causal model can be made of '{self.options['path']}': {in_a_line(error)}") from error
+            raise PluginError(f"'{self.options['path']}' is not a causal model: {summary(error)}") from error
 
     def _pretrained(self, config: Any) -> Any:
         import torch
         from transformers import AutoModelForCausalLM
 
-        # float32 whatever the checkpoint holds: a float16 one would train float16 parameters with a float16 Adam.
+        # Always float32: parameters and Adam's moments would otherwise be float16 for a float16 checkpoint.
         loaded = load(
             AutoModelForCausalLM.from_pretrained,
             self._checkpoint(),
@@ -132,34 +132,34 @@ class Causal(Model):
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-        # A process that a backend spares the reading gets an empty network, and nothing to say about it.
-        network, told = loaded if isinstance(loaded, tuple) else (loaded, {})
-        self._check_complete(told)
+        # A rank that does not load the weights, as under fsdp, gets an empty network without loading information.
+        network, info = loaded if isinstance(loaded, tuple) else (loaded, {})
+        self._check_complete(info)
         return network
 
-    def _check_complete(self, told: Mapping[str, Any]) -> None:
-        """Raise unless every parameter is the checkpoint's: transformers draws the others at random, and only warns."""
-        for problem, words in (("missing_keys", "lacks"), ("mismatched_keys", "has in another shape")):
-            names = sorted(found if isinstance(found, str) else found[0] for found in told.get(problem, ()))
+    def _check_complete(self, info: Mapping[str, Any]) -> None:
+        """Raise unless every parameter is from the checkpoint: transformers only warns of random ones."""
+        for problem, words in (("missing_keys", "lacks"), ("mismatched_keys", "has other shapes for")):
+            names = sorted(found if isinstance(found, str) else found[0] for found in info.get(problem, ()))
             if names:
                 raise PluginError(
                     f"the checkpoint in {self.options['path']} {words} {len(names)} of the network's parameters, "
-                    f"{names[0]} among them; give another `path`, or take `weights: random`"
+                    f"such as {names[0]}; give another `path`, or `weights: random`"
                 )
 
     def _check_vocabulary(self, config: Any) -> None:
-        """Raise unless every token has a row in the embeddings: training would end in an index error."""
+        """Raise unless every token has a row in the embeddings: training would fail with an index error."""
         entries, rows = _entries(self._tokenizer), config.get_text_config().vocab_size
         if entries > rows:
             raise PluginError(
-                f"the tokenizer has {entries} entries and the model's vocabulary {rows}; give another `tokenizer`"
+                f"the tokenizer has {entries} entries, the model's vocabulary only {rows}; give another `tokenizer`"
             )
 
 
 class Shaped(Causal):
-    """A family of networks: the options give the shape, or a checkpoint has it and the options agree."""
+    """A family of networks. Its shape is given by the options, or by a checkpoint that the options must agree with."""
 
-    #: the family's `model_type`, as a checkpoint's config.json says it
+    #: the family's `model_type` in a checkpoint's config.json
     model_type: ClassVar[str]
     #: the family's configuration class in `transformers`
     config_class: ClassVar[str]
@@ -167,24 +167,24 @@ class Shaped(Causal):
     dimensions: ClassVar[Mapping[str, str]]
     #: fields of the configuration that the option `dropout` sets
     dropouts: ClassVar[tuple[str, ...]]
-    #: what `count` takes for granted of a configuration
+    #: values of the configuration that `count` assumes
     assumed: ClassVar[Mapping[str, Any]]
-    #: every dimension of what was built
+    #: every dimension of the network, once it is built
     _built: Mapping[str, Any] | None = None
 
     def defaults(self, hidden: int, heads: int) -> dict[str, Any]:
-        """The dimensions that follow from others, where nothing else is said."""
+        """The dimensions that follow from others unless they are given."""
         raise NotImplementedError
 
     def check(self, sizes: Mapping[str, Any]) -> None:
-        """Raise `PluginError` for dimensions that make no network."""
+        """Raise `PluginError` for invalid dimensions."""
         if sizes["hidden"] % sizes["heads"]:
             raise PluginError(
                 f"the model '{self.name}' cannot split hidden ({sizes['hidden']}) evenly over {sizes['heads']} heads"
             )
 
     def count(self, sizes: Mapping[str, Any]) -> Shape:
-        """The shape that all dimensions together make."""
+        """The shape of a network with these dimensions."""
         raise NotImplementedError
 
     def shape(self) -> Shape | None:
@@ -193,22 +193,22 @@ class Shaped(Causal):
 
     def build(self) -> Any:
         network = super().build()
-        # From now on also where the hub or a tokenizer had to tell.
+        # Now known in any case, even if only the hub or a tokenizer could tell.
         self._built = self._sizes_in(network.config.to_dict())
         return network
 
     def config(self) -> Any:
-        config = self._agreed_config() if self._has_checkpoint() else self._config_of_options()
+        config = self._checked_config() if self._has_checkpoint() else self._config_of_options()
         for field in self.dropouts if self.options["dropout"] is not None else ():
             setattr(config, field, self.options["dropout"])
         return config
 
     def _has_checkpoint(self) -> bool:
-        """Whether a checkpoint's configuration is built: for its weights, or since the options give no shape."""
+        """Whether to use a checkpoint's configuration: for its weights, or because the options give no shape."""
         missing = [key for key in REQUIRED if self.options[key] is None]
         if missing and self.options["path"] is None:
             raise PluginError(
-                f"the model '{self.name}' needs {', '.join(missing)}, or `path`, a checkpoint that has them"
+                f"the model '{self.name}' needs the options {', '.join(missing)}, or a `path` to a checkpoint"
             )
         return bool(missing) or self.options["weights"] == "pretrained"
 
@@ -220,7 +220,7 @@ class Shaped(Causal):
         return {key: self.options[key] for key in self.dimensions if self.options[key] is not None}
 
     def _sizes_of_options(self) -> dict[str, Any]:
-        """Every dimension; a vocabulary that only reading a tokenizer can tell is None."""
+        """Every dimension; the vocabulary is None if it depends on a tokenizer that must be read first."""
         known = _rounded(SIZE) if self.options["tokenizer"] == BYTES else None
         return {"vocabulary": known, **self._completed(self._given())}
 
@@ -237,28 +237,30 @@ class Shaped(Causal):
         fields = {field: sizes[key] for key, field in self.dimensions.items()}
         return getattr(transformers, self.config_class)(**fields)
 
-    def _agreed_config(self) -> Any:
+    def _checked_config(self) -> Any:
         complete = all(self.options[key] is not None for key in REQUIRED)
         config = self._config_of_checkpoint(f"{'`weights: random` or ' if complete else ''}`path: FOLDER`")
         self._sizes_in(config.to_dict())
         return config
 
     def _sizes_of_checkpoint(self) -> dict[str, Any] | None:
-        """As a folder's config.json says, else as the options do where they leave nothing to the checkpoint."""
+        """The dimensions in a folder's config.json; without that file, those of the options if they are complete."""
         file = Path(self.options["path"]) / "config.json"
         if not file.is_file():
             return self._sizes_of_options() if len(self._given()) == len(self.dimensions) else None
         try:
             found = json.loads(file.read_text())
         except ValueError as error:
-            raise PluginError(f"{file} is no JSON: {error}") from error
+            raise PluginError(f"{file} is not valid JSON: {error}") from error
         return self._sizes_in(found)
 
     def _sizes_in(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A configuration's dimensions, None where `count` does not know them all; raises unless the options agree."""
+        """A configuration's dimensions; None if `count` does not cover it. Raises unless the options agree."""
         where = f"the checkpoint in {self.options['path']}"
         if found.get("model_type") != self.model_type:
-            raise PluginError(f"{where} is a {found.get('model_type')}, no {self.model_type}; the model `hf` takes any")
+            raise PluginError(
+                f"{where} has the model type {found.get('model_type')}, not {self.model_type}; the model `hf` takes any"
+            )
         if any(field not in found for field in self.dimensions.values()):
             return None
         sizes = self._completed(
@@ -266,7 +268,7 @@ class Shaped(Causal):
         )
         for key, wanted in self._given().items():
             if sizes[key] != wanted:
-                raise PluginError(f"{where} has {_words(key, sizes[key])}, the spec says {wanted}")
+                raise PluginError(f"{where} has {_words(key, sizes[key])}, but the spec says {wanted}")
         return sizes if all(found.get(field, value) == value for field, value in self.assumed.items()) else None
 
 
@@ -279,7 +281,7 @@ def _rounded(entries: int) -> int:
 
 
 def _entries(tokenizer: Any) -> int:
-    """How many rows the ids of a tokenizer reach over; more than it has tokens where there are gaps between them."""
+    """How many embedding rows a tokenizer needs: its largest id + 1, more than its tokens if ids are missing."""
     return 1 + int(max(tokenizer.get_vocab().values()))
 
 
@@ -287,14 +289,14 @@ def _with_padding(tokenizer: Any, name: str) -> Any:
     if tokenizer.eos_token is None:
         raise PluginError(f"the tokenizer in '{name}' has no end-of-sequence token; give another `tokenizer`")
     if tokenizer.pad_token is None:
-        # Not a token of its own, for which the embeddings would have to grow: padding is masked by length, so nothing
-        # is ever learnt about it, and a larger network would be measured than the one that is named.
+        # An additional token would enlarge the embeddings, so another network than the named one would be measured.
+        # Padding is masked by length, so which token it is has no effect.
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def _adopt_special_tokens(config: Any, tokenizer: Any) -> None:
-    """Make a network of random weights know the tokenizer that it will be trained with."""
+def _set_special_tokens(config: Any, tokenizer: Any) -> None:
+    """Set the special token ids of a network with random weights to those of its tokenizer."""
     config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
-    # Networks keep the padding token's embedding at zero; where it is eos, that has to be learnt.
+    # A padding token's embedding stays at zero; if the padding token is eos, its embedding must be trained.
     config.pad_token_id = None if tokenizer.pad_token_id == tokenizer.eos_token_id else tokenizer.pad_token_id

@@ -22,7 +22,7 @@ class GPTJ(Shaped):
             "ffn": size("width of the feed-forward layers; 4 × hidden by default"),
             "vocabulary": size("rows of the word embeddings; by default the tokenizer's size, rounded up to 64"),
             "positions": size("longest sequence; 2048 by default"),
-            "rotary": size("dimensions of a head that turn with the position; all of them by default, 64 in GPT-J-6B"),
+            "rotary": size("dimensions per head with rotary position embedding; all by default, 64 in GPT-J-6B"),
             "dropout": DROPOUT,
         }
     }
@@ -49,8 +49,8 @@ class GPTJ(Shaped):
         width = sizes["hidden"] // sizes["heads"]
         if sizes["rotary"] % 2 or sizes["rotary"] > width:
             raise PluginError(
-                f"the model '{self.name}' turns pairs of a head's {width} dimensions: "
-                f"rotary ({sizes['rotary']}) must be even, and no more than these"
+                f"the model '{self.name}' cannot use rotary {sizes['rotary']}: "
+                f"it must be even and at most {width}, the dimensions of a head"
             )
 
     def count(self, sizes: Mapping[str, Any]) -> Shape:
@@ -72,7 +72,7 @@ class GPTJ(Shaped):
         )
 
 
-# The configuration beside the checkpoint on the hub.
+# The configuration of the checkpoint on the hub.
 GPTJ.presets = {
     "gpt-j-6b": {
         "path": "EleutherAI/gpt-j-6b",

@@ -9,7 +9,7 @@ from benchspec_plugins.models.causal import SOURCE_OPTIONS, Causal
 
 
 class HF(Causal):
-    """Any causal model on the hub or in a folder, as far as `transformers` itself knows its architecture."""
+    """Any causal model on the hub or in a folder whose architecture `transformers` supports."""
 
     name = "hf"
     options_schema = {
@@ -22,7 +22,7 @@ class HF(Causal):
 
     def build(self) -> Any:
         network = super().build()
-        # Only the network itself can say; until then there is nothing to shard by.
+        # The block classes are known only once the network is built.
         present = {type(module).__name__ for module in network.modules()}
         self.blocks = tuple(sorted(present & set(network._no_split_modules or ())))
         return network

@@ -1,4 +1,4 @@
-"""Loading from a folder or the hub, and what to say where that which is wanted is not to be had."""
+"""Loads checkpoints and tokenizers from a folder or the hub; its errors say what to do instead."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from typing import Any
 from benchspec import PluginError
 
 
-def load(from_pretrained: Callable[..., Any], name: str, what: str, ways_out: str, **more: Any) -> Any:
-    """What `from_pretrained` makes of `name`, a folder or a hub name; nothing but the hub is asked over the network.
+def load(from_pretrained: Callable[..., Any], name: str, what: str, alternatives: str, **more: Any) -> Any:
+    """What `from_pretrained` returns for `name`, a folder or a hub name; no network service but the hub is contacted.
 
-    Raises `PluginError`, one line that names `ways_out`, where it is not to be had.
+    Raises `PluginError`, one line that names the `alternatives`, if `what` cannot be loaded.
     """
     from huggingface_hub.errors import HFValidationError
     from safetensors import SafetensorError
 
     local = Path(name).is_dir()
-    offline = not local and not hub_answers()
-    # transformers would otherwise ask a web service to convert a checkpoint that is not in safetensors. It need not be:
-    # torch reads the older format with `weights_only`, which makes tensors and refuses to run what a pickle may hold.
+    offline = not local and not hub_reachable()
+    # transformers would otherwise ask a web service to convert a checkpoint that is not in safetensors. That is not
+    # needed: torch reads the older format with `weights_only`, which loads tensors and refuses to run pickled code.
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     try:
-        # Without a word about remote code, transformers would stop and ask whoever sits at the terminal.
+        # Without `trust_remote_code`, transformers may stop and ask at the terminal.
         return from_pretrained(name, local_files_only=local or offline, trust_remote_code=False, **more)
     except (OSError, ValueError, ImportError, SafetensorError, pickle.UnpicklingError) as error:
-        failed = f"no {what} to be had from '{name}'"
+        failed = f"cannot load the {what} from '{name}'"
         if isinstance(error.__cause__, HFValidationError):
-            raise PluginError(f"{failed}: there is no such folder; give {ways_out}") from error
+            raise PluginError(f"{failed}: there is no such folder; give {alternatives}") from error
         if offline and isinstance(error, OSError):
             raise PluginError(
-                f"{failed}: it is no folder, not in the hub's cache here, and the hub cannot be reached; "
-                f"give {ways_out}, or download it where there is a network: `hf download {name}`"
+                f"{failed}: it is not a folder, not in the local cache of the hub, and the hub cannot be reached; "
+                f"give {alternatives}, or download it where there is a network: `hf download {name}`"
             ) from error
-        raise PluginError(f"{failed}: {in_a_line(error)}; give {ways_out}") from error
+        raise PluginError(f"{failed}: {summary(error)}; give {alternatives}") from error
 
 
-def hub_answers() -> bool:
-    """Whether the hub can be reached: asked once, where its client would ask six times over 23 s for every file."""
+def hub_reachable() -> bool:
+    """Whether the hub can be reached: a single request; the hub's client would try six times, over 23 s, per file."""
     from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except Exception:  # of whichever HTTP library this release of the hub's client uses
+    except Exception:  # its type depends on the HTTP library that this release of the hub's client uses
         return False
     return True
 
 
-def in_a_line(error: Exception) -> str:
-    """The start of what a library says; remote code is the one thing that it advises and benchspec does not do."""
+def summary(error: Exception) -> str:
+    """The beginning of a library's message on one line; its advice to allow remote code is replaced."""
     if "trust_remote_code" in str(error):
-        return "it brings code of its own, which benchspec does not run"
+        return "it contains code of its own, which benchspec does not run"
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else f"{text[:300]}…"

@@ -8,7 +8,7 @@ from typing import Any
 from benchspec import Shape, hookimpl
 from benchspec_plugins.models.causal import BYTES, DROPOUT, SOURCE_OPTIONS, Shaped, size
 
-#: the position table starts with two rows that no position uses
+#: unused rows at the beginning of the position table
 POSITION_OFFSET = 2
 
 
@@ -48,7 +48,7 @@ class OPT(Shaped):
         "pre_norm": "do_layer_norm_before",
     }
     dropouts = ("dropout",)
-    # Galactica, for one, is an OPT without biases.
+    # Galactica, for example, has OPT's model type but no biases.
     assumed = {
         "enable_bias": True,
         "layer_norm_elementwise_affine": True,
@@ -76,7 +76,7 @@ class OPT(Shaped):
             positions=sizes["positions"],
             tied_head=True,
             parameters=layers * block + sizes["vocabulary"] * width + table + projections + final_norm,
-            # The word embeddings are multiplied with too, as the head.
+            # The word embeddings are also multiplied with, as the output head.
             lookup_parameters=table,
         )
 
@@ -87,7 +87,7 @@ def _preset(hub: str | None, layers: int, hidden: int, heads: int, **other: Any)
     return {"path": hub, **shape, **published, **other}
 
 
-# Table 1 of the paper, and the configurations beside the checkpoints on the hub.
+# Table 1 of the paper, and the configurations of the checkpoints on the hub.
 OPT.presets = {
     "opt-125m": _preset("facebook/opt-125m", 12, 768, 12),
     "opt-350m": _preset("facebook/opt-350m", 24, 1024, 16, embedding=512, pre_norm=False),
@@ -97,7 +97,7 @@ OPT.presets = {
     "opt-13b": _preset("facebook/opt-13b", 40, 5120, 40),
     "opt-30b": _preset("facebook/opt-30b", 48, 7168, 56),
     "opt-66b": _preset("facebook/opt-66b", 64, 9216, 72),
-    # Its weights were given out on request, and are not on the hub; its tokenizer is that of the others.
+    # Its weights are not on the hub (they were available on request); its tokenizer is that of the others.
     "opt-175b": _preset(None, 96, 12288, 96, tokenizer="facebook/opt-66b"),
     "opt-tiny": {
         "weights": "random",
