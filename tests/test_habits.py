@@ -29,8 +29,6 @@ GITHUB = [
     *((file, "github-issue-forms") for file in FORMS),
     (ROOT / ".github/ISSUE_TEMPLATE/config.yml", "github-issue-config"),
 ]
-#: named in the guides, and not checked here: they come with other changes
-ELSEWHERE = {"docs/plugins.md", "tests/campaigns/parity.py"}
 #: not of the repository, but of a run directory
 IN_A_RUN = {"case.json", "run.json"}
 
@@ -73,7 +71,7 @@ def named(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     links = [(page.parent / link).resolve().relative_to(ROOT) for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", text)]
     code = re.findall(r"`(?:python )?([\w./-]+(?:\.(?:json|md|py|toml|txt|ya?ml)|/))`", text)
-    return {*map(str, links), *code} - ELSEWHERE - IN_A_RUN
+    return {*map(str, links), *code} - IN_A_RUN
 
 
 def layers():
@@ -238,7 +236,6 @@ def test_files_that_a_guide_names_exist(page):
     assert absent(paths - in_packages(paths)) == []
 
 
-@pytest.mark.skipif(not (ROOT / "benchspec/terms").is_dir(), reason="another change moves the code into packages")
 def test_files_in_packages_that_the_guides_name_exist():
     paths = in_packages(path for page in GUIDES for path in named(page))
     assert len(paths) > 10 and absent(paths) == []
