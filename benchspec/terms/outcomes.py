@@ -12,7 +12,7 @@ INNER_PHASES = ("first-step", "steady")
 #: how a case can end; docs/spec.md says what each means
 OUTCOMES = ("ok", "oom", "host-oom", "timeout", "hang", "crash", "skipped")
 #: the outcomes that are kept: running such a case again would not change them
-FINAL = ("ok", "oom", "host-oom")
+FINAL = ("ok", "oom", "host-oom", "skipped")
 
 #: in an exception's text: what torch, cuBLAS, cuDNN and CPU allocators say when memory is exhausted
 OUT_OF_MEMORY = (
