@@ -38,7 +38,7 @@ _SPEC = click.argument("spec", metavar="SPEC")
 
 
 def main() -> NoReturn:
-    """Run a command, and turn what went wrong into a line and an exit code."""
+    """Run a command; print an error as one line and exit with its code."""
     for signum in (signal.SIGTERM, signal.SIGHUP):
         # Under nohup, a hang-up is ignored.
         if signal.getsignal(signum) is not signal.SIG_IGN:
@@ -52,13 +52,13 @@ def main() -> NoReturn:
     except click.exceptions.NoArgsIsHelpError as error:
         _fail([error.format_message()], 2)
     except click.ClickException as error:
-        _fail([f"error: {error.format_message()} (`benchspec --help` lists what there is)"], 2)
+        _fail([f"error: {error.format_message()} (`benchspec --help` lists the commands)"], 2)
     except (KeyboardInterrupt, click.Abort):
         _fail(["interrupted"], INTERRUPTED)
     except RecursionError:
         _fail(["error: nested too deeply: a plugin's option may be the plugin itself"], 2)
     except BrokenPipeError:
-        # The reader of our output has enough of it.
+        # The reader of our output, such as `head`, has closed the pipe.
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
@@ -66,7 +66,7 @@ def main() -> NoReturn:
 
 
 def _interrupt(signum: int, frame: Any) -> NoReturn:
-    # Whoever asks again, impatient, must not keep us from ending the processes of the run.
+    # A second signal must not interrupt the clean-up, which ends the run's processes.
     signal.signal(signum, signal.SIG_IGN)
     raise KeyboardInterrupt
 
@@ -80,22 +80,25 @@ def _fail(lines: Iterable[str], code: int) -> NoReturn:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="benchspec")
 def cli() -> None:
-    """Benchmark the fine-tuning of language models, as a YAML spec says."""
+    """Benchmark the fine-tuning of language models, as described in a YAML spec."""
 
 
 @cli.command()
 @_SPEC
 @click.option("--out", metavar="DIR", help="The run directory.  [default: runs/NAME]")
 @click.option(
-    "--only", multiple=True, metavar="PATTERN", help="Run the cases whose EXPERIMENT/ID agrees: a part, or a glob."
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Run the cases whose EXPERIMENT/ID contains PATTERN, or matches it as a glob.",
 )
 @_SET
-@click.option("--fresh", is_flag=True, help="Move an earlier run directory aside and start anew.")
+@click.option("--fresh", is_flag=True, help="Move an existing run directory aside and start from the beginning.")
 @_REPORTER
 def run(
     spec: str, out: str | None, only: Sequence[str], sets: Sequence[str], fresh: bool, reporters: Sequence[str]
 ) -> int:
-    """Run what has no result yet, then report."""
+    """Run the cases that have no result yet, then report."""
     from benchspec import run as running
     from benchspec.running import progress
 
@@ -105,9 +108,9 @@ def run(
         shown = progress.for_stream(sys.stderr)
         results = running(loaded, out, only=only, fresh=fresh, progress=shown, expansion=expansion)
     except KeyboardInterrupt:
-        # A terminal shows ^C, and no new line after it.
+        # A terminal shows ^C without a newline after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
-        _fail([_kept(out or f"runs/{loaded.name}", again="without --fresh, " if fresh else "")], INTERRUPTED)
+        _fail([_kept(out or f"runs/{loaded.name}", again="without --fresh " if fresh else "")], INTERRUPTED)
     _report(loaded.registry, results, reporters)
     return _exit_code(results)
 
@@ -116,7 +119,7 @@ def run(
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def validate(specs: Sequence[str], form: str) -> int:
-    """Check specs, and say everything that is wrong with them."""
+    """Check specs and report everything that is wrong with them."""
     from benchspec.kinds.registry import Registry
 
     registry = Registry.load()
@@ -125,7 +128,7 @@ def validate(specs: Sequence[str], form: str) -> int:
     if form == "json":
         click.echo(json.dumps([_as_json(problem) for problem in problems], indent=1, ensure_ascii=False))
     else:
-        _say_checked(checked)
+        _print_checked(checked)
     return 2 if any(problem.severity == "error" for problem in problems) else 0
 
 
@@ -134,7 +137,7 @@ def validate(specs: Sequence[str], form: str) -> int:
 @_SET
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def plan(spec: str, sets: Sequence[str], form: str) -> None:
-    """Show the cases and what each will need; nothing is run."""
+    """Show the cases and what each will need, without running any."""
     from benchspec.cases import needs
 
     loaded, expansion = _checked(spec, sets)
@@ -146,7 +149,7 @@ def plan(spec: str, sets: Sequence[str], form: str) -> None:
 @click.argument("run_dir", metavar="RUN")
 @_REPORTER
 def report(run_dir: str, reporters: Sequence[str]) -> int:
-    """Report again from a run directory."""
+    """Report on an existing run directory again."""
     from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
 
@@ -160,7 +163,7 @@ def report(run_dir: str, reporters: Sequence[str]) -> int:
 @cli.command()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def plugins(form: str) -> None:
-    """List what is installed, from which package, and what did not load."""
+    """List the installed plugins, their packages, and the plugins that did not load."""
     from benchspec.kinds import listing
     from benchspec.kinds.registry import Registry
 
@@ -171,7 +174,7 @@ def plugins(form: str) -> None:
 @cli.command()
 @click.argument("name", type=click.Choice(["spec", "result", "event"]), default="spec", required=False)
 def schema(name: str) -> None:
-    """Print a JSON schema; that of specs has the options of every installed plugin."""
+    """Print a JSON schema; the one for specs includes the options of every installed plugin."""
     from benchspec.kinds.registry import Registry
     from benchspec.spec import schema as schemas
 
@@ -181,7 +184,7 @@ def schema(name: str) -> None:
 
 @cli.command()
 def machine() -> None:
-    """Show what benchspec sees of this machine, and what is missing to run."""
+    """Show this machine's hardware and libraries, and what is missing to run."""
     from benchspec.machine import describe, missing, text
 
     facts = describe.describe()
@@ -189,7 +192,7 @@ def machine() -> None:
 
 
 def _kept(folder: str, again: str) -> str:
-    """What there is after an interruption, and how to go on."""
+    """The message after an interruption: how many cases have a result, and how to resume."""
     from benchspec.results.results import Results
 
     try:
@@ -197,11 +200,11 @@ def _kept(folder: str, again: str) -> str:
     except BenchspecError:
         return "interrupted before the first case"
     done = f"{len(results)} of {len(results.run.get('cases', results))} cases have a result in {folder}"
-    return f"interrupted: {done}; {again}the same command goes on from there"
+    return f"interrupted: {done}; run the same command {again}to resume"
 
 
 def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion]:
-    """A spec and its cases, warnings said; raises `SpecError` with everything that is wrong with either."""
+    """A spec and its cases; prints warnings, and raises `SpecError` with all mistakes in either."""
     from benchspec.cases.check import check, unused_references
 
     spec, expansion, problems = check(path, sets)
@@ -213,7 +216,7 @@ def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion]:
 
 
 def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
-    """How many cases a spec has, and all that is to be said of it: mistakes, or else warnings."""
+    """The number of cases of a spec, and its mistakes, or its warnings if there are no mistakes."""
     from dataclasses import replace
 
     from benchspec.cases.check import check, unused_references
@@ -225,7 +228,7 @@ def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
     return len(expansion.cases), problems
 
 
-def _say_checked(checked: Sequence[tuple[str, int, list[Problem]]]) -> None:
+def _print_checked(checked: Sequence[tuple[str, int, list[Problem]]]) -> None:
     for path, cases, problems in checked:
         for problem in problems:
             click.echo(problem, err=True)
@@ -245,7 +248,7 @@ def _check_reporters(registry: Registry, names: Sequence[str]) -> None:
 
 
 def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
-    """Print the reports that were asked for, or print and keep those of the spec."""
+    """Print the reports in `names`; without any, print and save those that the spec names."""
     from benchspec.reports import render as reports
 
     for text in reports.printed(registry, results, names):
@@ -253,7 +256,7 @@ def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
 
 
 def _exit_code(results: Results) -> int:
-    """0 where every outcome is as expected, 1 otherwise, 2 where the user has something to mend."""
+    """0 if every outcome is as expected, 1 otherwise, 2 if the user has a mistake to correct."""
     for mistake in results.mistakes:
         click.echo(f"error: {mistake}", err=True)
     return 2 if results.mistakes else int(not results.as_expected())

@@ -71,13 +71,13 @@ def test_a_bug_shows_its_traceback(monkeypatch):
         (["report", "."], 2, "error: . is no run directory"),
     ],
 )
-def test_wrong_arguments_are_said_before_anything_is_started(folder, monkeypatch, capsys, arguments, code, said):
+def test_wrong_arguments_are_reported_before_anything_starts(folder, monkeypatch, capsys, arguments, code, said):
     assert called(monkeypatch, *arguments) == code
     assert said in capsys.readouterr().err
     assert not Path("runs").exists()
 
 
-def test_a_hang_up_that_nohup_ignores_stays_ignored(folder, monkeypatch):
+def test_nohup_still_ignores_sighup(folder, monkeypatch):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         monkeypatch.setattr("sys.argv", ["benchspec", "schema", "event"])
@@ -91,11 +91,11 @@ def test_a_hang_up_that_nohup_ignores_stays_ignored(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("fresh", "said"),
     [
-        (False, "interrupted: 0 of 1 cases have a result in runs/demo; the same command goes on from there"),
-        (True, "interrupted: 0 of 1 cases have a result in runs/demo; without --fresh, the same command goes on"),
+        (False, "interrupted: 0 of 1 cases have a result in runs/demo; run the same command to resume"),
+        (True, "interrupted: 0 of 1 cases have a result in runs/demo; run the same command without --fresh to resume"),
     ],
 )
-def test_an_interruption_says_what_is_kept_and_how_to_go_on(folder, monkeypatch, capsys, fresh, said):
+def test_an_interruption_shows_what_is_kept_and_how_to_resume(folder, monkeypatch, capsys, fresh, said):
     def interrupted(*args, **kwargs):
         Path("runs/demo").mkdir(parents=True)
         Path("runs/demo/run.json").write_text('{"name": "demo", "cases": [["sizes", "opt-tiny-1f9c2a"]]}')
@@ -106,11 +106,11 @@ def test_an_interruption_says_what_is_kept_and_how_to_go_on(folder, monkeypatch,
     assert said in capsys.readouterr().err
 
 
-def test_a_reader_that_has_enough_is_no_error(folder):
+def test_a_closed_pipe_is_not_an_error(folder):
     piped = " ".join(f"'{part}'" for part in BENCHSPEC) + " schema | head -1; echo ${PIPESTATUS[0]}"
     done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, env=os.environ)
     assert (done.stdout.split(), done.stderr) == (["{", "0"], "")
 
 
-def test_the_command_line_is_there(folder):
-    assert "Run what has no result yet" in benchspec("--help", cwd=folder).stdout
+def test_help_lists_the_commands(folder):
+    assert "Run the cases that have no result yet" in benchspec("--help", cwd=folder).stdout

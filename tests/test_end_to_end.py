@@ -180,7 +180,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, env):
     assert not workers(run)
     assert running.returncode == 130
     assert said.splitlines()[-1] == (
-        "interrupted: 1 of 2 cases have a result in runs/demo; the same command goes on from there"
+        "interrupted: 1 of 2 cases have a result in runs/demo; run the same command to resume"
     )
     assert benchspec("run", "demo.yaml", cwd=tmp_path, env=env).returncode == 0
     assert [(each["outcome"], each["attempt"]) for each in journal(run)] == [("ok", "1"), ("ok", "2")]

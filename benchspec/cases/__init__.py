@@ -1,1 +1,1 @@
-"""`Spec` -> cases, and what each of them will need."""
+"""`Spec` -> cases, and the resources that each case will need."""

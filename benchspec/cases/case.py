@@ -13,14 +13,14 @@ from benchspec.kinds.bases import CASE_KINDS, SECTIONS
 class Case:
     """One point of a matrix, the unit that runs."""
 
-    #: readable, and bound to what the spec says of the case
+    #: readable, with a digest of what the spec says about the case
     id: str
     experiment: str
     #: what the matrix varied: dotted path -> value
     axes: Mapping[str, Any]
-    #: the outcomes that are as expected
+    #: the outcomes that the spec expects
     expected: tuple[str, ...]
-    #: what the spec says, before defaults
+    #: the fields that the spec gives, without defaults
     said: Mapping[str, Any]
     model: Mapping[str, Any]
     dataset: Mapping[str, Any]
@@ -34,7 +34,7 @@ class Case:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Every field with every value, as the worker gets it."""
+        """Every field, defaults filled in, as the worker reads it."""
         return {key: getattr(self, key) for key in (*CASE_KINDS, *SECTIONS)}
 
     def to_json(self) -> dict[str, Any]:

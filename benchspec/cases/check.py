@@ -1,4 +1,4 @@
-"""What is wrong with a spec as far as its cases tell, and what is to be warned of."""
+"""Checks that need a spec's cases: mistakes that only they show, and warnings."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from benchspec.terms.where import lookup, matches
 def check(
     path: str, sets: Sequence[str] = (), registry: Registry | None = None
 ) -> tuple[Spec | None, Expansion, list[Problem]]:
-    """A spec, its cases, and everything that is wrong with either."""
+    """A spec, its cases, and the mistakes in both."""
     spec, problems = specs.check(path, sets, registry)
     expansion = expand(spec) if spec else Expansion()
     return spec, expansion, distinct([*problems, *expansion.problems])
 
 
 def unused_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
-    """Warnings of references and expectations that no case agrees with; the spec must be without mistakes."""
+    """Warnings about references and expectations that match no case; the spec must have no mistakes."""
     yield from _unused_expectations(spec, cases)
     for reference in spec.references:
         mine = [case for case in cases if case.experiment == reference.experiment]
         if not any(matches(reference.where, case.fields) for case in mine):
-            yield reference.mark.problem("no case agrees with this reference's 'where'", severity="warning")
+            yield reference.node.problem("'where' matches no case", severity="warning")
         for path in reference.per or ():
             if all(lookup(case.fields, path) is None for case in mine):
-                yield reference.mark.problem(f"no case has the field '{path}' of this 'per'", severity="warning")
+                yield reference.node.problem(f"'per' names the field '{path}', which no case has", severity="warning")
         if reference.hardware and reference.hardware not in spec.registry.names("hardware"):
             known = spec.registry.names("hardware")
             message = f"no hardware is called '{reference.hardware}'{suggest(reference.hardware, known)}"
-            yield reference.mark.problem(message, severity="warning")
+            yield reference.node.problem(message, severity="warning")
 
 
 def _unused_expectations(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
@@ -44,4 +44,4 @@ def _unused_expectations(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]
         for entry in node.at(["expect"]).value if node.get("expect") else []:
             where = entry.get("where")
             if where and not any(matches(where.plain(), fields) for fields in mine):
-                yield entry.problem("no case agrees with this expectation's 'where'", severity="warning")
+                yield entry.problem("'where' matches no case", severity="warning")

@@ -1,4 +1,4 @@
-"""Spec -> cases: each experiment's matrix expanded, its fields completed, ids given."""
+"""Spec -> cases: expand each experiment's matrix, complete the fields and assign ids."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from benchspec.terms.where import matches
 
 @dataclass
 class Expansion:
-    """The cases of a spec, and what is wrong with it as far as only they can tell."""
+    """The cases of a spec, and the mistakes that show only in them."""
 
     cases: list[Case] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    #: data that is not there; it need not be to plan, but it must be to run
+    #: data files that are not on this machine: needed to run, not to plan
     missing: list[Problem] = field(default_factory=list)
 
 
 def plan(spec: Spec) -> list[Case]:
-    """The cases of a spec, in its order; raises `SpecError` with all that is wrong with them."""
+    """The cases of a spec, in the spec's order; raises `SpecError` with every mistake in them."""
     expansion = expand(spec)
     if expansion.problems:
         raise SpecError(expansion.problems)
@@ -63,14 +63,16 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, fou
             continue
         case = _case(spec, name, node, fields, combination, found)
         if first := ids.get(digest(case.said)):
-            message = f"two cases have the id '{case.id}'" + (f", but for its label '{first}'" * (first != case.id))
+            message = f"two cases have the id '{case.id}'"
+            if first != case.id:
+                message = f"the cases '{first}' and '{case.id}' differ in name only"
             found.problems.append((matrix or node).problem(message, at_key=True))
         ids.setdefault(digest(case.said), case.id)
         found.cases.append(case)
 
 
 def _case(spec: Spec, name: str, experiment: Node, fields: Node, combination: Combination, found: Expansion) -> Case:
-    """A case of fields that the schema has nothing against; what else is wrong with them goes to `found`."""
+    """A case of fields that passed the schema; any further problems are added to `found`."""
     completed = complete(spec, fields)
     found.problems += completed.problems
     found.missing += completed.missing
@@ -85,7 +87,7 @@ def _case(spec: Spec, name: str, experiment: Node, fields: Node, combination: Co
 
 
 def _well_formed(node: Node) -> bool:
-    """Whether the matrix has the form of one; what is wrong with it otherwise, the schema has said."""
+    """Whether the matrix can be expanded; if not, the schema check has reported why."""
     if not isinstance(node.value, dict):
         return False
     matrix = node.get("matrix")
@@ -99,7 +101,7 @@ def _well_formed(node: Node) -> bool:
 
 
 def _base(spec: Spec, experiment: Node) -> Node:
-    """The defaults with the experiment's own fields over them."""
+    """The spec's defaults, overridden by the experiment's own fields."""
     known = spec.schema["$defs"]["fields"]["properties"]
     own = {key: node for key, node in experiment.value.items() if key in known}
     base = spec.node.get("defaults")
@@ -108,7 +110,7 @@ def _base(spec: Spec, experiment: Node) -> Node:
 
 
 def _assigned(base: Node, combination: Combination) -> Node:
-    """The fields with a combination's values; of two axes, the one that reaches deeper has the last word."""
+    """The fields with a combination's values set; where two axes overlap, the longer path wins."""
     for path, value in sorted(combination.items(), key=lambda axis: axis[0].count(".")):
         base = document.assign(base, path.split("."), value)
     return base

@@ -1,4 +1,4 @@
-"""A case's id: readable, and bound to all that the spec says of the case."""
+"""A case's id: readable, with a digest of what the spec says about the case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchspec.kinds.bases import CASE_KINDS
 
 
 def case_id(said: Mapping[str, Any], combination: Combination) -> str:
-    """`opt-6.7b-rows-10000-1f9c2a`: the model, what else was varied, and a digest of all that the spec says."""
+    """`opt-6.7b-rows-10000-1f9c2a`: the model, the values of the other axes, and a digest of what the spec says."""
     others = [_words(path, node.plain()) for path, node in combination.items() if path not in ("model", "model.name")]
     words = "-".join([said["model"]["name"], *others])
     slug = re.sub(r"[^a-z0-9._]+", "-", words.lower()).strip("-.")[:80]
@@ -26,7 +26,7 @@ def digest(said: Mapping[str, Any]) -> str:
 
 
 def _words(path: str, value: Any) -> str:
-    """A value of an axis in a case's id: a plugin by its name, a number with the last word of its path."""
+    """An axis value in a case's id: a plugin's name and options, or a scalar after the last part of its path."""
     if isinstance(value, dict):
         options = [f"{key}-{item}" for key, item in value.items() if key != "name" and not isinstance(item, dict)]
         return "-".join([*([str(value["name"])] if "name" in value else []), *options])

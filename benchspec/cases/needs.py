@@ -1,4 +1,4 @@
-"""What each case of a plan will need, as far as it can be said without running or downloading anything."""
+"""What each case will need, as far as that is known without running or downloading anything."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def as_json(spec: Spec, cases: Sequence[Case]) -> str:
 
 
 def needs(spec: Spec, case: Case) -> dict[str, Any]:
-    """Processes, rows, steps, and what the model's shape tells; None where it cannot be known."""
+    """Processes, rows, steps and the size of the model; None where a figure is not known."""
     plugins = {
         kind: spec.registry.create(kind, case.fields[kind]) for kind in ("launcher", "model", "dataset", "recipe")
     }

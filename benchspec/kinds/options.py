@@ -35,7 +35,7 @@ def completed(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> 
     return whole
 
 
-def as_said(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> Options:
+def as_given(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> Options:
     """A plugin's value as `{name, option…}` with the options that were given, and no others."""
     said: Options = mapped(registry, kind, value, lambda entry, name, options: {"name": name, **options})
     return said

@@ -1,4 +1,4 @@
-"""The text of a spec -> `Spec`, every value with the place where it was written."""
+"""The text of a spec -> `Spec`, which keeps the file, line and column of every value."""
 
 from benchspec.spec.document import Node
 from benchspec.spec.spec import Spec, check, load

@@ -1,4 +1,4 @@
-"""A plugin that a spec names -> its options as plain values, each path in them absolute."""
+"""A plugin's value in a spec -> its name and options as plain values, with absolute paths."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from benchspec.kinds.options import kind_of
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node
 
-#: what to make of an option that is neither a plugin nor a list nor a mapping, by its schema
+#: called with a scalar option's schema and node; returns the value to use
 Leaf = Callable[[Mapping[str, Any], Node], Any]
 
 
-def placed(registry: Registry, kind: str, node: Node) -> str | dict[str, Any]:
-    """A plugin's value, a name or `{name, option…}`, with relative paths resolved against the file they stand in."""
+def with_absolute_paths(registry: Registry, kind: str, node: Node) -> str | dict[str, Any]:
+    """A plugin's value, a name or `{name, option…}`; a relative path is resolved against the file that contains it."""
     value: str | dict[str, Any] = _plugin(registry, kind, node, _absolute)
     return value
 
 
 def missing_files(registry: Registry, kind: str, node: Node) -> list[Node]:
-    """The options of format `path` that name nothing on this machine."""
+    """The options of format `path` whose file or folder does not exist on this machine."""
     missing: list[Node] = []
 
     def look(fragment: Mapping[str, Any], option: Node) -> None:
@@ -38,7 +38,7 @@ def name_of(node: Node) -> str:
 
 
 def _plugin(registry: Registry, kind: str, node: Node, leaf: Leaf) -> Any:
-    """A plugin's value with `leaf` of each of its options, also inside lists, mappings and further plugins."""
+    """A plugin's value with `leaf` applied to each scalar option, also inside lists, mappings and nested plugins."""
     if not isinstance(node.value, dict):
         return str(node.value)
     fragments = registry.find(kind, name_of(node)).cls.options_schema.get("properties", {})
@@ -46,7 +46,7 @@ def _plugin(registry: Registry, kind: str, node: Node, leaf: Leaf) -> Any:
 
 
 def _option(registry: Registry, fragment: Mapping[str, Any], node: Node, leaf: Leaf) -> Any:
-    """The same for an option; `fragment` is its schema."""
+    """An option's value with `leaf` applied to its scalars; `fragment` is its schema."""
     if (kind := kind_of(fragment)) and node.value is not None:
         return _plugin(registry, kind, node, leaf)
     if isinstance(node.value, list):

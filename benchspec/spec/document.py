@@ -1,4 +1,4 @@
-"""A tree of values, each with the place where it was written; merging such trees."""
+"""`Node`, a value with its position in a file, and the merging of trees of nodes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ Step = str | int
 
 
 class Mark(NamedTuple):
-    """A place in a file; line and column count from 1."""
+    """A position in a file; line and column count from 1."""
 
     file: str
     line: int
     column: int
-    #: what a relative path that stands here is relative to; None for a plugin's own defaults
+    #: the folder that a relative path here starts from; None for a plugin's own defaults
     folder: Path | None
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and where it was written."""
+    """A value and its position in a file."""
 
     value: Any
     mark: Mark
-    #: of the key that the value stands under; the value's own in a list
+    #: the position of the value's key; in a list, which has no keys, of the value itself
     key: Mark
-    #: the value's path in the file that it was written in
+    #: the value's path in its file
     path: tuple[Step, ...]
 
     def plain(self) -> Any:
-        """The value without its places."""
+        """The value without positions: mappings, lists and scalars."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -65,7 +65,7 @@ def dotted(path: Sequence[Step]) -> str:
 
 
 def bare(value: Any) -> Node:
-    """A tree for a value that no file holds: a plugin's default, or a preset's option."""
+    """A tree for a value that comes from no file: a plugin's default, or a preset's option."""
     nowhere = Mark("", 1, 1, None)
     if isinstance(value, Mapping):
         value = {key: bare(item) for key, item in value.items()}
@@ -82,14 +82,14 @@ def merge(base: Node | None, over: Node) -> Node:
 
 
 def merge_roots(base: Node, over: Node) -> Node:
-    """As `merge`, for whole files, whose names are not those of plugins."""
+    """Like `merge`, for whole files, whose `name` is the benchmark's and not a plugin's."""
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
     return replace(over, value=base.value | {key: merge(base.get(key), node) for key, node in over.value.items()})
 
 
 def assign(root: Node, path: Sequence[str], value: Node) -> Node:
-    """`root` with `value` at a path; a plugin that is named by a string on the way becomes a mapping."""
+    """`root` with `value` set at a path; a plugin given as a string on that path becomes a mapping."""
     if not path:
         return merge(root, value)
     entries = root.value if isinstance(root.value, dict) else {"name": root} if isinstance(root.value, str) else {}

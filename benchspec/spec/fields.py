@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Model, Plugin, Recipe
-from benchspec.kinds.options import as_said, completed, section
+from benchspec.kinds.options import as_given, completed, section
 from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Facts
 from benchspec.spec import choices, document, mistakes, schema
@@ -20,9 +20,9 @@ from benchspec.terms.errors import BenchspecError, Problem
 class Fields:
     """A case's fields, and what is wrong with them."""
 
-    #: as they were written, in one form whichever way that was: what a case's id is bound to
+    #: the fields that the spec gives, without defaults, each plugin as a mapping: a case's id is a digest of these
     said: dict[str, Any]
-    #: every field with every value, as a worker gets it
+    #: every field, defaults filled in, as a worker reads it
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     #: data files that are not on this machine: needed to run, not to plan
@@ -30,16 +30,16 @@ class Fields:
 
 
 class FieldCheck:
-    """Checks the fields of whole cases, each value once: the cases of a matrix share most of theirs."""
+    """Checks the fields of whole cases; a value that several cases of a matrix share is checked once."""
 
     def __init__(self, registry: Registry):
         self._registry = registry
         self._check = schema.validator(schema.compose(registry, whole=True), "fields")
-        #: id of a node -> the node, which keeps the id its own, and what is wrong with it
+        #: id(node) -> the node, kept alive so that its id is not reused, and its problems
         self._known: dict[int, tuple[Node, list[Problem]]] = {}
 
     def problems(self, fields: Node) -> Iterator[Problem]:
-        """What the schema says against a whole case."""
+        """The schema's errors for a whole case."""
         for key in ("model", "dataset"):
             if key not in fields.value:
                 yield fields.problem(f"'{key}' is missing; give it here, in the matrix or under defaults", at_key=True)
@@ -54,19 +54,19 @@ class FieldCheck:
 
 
 def _as_mapping(node: Node) -> Node:
-    """A plugin's name as the mapping that it stands for, so that its required options are asked for."""
+    """A plugin given by name alone as a mapping, so that its required options are checked."""
     return replace(node, value={"name": node}) if isinstance(node.value, str) else node
 
 
 def complete(spec: Spec, fields: Node) -> Fields:
-    """The fields of a case that the schema has nothing against."""
-    found = Fields(_said(spec.registry, fields))
+    """The completed fields of a case that passed the schema."""
+    found = Fields(_given(spec.registry, fields))
     definitions = spec.schema["$defs"]
     for kind in CASE_KINDS:
         default = definitions["fields"]["properties"][kind].get("default")
         node = fields.get(kind) or (document.bare(default) if default else None)
         if node:
-            found.values[kind] = completed(spec.registry, kind, choices.placed(spec.registry, kind, node))
+            found.values[kind] = completed(spec.registry, kind, choices.with_absolute_paths(spec.registry, kind, node))
             nodes = choices.missing_files(spec.registry, kind, node)
             found.missing += [node.problem(f"'{node.value}' does not exist") for node in nodes]
     for name in SECTIONS:
@@ -75,9 +75,9 @@ def complete(spec: Spec, fields: Node) -> Fields:
     return found
 
 
-def _said(registry: Registry, fields: Node) -> dict[str, Any]:
+def _given(registry: Registry, fields: Node) -> dict[str, Any]:
     return {
-        key: as_said(registry, key, node.plain()) if key in CASE_KINDS else node.plain()
+        key: as_given(registry, key, node.plain()) if key in CASE_KINDS else node.plain()
         for key, node in fields.value.items()
     }
 
@@ -87,7 +87,7 @@ def _plain(node: Node | None) -> dict[str, Any]:
 
 
 def _settle(spec: Spec, fields: Node, found: Fields) -> None:
-    """Decide what depends on the machine or on another field, and check what plugins say of each other."""
+    """Set what depends on the machine or on another field, and check that the plugins work together."""
     count = None
     try:
         facts = spec.facts if spec.hardware_is_valid else Facts(accelerator=None, accelerators=0)
@@ -104,13 +104,13 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
     plugins = dict(_created(spec, fields, found))
     if count is not None and {"backend", "recipe"} <= plugins.keys():
         backend, recipe = cast(Backend, plugins["backend"]), cast(Recipe, plugins["recipe"])
-        found.problems += _misfits(fields, found.values, count, backend, recipe)
+        found.problems += _incompatible(fields, found.values, count, backend, recipe)
     if model := cast(Model | None, plugins.get("model")):
         found.problems += _too_long(spec, fields, found.values, model)
 
 
 def _settled_launcher(spec: Spec, values: dict[str, Any], facts: Facts) -> Launcher:
-    """The launcher with its options settled, in the case's values too."""
+    """The launcher after it has settled its options, which are also written to the case's values."""
     backend = spec.registry.find("backend", values["backend"]["name"]).cls if "backend" in values else Backend
     launcher = cast(Launcher, spec.registry.create("launcher", values["launcher"]))
     settled = launcher.settle(facts, cast(type[Backend], backend).processes)
@@ -120,7 +120,7 @@ def _settled_launcher(spec: Spec, values: dict[str, Any], facts: Facts) -> Launc
 
 
 def _created(spec: Spec, fields: Node, found: Fields) -> Iterator[tuple[str, Plugin]]:
-    """The other plugins of a case, by kind; one that refuses its options is a problem."""
+    """(kind, plugin) for all but the launcher; a plugin that rejects its options becomes a problem."""
     for kind in CASE_KINDS:
         if kind != "launcher":
             try:
@@ -130,24 +130,24 @@ def _created(spec: Spec, fields: Node, found: Fields) -> Iterator[tuple[str, Plu
 
 
 def _refusal(spec: Spec, fields: Node, values: Mapping[str, Any], kind: str, error: Exception) -> Problem:
-    """A plugin's own words against its options, or the exception of a broken one with where it comes from."""
+    """The problem for a plugin's exception: its own message, or for a bug the exception and the plugin's package."""
     node = fields.at([kind])
     if isinstance(error, BenchspecError):
         return node.problem(str(error))
     origin = spec.registry.find(kind, values[kind]["name"]).origin
-    return node.problem(f"{origin} refuses its options: {type(error).__name__}: {error}")
+    return node.problem(f"{origin} rejects its options: {type(error).__name__}: {error}")
 
 
-def _misfits(
+def _incompatible(
     fields: Node, values: Mapping[str, Any], count: int, backend: Backend, recipe: Recipe
 ) -> Iterator[Problem]:
-    """Plugins that are right one by one and do not fit together."""
+    """Problems of plugins that are valid on their own and do not work together."""
     names = {kind: values[kind]["name"] for kind in CASE_KINDS}
     only = backend.processes
     if only is not None and count != only:
         yield fields.at(["backend"]).problem(
-            f"the backend '{names['backend']}' runs on {only} process{'' if only == 1 else 'es'}, and the launcher "
-            f"'{names['launcher']}' starts {count}; take another backend, or another number of processes"
+            f"the backend '{names['backend']}' runs on {only} process{'' if only == 1 else 'es'}, but the launcher "
+            f"'{names['launcher']}' starts {count}; choose another backend or another number of processes"
         )
     if recipe.drives not in backend.dialects():
         yield fields.at(["recipe"]).problem(_no_common_dialect(names, recipe.drives))
@@ -157,12 +157,13 @@ def _no_common_dialect(names: Mapping[str, str], drives: str) -> str:
     wanted = {
         "engine": "has a training loop of its own, which needs a backend with the method 'spread'",
         "trainer": "trains with transformers.Trainer, which needs a backend with 'arguments' or 'trainer'",
-    }.get(drives, f"asks for '{drives}', which no backend has (known: engine, trainer)")
-    return f"the recipe '{names['recipe']}' {wanted}; the backend '{names['backend']}' has none; take another of either"
+    }.get(drives, f"asks for '{drives}', which no backend supports (known: engine, trainer)")
+    refused = f"the backend '{names['backend']}' does not support that; choose another recipe or backend"
+    return f"the recipe '{names['recipe']}' {wanted}; {refused}"
 
 
 def _too_long(spec: Spec, fields: Node, values: Mapping[str, Any], model: Model) -> Iterator[Problem]:
-    """Rows that are longer than the model can take."""
+    """A problem if `train.max_length` exceeds the model's maximum sequence length."""
     length = values["train"]["max_length"]
     try:
         shape = model.shape()

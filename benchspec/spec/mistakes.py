@@ -1,4 +1,4 @@
-"""What a JSON schema says against a spec, in words and with its place."""
+"""JSON-schema errors -> readable messages with file, line and column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def problems(check: Draft202012Validator, root: Node, registry: Registry) -> Iterator[Problem]:
-    """What the schema says against a tree, each at the place where it was written."""
+    """The schema's errors for a tree, each at the position of the value that it is about."""
     for error in check.iter_errors(root.plain()):
         yield from _problems(error, root, registry)
 
@@ -27,10 +27,10 @@ def _problems(error: Any, root: Node, registry: Registry) -> Iterator[Problem]:
         for key in _extra(error):
             yield node.at([key]).problem(_unknown_key(key, error), at_key=True)
     elif error.validator == "propertyNames":
-        yield node.at([error.instance]).problem(f"{shown(error.instance)} is no name: {_NAME}", at_key=True)
+        yield node.at([error.instance]).problem(f"{shown(error.instance)} is not a valid name: {_NAME}", at_key=True)
     elif error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
-        # jsonschema reports each missing key by itself; the message names the one that is meant.
+        # jsonschema reports each missing key separately, and only its message says which key.
         key = next(key for key in missing if error.message.startswith(repr(key)))
         yield node.problem(f"'{key}' is missing{_described(error, key)}")
     else:
@@ -52,7 +52,7 @@ def _described(error: Any, key: str) -> str:
 
 
 def _message(error: Any, registry: Registry) -> str:
-    """An error in our words; jsonschema's own where there is nothing to add."""
+    """The message for an error: benchspec's own wording, or jsonschema's for keywords not handled here."""
     value, wanted, found = error.validator, error.validator_value, error.instance
     if value == "enum" and "x-kind" in error.schema:
         return registry.unknown(error.schema["x-kind"], str(found))
@@ -60,15 +60,17 @@ def _message(error: Any, registry: Registry) -> str:
         allowed = [str(item) for item in wanted]
         return f"{shown(found)} is not allowed (allowed: {', '.join(allowed)}){suggest(str(found), allowed)}"
     if value == "const":
-        return f"{shown(found)} is not supported; this benchspec knows {wanted}"
+        return f"{shown(found)} is not supported; this version of benchspec supports {wanted}"
     if value == "type":
         names = [wanted] if isinstance(wanted, str) else wanted
         return f"expected {' or '.join(_TYPES[name] for name in names)}, found {shown(found)}"
     if value == "pattern":
-        meant = error.schema.get("description", f"expected what matches {wanted}")
-        return f"{shown(found)} " + (f"is no name: {_NAME}" if wanted == _NAME_PATTERN else f"is not allowed: {meant}")
+        meant = error.schema.get("description", f"expected a match for {wanted}")
+        return f"{shown(found)} " + (
+            f"is not a valid name: {_NAME}" if wanted == _NAME_PATTERN else f"is not allowed: {meant}"
+        )
     if value == "format":
-        return str(error.cause) if error.cause else f"{shown(found)} is no {wanted}"
+        return str(error.cause) if error.cause else f"{shown(found)} is not a valid {wanted}"
     if value in _BOUNDS:
         return f"{shown(found)} must be {_BOUNDS[value]} {wanted}"
     if value == "dependentRequired":
@@ -103,7 +105,7 @@ _BOUNDS = {
 
 
 def shown(value: Any) -> str:
-    """A value as an error message shows it: strings quoted, what is long by its kind."""
+    """A value as error messages show it: strings quoted and shortened, mappings and lists by type only."""
     if isinstance(value, str):
         return f"'{value}'" if len(value) <= 60 else f"'{value[:57]}…'"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The published values of a spec: read, checked, and those of a case."""
+"""The published values of a spec: how they are read and checked, and which belong to a case."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import DURATIONS, SIZES, quantity
 from benchspec.terms.where import matches
 
-#: what a reference can be, in the words of a spec
+#: the keys under which a spec gives a published value
 KINDS_OF_VALUE = ("value", "below", "above", "between", "slope", "outcome")
 
 
@@ -21,7 +21,7 @@ class Reference:
     """One published value."""
 
     source: str
-    #: the machine that it was measured on, where that was said
+    #: the machine that it was measured on, if the spec names it
     hardware: str | None
     #: None for an outcome
     metric: str | None
@@ -30,14 +30,14 @@ class Reference:
     kind: str
     #: in the metric's unit; a pair for `between`; a name for `outcome`
     value: Any
-    #: the field, and the amount of it, that a slope is for
+    #: for a slope: the field, and by how much it grows
     per: Mapping[str, float] | None
-    #: where it was written
-    mark: Node
+    #: its node in the spec, for messages
+    node: Node
 
 
 def published(references: Sequence[Reference], experiment: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was published of a case, slopes left out: they are of several cases."""
+    """The published values of a case, without slopes, which describe several cases."""
     return [
         {
             "source": reference.source,
@@ -81,7 +81,7 @@ def in_group(group: Node) -> Iterator[Reference]:
             kind=kind,
             value=_in_unit(value[kind], metric),
             per=value.get("per"),
-            mark=node,
+            node=node,
         )
 
 
@@ -92,13 +92,13 @@ def _in_unit(value: Any, metric: str | None) -> Any:
     if isinstance(value, str) and metric:
         units = {"s": DURATIONS, "bytes": SIZES}.get(METRICS[metric].unit)
         if units is None:
-            raise ValueError(f"'{value}' has a unit, and {metric} is a plain number")
+            raise ValueError(f"'{value}' has a unit, but {metric} is a plain number")
         return quantity(value, units)
     return value
 
 
 def problems(root: Node, fields: Sequence[str]) -> Iterator[Problem]:
-    """What a schema cannot say of a spec's references and expectations; `fields` are those of a case."""
+    """Mistakes in references and expectations that a schema cannot find; `fields` are the names of a case's fields."""
     experiments = root.at(["experiments"]).value
     for experiment in experiments.values():
         for entry in experiment.at(["expect"]).value if experiment.get("expect") else []:
@@ -120,9 +120,11 @@ def _reference_problem(node: Node, metric: str | None, experiments: list[str], g
         found = " and ".join(kinds) or "none of them"
         yield node.problem(f"give one of {', '.join(KINDS_OF_VALUE)}; found {found}")
     elif kinds[0] != "outcome" and metric is None:
-        yield group.problem(f"'metric' is missing: what '{kinds[0]}' is a value of")
+        yield group.problem(f"'metric' is missing; it says what '{kinds[0]}' measures")
     elif ("slope" in kinds) != ("per" in node.value):
-        yield node.problem("'slope' and 'per' belong together: so much of the metric per so much of a field")
+        yield node.problem(
+            "'slope' and 'per' must be given together: the metric grows by 'slope' per so much of a field"
+        )
     elif kinds[0] != "outcome":
         yield from _quantity_problem(node.at([kinds[0]]), metric)
 
@@ -131,7 +133,7 @@ def _where_problems(entry: Node, fields: list[str]) -> Iterator[Problem]:
     where = entry.get("where")
     for path, node in where.value.items() if where else ():
         if path.split(".")[0] not in fields:
-            message = f"'{path}' is no field of a case ({', '.join(fields)}){suggest(path, fields)}"
+            message = f"'{path}' is not a field of a case ({', '.join(fields)}){suggest(path, fields)}"
             yield node.problem(message, at_key=True)
 
 
@@ -142,4 +144,4 @@ def _quantity_problem(node: Node, metric: str | None) -> Iterator[Problem]:
         yield node.problem(str(error))
     else:
         if isinstance(value, list) and value[0] > value[1]:
-            yield node.problem(f"{node.plain()[0]} is more than {node.plain()[1]}; the lowest comes first")
+            yield node.problem(f"{node.plain()[0]} is more than {node.plain()[1]}; give the lower bound first")

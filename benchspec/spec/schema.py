@@ -1,4 +1,4 @@
-"""The JSON schemas: where they lie, and the spec's composed with the options of every plugin."""
+"""The JSON schemas: where their files are, and how every plugin's options are added to the spec's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMAS = ("spec", "result", "event")
 
 
 def load(name: str) -> dict[str, Any]:
-    """One of the schemas as it lies in the package, or beside it in a checkout."""
+    """A schema from its file, which is in the package, or next to it in a checkout."""
     here = Path(__file__).parents[1]
     folder = here / "schemas" if (here / "schemas").is_dir() else here.parent / "schemas"
     schema: dict[str, Any] = json.loads((folder / f"{name}.schema.json").read_text())
@@ -31,22 +31,22 @@ def load(name: str) -> dict[str, Any]:
 def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
     """The spec's schema, with the names and options of every usable plugin.
 
-    Options that are required are so only of `whole` cases: in a spec, a matrix may be what gives them.
+    With `whole`, a plugin's required options must be given; without, they may be missing, since a matrix may give them.
     """
     schema = load("spec")
     definitions = schema["$defs"]
     for kind in KINDS:
-        demanding = whole or kind not in CASE_KINDS
-        definitions[kind] = _kind(definitions[kind], registry.entries(kind), demanding)
+        check_required = whole or kind not in CASE_KINDS
+        definitions[kind] = _kind(definitions[kind], registry.entries(kind), check_required)
     definitions["references"]["properties"]["metric"] = {
-        "description": "what the values are of",
+        "description": "what the values measure",
         "enum": list(METRICS),
     }
     return schema
 
 
 def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema with a plugin's names where editors look for what to complete; a wrong one is marked twice."""
+    """The same schema with plugin names where editors look for completions; editors mark a wrong name twice."""
     for kind in KINDS:
         definition = schema["$defs"][kind]
         definition["anyOf"] = [definition["then"], {"type": "object"}]
@@ -64,10 +64,10 @@ def validator(schema: Mapping[str, Any], definition: str | None = None) -> Draft
     return Draft202012Validator(part, format_checker=checker)
 
 
-def options(entry: Entry, demanding: bool) -> dict[str, Any]:
-    """The options of a name as a schema for an object; what its preset sets is not required."""
+def options(entry: Entry, check_required: bool) -> dict[str, Any]:
+    """The schema for a name and its options; an option that the name's preset sets is not required."""
     given = dict(entry.cls.options_schema)
-    wanted = given.pop("required", []) if demanding else []
+    wanted = given.pop("required", []) if check_required else []
     required = [key for key in wanted if key not in entry.preset]
     properties = {"name": {"type": "string"}, **given.pop("properties", {})}
     return {"type": "object", **given, "properties": properties, "required": required, "additionalProperties": False}
@@ -79,12 +79,12 @@ def _has_unit(value: object, units: dict[str, float]) -> bool:
     return True
 
 
-def _kind(base: Mapping[str, Any], entries: list[Entry], demanding: bool) -> dict[str, Any]:
-    """A plugin's value: one of the names, or a mapping with a name and that name's options."""
+def _kind(base: Mapping[str, Any], entries: list[Entry], check_required: bool) -> dict[str, Any]:
+    """The schema of a plugin's value: one of the names, or a mapping with a name and that name's options."""
     names = [entry.name for entry in entries]
     known = {"x-kind": base["x-kind"], "enum": names}
     extra = {key: value for key, value in base["properties"].items() if key != "name"}
-    named = [_named(group, fields, extra) for group, fields in _alike(entries, demanding)]
+    named = [_named(group, fields, extra) for group, fields in _alike(entries, check_required)]
     return {
         "x-kind": base["x-kind"],
         "description": base["description"],
@@ -93,17 +93,17 @@ def _kind(base: Mapping[str, Any], entries: list[Entry], demanding: bool) -> dic
         "then": known,
         "else": {
             "required": ["name"],
-            "properties": {"name": {"description": "which one", **known}},
+            "properties": {"name": {"description": "the plugin's name", **known}},
             **({"allOf": named} if named else {}),
         },
     }
 
 
-def _alike(entries: list[Entry], demanding: bool) -> list[tuple[list[Entry], dict[str, Any]]]:
-    """Entries grouped by the class and by what is required of them, so that one schema serves a class's presets."""
+def _alike(entries: list[Entry], check_required: bool) -> list[tuple[list[Entry], dict[str, Any]]]:
+    """Entries grouped by class and required options, so that the presets of a class share one schema."""
     groups: dict[tuple[type, tuple[str, ...]], tuple[list[Entry], dict[str, Any]]] = {}
     for entry in entries:
-        fields = options(entry, demanding)
+        fields = options(entry, check_required)
         groups.setdefault((entry.cls, tuple(fields["required"])), ([], fields))[0].append(entry)
     return list(groups.values())
 

@@ -1,4 +1,4 @@
-"""The files of a spec and `--set` -> one tree: includes merged beneath, values set on top."""
+"""A spec's files and `--set` -> one tree: a file overrides what it includes, and `--set` overrides the file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchspec.terms.errors import Problem, SpecError, suggest
 
 
 def included(file: Path, shown: str, asked: Node | None = None, above: tuple[Path, ...] = ()) -> Node:
-    """A file's tree with the files that it includes merged beneath it."""
+    """A file's tree, merged over the files that it includes."""
     if "\0" in str(file):
-        raise SpecError([(asked or document.bare("")).problem("a path cannot hold a NUL character")])
+        raise SpecError([(asked or document.bare("")).problem("a path cannot contain a NUL character")])
     real = file.resolve()
     if asked and real in above:
         chain = " includes ".join(f"'{name.name}'" for name in (*above[above.index(real) :], real))
-        raise SpecError([asked.problem(f"the includes go in a circle: {chain}")])
+        raise SpecError([asked.problem(f"circular include: {chain}")])
     root = yaml12.read(file, shown, asked)
     base: Node | None = None
     for item in _include_list(root):
@@ -27,7 +27,7 @@ def included(file: Path, shown: str, asked: Node | None = None, above: tuple[Pat
 
 
 def _include_list(root: Node) -> list[Node]:
-    """The files to include; a value of another type is left to the schema."""
+    """The files to include; the schema reports values of another type."""
     node = root.get("include")
     items = node.value if node and isinstance(node.value, list) else []
     return [item for item in items if isinstance(item.value, str) and item.value]
@@ -40,7 +40,7 @@ def with_sets(root: Node, sets: Sequence[str]) -> Node:
 
 
 def _with_set(root: Node, text: str) -> Node:
-    """`root` with one `PATH=VALUE` of the command line; relative paths in it start at the working directory."""
+    """`root` with one `PATH=VALUE` of the command line; relative paths start from the working directory."""
     shown = f"--set {text}"
     path, equals, value = text.partition("=")
     parts = _set_path(path)
@@ -50,7 +50,7 @@ def _with_set(root: Node, text: str) -> Node:
     if node is None:
         raise SpecError([Problem(shown, 1, 1, path, "the value is empty; write null for none")])
     if parts[0] == "include":
-        raise SpecError([node.problem("files are included before anything is set; name them in the file")])
+        raise SpecError([node.problem("files are included before --set is applied; write 'include' in the file")])
     experiments = root.get("experiments")
     known = list(experiments.value) if experiments and isinstance(experiments.value, dict) else []
     if parts[0] == "experiments" and len(parts) > 1 and parts[1] not in known:
@@ -60,7 +60,7 @@ def _with_set(root: Node, text: str) -> Node:
 
 
 def _set_path(path: str) -> list[str]:
-    """The steps of a dotted path; below `matrix` all is one key, an axis."""
+    """The steps of a dotted path; everything after `matrix` is one key, the path of an axis."""
     parts = path.strip().split(".")
     if parts[0] == "experiments" and parts[2:3] == ["matrix"] and len(parts) > 3:
         return [*parts[:3], ".".join(parts[3:])]

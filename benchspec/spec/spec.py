@@ -1,4 +1,4 @@
-"""The spec: its tree checked against the schema that all plugins compose."""
+"""`Spec`: a document that was checked against the schema with every plugin's options."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from benchspec.terms.layout import report_problem
 
 @dataclass(frozen=True)
 class Spec:
-    """A benchmark, checked: what to measure, and what was published."""
+    """A checked spec: what to measure, and the published values."""
 
     file: Path
-    #: the whole document, every value with its place
+    #: the whole document, each value with its position
     node: Node
     #: the plugins that it was checked against
     registry: Registry
-    #: its schema, composed with their options
+    #: the schema that it was checked against, with the plugins' options
     schema: Mapping[str, Any]
-    #: `PATH=VALUE`s of the command line, in the document already
+    #: `PATH=VALUE`s of the command line, already applied to the document
     sets: tuple[str, ...] = ()
 
     @property
@@ -54,7 +54,7 @@ class Spec:
         node = self.node.get("report")
         if node is None:
             return list(self.schema["properties"]["report"]["default"])
-        return [choices.placed(self.registry, "reporter", entry) for entry in node.value]
+        return [choices.with_absolute_paths(self.registry, "reporter", entry) for entry in node.value]
 
     @cached_property
     def references(self) -> list[Reference]:
@@ -64,18 +64,18 @@ class Spec:
 
     @cached_property
     def hardware_is_valid(self) -> bool:
-        """Whether the schema has nothing against what the spec says of the machine."""
+        """Whether the spec's `hardware` passes the schema."""
         return self.hardware is None or schema.validator(self.schema, "hardware").is_valid(self.hardware.plain())
 
     @cached_property
     def facts(self) -> Facts:
-        """What the spec's machine is; raises `PluginError` where its plugin cannot tell."""
+        """The facts of the spec's machine; raises `PluginError` if the hardware plugin fails."""
         node = self.hardware or document.bare(self.schema["properties"]["hardware"]["default"])
-        value = completed(self.registry, "hardware", choices.placed(self.registry, "hardware", node))
+        value = completed(self.registry, "hardware", choices.with_absolute_paths(self.registry, "hardware", node))
         return facts_of(self.registry, value)
 
     def plain(self) -> dict[str, Any]:
-        """The resolved document: what was read, merged and set."""
+        """The resolved document, includes and `--set` applied, as plain values."""
         data: dict[str, Any] = self.node.plain()
         return {key: value for key, value in data.items() if key != "include"}
 
@@ -91,7 +91,7 @@ def load(path: str | Path, sets: Sequence[str] = (), registry: Registry | None =
 def check(
     path: str | Path, sets: Sequence[str] = (), registry: Registry | None = None
 ) -> tuple[Spec | None, list[Problem]]:
-    """The spec in a file, if it can be read at all, and everything that the schema has against it."""
+    """The spec in a file, None if it cannot be read, and every problem in it that shows without its cases."""
     registry = registry or Registry.load()
     try:
         root = with_sets(included(Path(path), str(path)), sets)
@@ -107,12 +107,12 @@ def check(
 
 
 def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
-    """The facts of a hardware plugin, checked here since a mistake in them would show after hours of training."""
+    """The facts of a hardware plugin; their types are checked now, because a mistake would show hours later."""
     origin = registry.find("hardware", value["name"]).origin
     try:
         facts = cast(Hardware, registry.create("hardware", value)).facts()
     except Exception as error:
-        raise PluginError(f"{origin} could not tell its facts: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{origin}: facts() failed: {type(error).__name__}: {error}") from error
     if not isinstance(facts, Facts):
         raise PluginError(f"{origin}: facts() returned a {type(facts).__name__}, not a Facts")
     for name, found, wanted in _wrong(facts):
@@ -121,7 +121,7 @@ def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
 
 
 def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
-    """What in facts is of another type than it must be: its name, the value, and what it must be."""
+    """Each value in `facts` of a wrong type: its name, the value, and the expected type."""
     if not isinstance(facts.accelerators, int):
         yield "accelerators", facts.accelerators, "an integer"
     if not isinstance(facts.peak, Mapping):
@@ -138,7 +138,7 @@ _FIGURES = ("memory", "memory_bandwidth", "link_bandwidth", "price_per_hour")
 
 
 def _report_problems(spec: Spec) -> Iterator[Problem]:
-    """Reports that would be written over something else, or outside of the run directory."""
+    """Report paths that would overwrite something else or lie outside the run directory."""
     node = spec.node.get("report")
     taken: set[str] = set()
     for entry in node.value if node else []:

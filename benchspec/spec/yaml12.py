@@ -1,7 +1,7 @@
-"""YAML text -> a tree of values with their places.
+"""YAML text -> a tree of values with their positions.
 
-YAML 1.2's core schema, and no more: `2e-5` is a number, `no` and `on` are strings, no tag makes an object. Digits may
-be grouped with underscores, as in `10_000`.
+Only YAML 1.2's core schema is supported: `2e-5` is a number, `no` and `on` are strings, and other tags are errors.
+Digits may be grouped with underscores, as in `10_000`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import yaml
 from benchspec.spec.document import Mark, Node, Step, dotted
 from benchspec.terms.errors import Problem, SpecError
 
-#: more values than any honest spec has; aliases of aliases reach billions with a few lines
-MOST_NODES = 100_000
-#: levels of nesting; a spec of five is deep
-DEEPEST = 50
+#: values in one file, far more than specs have; a few lines of nested aliases expand to billions
+MAX_NODES = 100_000
+#: levels of nesting; specs rarely have more than five
+MAX_DEPTH = 50
 
 
 def parse(text: str, file: str, folder: Path, path: tuple[Step, ...] = ()) -> Node:
-    """The tree of a YAML text; raises `SpecError` with the place of what is wrong."""
+    """The tree of a YAML text; raises `SpecError` with the position of each mistake."""
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -42,7 +42,7 @@ def parse(text: str, file: str, folder: Path, path: tuple[Step, ...] = ()) -> No
 
 
 def read(file: Path, shown: str, asked: Node | None = None) -> Node:
-    """The tree of a YAML file, called `shown` in messages; `asked` is where another file includes it."""
+    """The tree of a YAML file; messages call it `shown`, and `asked` is the entry that includes it, if any."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -56,7 +56,7 @@ def read(file: Path, shown: str, asked: Node | None = None) -> Node:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Composes nodes with YAML 1.2's scalars."""
+    """A PyYAML loader that recognises YAML 1.2's scalars."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
@@ -76,7 +76,7 @@ for _name, (_pattern, _first) in _CORE.items():
 
 
 class _Tree:
-    """Turns PyYAML's nodes of one file into ours."""
+    """Converts PyYAML's nodes of one file to `Node`s."""
 
     def __init__(self, file: str, folder: Path):
         self.file = file
@@ -88,12 +88,12 @@ class _Tree:
     def node(self, node: yaml.Node, path: tuple[Step, ...], key: Mark | None = None) -> Node:
         mark = self._mark(node)
         self.count += 1
-        if self.count > MOST_NODES:
-            raise SpecError([self._problem(node, path, f"the aliases expand to more than {MOST_NODES:,} values")])
-        if len(path) > DEEPEST:
-            raise SpecError([self._problem(node, path[:1], f"nested more than {DEEPEST} levels deep")])
+        if self.count > MAX_NODES:
+            raise SpecError([self._problem(node, path, f"the aliases expand to more than {MAX_NODES:,} values")])
+        if len(path) > MAX_DEPTH:
+            raise SpecError([self._problem(node, path[:1], f"nested more than {MAX_DEPTH} levels deep")])
         if id(node) in self.open:
-            raise SpecError([self._problem(node, path, "the alias stands inside what it stands for")])
+            raise SpecError([self._problem(node, path, "the alias refers to a value that contains it")])
         self.open.add(id(node))
         value = self._value(node, path)
         self.open.remove(id(node))
@@ -109,7 +109,7 @@ class _Tree:
         return self._wrong(node, path, f"the tag '{node.tag}' is not allowed; a spec is plain data")
 
     def _entries(self, node: yaml.MappingNode, path: tuple[Step, ...]) -> Iterator[tuple[str, Node]]:
-        """The entries of a mapping, those merged with `<<` first, so that its own win."""
+        """A mapping's entries; those merged with `<<` come first, so that its own override them."""
         seen: dict[str, yaml.Node] = {}
         for key, value in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
@@ -138,7 +138,7 @@ class _Tree:
         try:
             return _SCALARS[kind](node.value)
         except (ValueError, KeyError):
-            return self._wrong(node, path, f"'{node.value}' is no finite {kind}")
+            return self._wrong(node, path, f"'{node.value}' is not a finite {kind}")
 
     def _mark(self, node: yaml.Node) -> Mark:
         return Mark(self.file, node.start_mark.line + 1, node.start_mark.column + 1, self.folder)

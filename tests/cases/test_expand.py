@@ -11,7 +11,7 @@ def test_without_a_matrix_an_experiment_is_one_case(cases):
     assert (case.experiment, case.model["name"], dict(case.axes)) == ("one", "opt-tiny", {})
 
 
-def test_an_experiments_fields_win_and_a_matrix_wins_over_them(cases):
+def test_an_experiment_overrides_defaults_and_a_matrix_overrides_both(cases):
     first, second = cases("train: {seed: 1, epochs: 2}\nmatrix: {train.seed: [5, 6]}")
     assert (first.train["seed"], second.train["seed"], first.train["epochs"]) == (5, 6, 2)
     assert dict(first.axes) == {"train.seed": 5}
@@ -36,19 +36,19 @@ def test_an_axis_may_give_an_option_that_is_required(cases):
     assert [case.dataset["rows"] for case in found] == [10, 20]
 
 
-def test_an_axis_inside_another_ones_value_has_the_last_word(cases):
+def test_of_two_overlapping_axes_the_longer_path_wins(cases):
     first, second = cases("matrix: {dataset.rows: [1, 8], dataset: [synthetic]}")
     assert (first.dataset["rows"], second.dataset["rows"]) == (1, 8)
 
 
-def test_two_labels_for_one_content_are_no_two_cases(cases):
-    with pytest.raises(SpecError, match=r"two cases have the id .*, but for its label"):
+def test_two_cases_that_differ_in_name_only_are_a_mistake(cases):
+    with pytest.raises(SpecError, match=r"the cases 'opt-tiny-.*' differ in name only"):
         cases("matrix: {train: [{epochs: 1}, {epochs: 2}], train.epochs: [7]}")
 
 
-def test_a_matrix_too_large_for_any_machine_is_refused_at_once(cases):
+def test_a_huge_matrix_is_refused_without_expanding_it(cases):
     axes = ", ".join(f"train.{key}: [{', '.join(map(str, range(1, 60)))}]" for key in ("seed", "batch_size", "epochs"))
-    with pytest.raises(SpecError, match="the matrix has 205,379 combinations, and 2,000 are allowed"):
+    with pytest.raises(SpecError, match="the matrix has 205,379 combinations; at most 2,000 are allowed"):
         cases(f"matrix: {{{axes}}}")
 
 
@@ -67,7 +67,7 @@ def test_expected_outcomes(cases):
         (SMALL + "    matrix: {train.seed: [1, 1]}\n", "two cases have the id 'opt-tiny-seed-1-"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1

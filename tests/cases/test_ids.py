@@ -1,4 +1,4 @@
-"""A case's id: readable, and bound to what the spec says of the case."""
+"""A case's id: readable, with a digest of what the spec says about the case."""
 
 import re
 
@@ -14,7 +14,7 @@ def test_ids_are_readable_and_stable(cases):
     assert [case.id for case in cases("matrix: {dataset.rows: [10_000, 20_000]}")] == [first.id, second.id]
 
 
-def test_an_id_is_bound_to_what_is_said_and_to_nothing_else(cases):
+def test_an_id_depends_only_on_what_the_spec_says(cases):
     (plain,) = cases("title: x")
     (retitled,) = cases("title: y\nexpect: [{outcome: [ok, oom]}]")
     (as_mapping,) = cases("model: {name: opt-tiny}")
@@ -24,7 +24,7 @@ def test_an_id_is_bound_to_what_is_said_and_to_nothing_else(cases):
     assert other.id != plain.id, "naming a default is saying something"
 
 
-def test_a_new_default_changes_no_id_of_a_case_that_does_not_name_it(cases, monkeypatch):
+def test_a_new_default_does_not_change_ids(cases, monkeypatch):
     from benchspec_plugins.datasets.synthetic import Synthetic
 
     (before,) = cases("title: x")
@@ -46,16 +46,16 @@ def test_a_new_default_changes_no_id_of_a_case_that_does_not_name_it(cases, monk
         ("{train.save: [null]}", "opt-tiny-save-none"),
     ],
 )
-def test_an_id_begins_with_the_model_and_what_was_varied_beside(cases, matrix, words):
+def test_an_id_begins_with_the_model_and_the_other_axes(cases, matrix, words):
     (case,) = cases(f"matrix: {matrix}")
     assert re.fullmatch(rf"{re.escape(words)}-[0-9a-f]{{6}}", case.id), case.id
 
 
-def test_an_id_is_the_name_of_a_folder_whatever_was_varied():
+def test_an_id_is_always_a_valid_folder_name():
     where = bare({"path": "/data/Größe: 1 MB/../rows", "name": "x" * 300})
     found = case_id({"model": {"name": "opt"}}, {"dataset": where})
     assert re.fullmatch(r"opt-[a-z0-9._-]{1,90}", found) and "/" not in found
 
 
-def test_the_order_of_keys_makes_no_other_id():
+def test_the_order_of_keys_does_not_change_an_id():
     assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})

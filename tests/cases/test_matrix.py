@@ -24,11 +24,11 @@ def test_a_matrix_is_all_combinations_in_order():
     ]
 
 
-def test_exclude_drops_what_agrees_with_all_that_it_names():
+def test_exclude_drops_combinations_that_match_all_of_its_values():
     assert combined("{a: [1, 2], b: [x, y], exclude: [{a: 1, b: y}, {a: 2}]}") == [{"a": 1, "b": "x"}]
 
 
-def test_include_extends_what_agrees_and_else_stands_alone():
+def test_include_extends_matching_combinations_or_adds_one():
     """The example of GitHub's own documentation, in small."""
     text = """
     fruit: [apple, pear]
@@ -50,11 +50,11 @@ def test_include_extends_what_agrees_and_else_stands_alone():
     ]
 
 
-def test_a_matrix_of_includes_alone():
+def test_a_matrix_may_have_only_includes():
     assert combined("{include: [{a: 1}, {a: 2, b: 3}]}") == [{"a": 1}, {"a": 2, "b": 3}]
 
 
-def test_a_plugin_that_is_a_mapping_is_excluded_by_its_name():
+def test_exclude_matches_a_plugin_mapping_by_name():
     assert combined("{m: [{name: opt, layers: 2}, bloom], exclude: [{m: opt}]}") == [{"m": "bloom"}]
 
 
@@ -67,11 +67,11 @@ def test_a_plugin_that_is_a_mapping_is_excluded_by_its_name():
         ),
         (
             SMALL + "    matrix: {train.seed: [1], exclude: [{seed: 1}]}\n",
-            "'seed' is no axis of this matrix (train.seed)",
+            "'seed' is not an axis of this matrix (train.seed)",
         ),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1

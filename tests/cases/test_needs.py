@@ -1,4 +1,4 @@
-"""What a case will need, as `benchspec plan` says it."""
+"""What a case will need, as `benchspec plan` shows it."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def test_the_shape_is_known_without_torch(cases, tmp_path):
     assert needs(spec, case)["parameters"] == 6_658_473_984
 
 
-def test_plan_says_in_json_what_a_case_needs(planned):
+def test_json_lists_what_a_case_needs(planned):
     found = planned("model: opt-6.7b\nlimits: {timeout: 6 h}")
     shape = found.pop("shape")
     assert found == {
@@ -59,12 +59,12 @@ def test_plan_says_in_json_what_a_case_needs(planned):
         ("dataset: alpaca\ntrain: {max_steps: 7}", None, 7),
     ],
 )
-def test_rows_and_steps_are_said_where_they_are_known_without_reading(planned, fields, rows, steps):
+def test_rows_and_steps_are_given_if_known_without_reading_data(planned, fields, rows, steps):
     found = planned(fields)
     assert (found["rows"], found["steps"]) == (rows, steps)
 
 
-def test_rows_a_step_are_those_of_all_processes(planned):
+def test_rows_per_step_count_all_processes(planned):
     found = planned("launcher: {name: torchrun, processes: 2}\ntrain: {batch_size: 3, gradient_accumulation: 5}")
     assert (found["processes"], found["rows_per_step"]) == (2, 30)
 
@@ -91,7 +91,7 @@ class Cluster(Launcher):
 FIELDS = "model: unknown\nrecipe: endless\nbackend: ddp\nlauncher: {name: cluster, nodes: 4, per_node: 8}"
 
 
-def test_what_plugins_cannot_tell_is_none_and_what_they_count_is_shown(cases, write, tmp_path):
+def test_figures_that_plugins_do_not_know_are_none(cases, write, tmp_path):
     registry = beside(Unknown, Endless, Cluster)
     (case,) = cases(FIELDS, registry=registry)
     found = needs(load(tmp_path / "spec.yaml", registry=registry), case)
@@ -106,7 +106,7 @@ def test_what_plugins_cannot_tell_is_none_and_what_they_count_is_shown(cases, wr
 
 
 def row(cases, tmp_path, fields, *sets, registry=None):
-    """The only case's row of the table, by its columns' heads."""
+    """The only case's row of the table: heading -> cell."""
     registry = registry or beside()
     found = cases(fields, *sets, registry=registry)
     head, line, row, *_ = as_table(load(tmp_path / "spec.yaml", sets, registry), found).splitlines()
@@ -119,7 +119,7 @@ def starts(line):
     return [(match.start(), match.group()) for match in re.finditer("-+", line)]
 
 
-def test_the_table_says_the_same_in_words(cases, tmp_path):
+def test_the_table_shows_the_same_figures_as_text(cases, tmp_path):
     fields = "model: opt-6.7b\ndataset: {name: resampled, of: alpaca, rows: 10_000}\nlimits: {timeout: 6 h}"
     found = row(cases, tmp_path, fields, "hardware=xe9680-h100")
     assert found.pop("case").startswith("one/opt-6.7b-")
@@ -135,7 +135,7 @@ def test_the_table_says_the_same_in_words(cases, tmp_path):
     }
 
 
-def test_the_table_shows_what_is_not_known_as_such(cases, tmp_path):
+def test_the_table_marks_unknown_figures(cases, tmp_path):
     fields = FIELDS + "\ndataset: alpaca\ntrain: {max_steps: 7}"
     found = row(cases, tmp_path, fields, registry=beside(Unknown, Endless, Cluster))
     assert (found["parameters"], found["state"], found["dataset"]) == ("?", "?", "alpaca")

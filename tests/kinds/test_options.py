@@ -1,10 +1,10 @@
-"""Options of plugins: completed with defaults, presets and units, or as they were said."""
+"""Options of plugins: completed with defaults, presets and units, or only those given."""
 
 import pytest
 from plugged import dataset, only
 
 from benchspec import PluginError
-from benchspec.kinds.options import as_said, completed, converted, nested_kinds, section
+from benchspec.kinds.options import as_given, completed, converted, nested_kinds, section
 
 ROWS = dataset(
     "rows",
@@ -48,7 +48,7 @@ def whole(value):
         ({"name": "rows", "cache": None}, {**DEFAULTS, "cache": None}),
     ],
 )
-def test_what_is_given_wins_over_a_preset_and_that_over_a_default(value, options):
+def test_a_given_option_overrides_a_preset_and_a_preset_a_default(value, options):
     assert whole(value) == options
 
 
@@ -61,18 +61,18 @@ def test_a_nested_plugin_is_completed_whether_it_is_given_or_a_default():
     }
 
 
-def test_a_nested_plugin_may_be_a_presets_or_none_at_all():
+def test_a_nested_plugin_may_come_from_a_preset_or_be_null():
     found = whole({"name": "mixed-few", "beside": None})
     assert (found["of"], found["beside"]) == ({"name": "few-rows", "count": 4, "wait": 7200}, None)
 
 
-def test_plugins_are_nested_as_deeply_as_one_likes():
+def test_plugins_may_be_nested_to_any_depth():
     found = whole({"name": "mixed", "of": {"name": "mixed", "of": {"name": "rows", "wait": "3 s"}}})
     assert found["of"]["of"] == {**DEFAULTS, "wait": 3}
     assert found["of"]["beside"] == DEFAULTS
 
 
-def test_completing_leaves_what_was_said_and_the_preset_as_they_are():
+def test_completing_changes_neither_the_given_value_nor_the_preset():
     said = {"name": "mixed-few", "of": {"name": "rows"}}
     whole(said)
     assert said == {"name": "mixed-few", "of": {"name": "rows"}}
@@ -80,8 +80,8 @@ def test_completing_leaves_what_was_said_and_the_preset_as_they_are():
 
 
 @pytest.mark.parametrize("value", ["rowz", {"name": "mixed", "of": "rowz"}, {"name": "mixed", "of": {"name": "rowz"}}])
-def test_a_name_that_is_not_there_is_an_error_however_deep_it_stands(value):
-    for of in (completed, as_said):
+def test_an_unknown_name_is_an_error_at_any_depth(value):
+    for of in (completed, as_given):
         with pytest.raises(PluginError, match=r"no dataset is called 'rowz' .*; did you mean 'rows'\?"):
             of(REGISTRY, "dataset", value)
 
@@ -98,8 +98,8 @@ def test_a_name_that_is_not_there_is_an_error_however_deep_it_stands(value):
         ),
     ],
 )
-def test_as_said_is_one_form_of_what_was_given_and_of_nothing_else(value, said):
-    assert as_said(REGISTRY, "dataset", value) == said
+def test_as_given_is_a_mapping_of_the_given_options_only(value, said):
+    assert as_given(REGISTRY, "dataset", value) == said
 
 
 COUNT = {"type": ["integer", "null"]}
@@ -125,7 +125,7 @@ LIMITS = {"properties": {"wait": {"format": "seconds", "default": "1 min"}, "mos
         ({}, {"free": [1, "x"]}, {"free": [1, "x"]}),
     ],
 )
-def test_a_value_becomes_what_its_schema_wants(fragment, value, plain):
+def test_a_value_is_converted_as_its_schema_says(fragment, value, plain):
     found = converted(fragment, value)
     assert found == plain and type(found) is type(plain)
 
@@ -137,6 +137,6 @@ def test_a_section_has_every_field():
     assert section(definition, given) == {"wait": 3600, "steps": 3, "limits": {"wait": 60, "most": 1}}
 
 
-def test_options_that_are_plugins_are_told_by_their_schema():
+def test_the_schema_shows_which_options_are_plugins():
     assert nested_kinds(MIXED.options_schema) == {"of": "dataset", "beside": "dataset"}
     assert nested_kinds({}) == {}

@@ -1,4 +1,4 @@
-"""A plugin's options as they were said: which of them are paths, and from where these start."""
+"""A plugin's options in a spec: which are paths, and which folder a relative path starts from."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from benchspec import Dataset, load, plan
 from benchspec.cases.expand import expand
 
 
-def test_paths_start_at_the_file_that_they_stand_in(write, tmp_path, monkeypatch):
+def test_relative_paths_start_from_the_file_that_contains_them(write, tmp_path, monkeypatch):
     write("[]", "parts/rows.json")
     write("defaults: {dataset: {name: alpaca, path: rows.json}}", "parts/base.yaml")
     text = "benchspec: 1\nname: x\ninclude: [parts/base.yaml]\nexperiments: {one: {model: opt-tiny}}\n"
@@ -29,7 +29,7 @@ def test_a_hub_name_stays_one_unless_such_a_folder_is_there(write, tmp_path):
     assert plan(load(write(text % "local/opt")))[0].model["path"] == str(tmp_path / "local" / "opt")
 
 
-def test_data_that_is_missing_is_told_apart_from_mistakes(write):
+def test_missing_data_is_reported_separately_from_mistakes(write):
     expansion = expand(load(write(replaced("{name: synthetic, rows: 100}", "{name: alpaca, path: gone.json}"))))
     assert expansion.problems == []
     assert "gone.json' does not exist" in str(expansion.missing[0])
@@ -81,7 +81,7 @@ def test_paths_are_resolved_in_lists_objects_and_nested_plugins(write, tmp_path)
     assert found["of"]["of"]["paths"] == [str(tmp_path / "deeper.json")]
 
 
-def test_each_path_starts_at_the_file_that_it_stands_in(write, tmp_path, monkeypatch):
+def test_each_path_starts_from_the_file_that_contains_it(write, tmp_path, monkeypatch):
     """Also where an include gives one part of a plugin's options, the spec another, and `--set` a third."""
     write("defaults: {dataset: {name: files, paths: [a.json], of: {name: files, path: x.json}}}", "parts/base.yaml")
     file = write(
@@ -97,7 +97,7 @@ def test_each_path_starts_at_the_file_that_it_stands_in(write, tmp_path, monkeyp
     assert found["splits"]["train"] == str(tmp_path / "elsewhere/c.json")
 
 
-def test_absolute_paths_and_the_home_folder_stay_what_they_are(write, tmp_path, monkeypatch):
+def test_absolute_and_home_paths_do_not_depend_on_the_file(write, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     found = planned(write(replaced("{name: synthetic, rows: 100}", "{name: files, paths: [/data/a.json, ~/b.json]}")))
     assert found["paths"] == ["/data/a.json", str(tmp_path / "home/b.json")]
@@ -115,13 +115,13 @@ def test_a_plugins_own_paths_are_left_to_the_plugin(write, name, path):
     ("said", "resolved"),
     [("acme/tokens", False), ("here", True), ("./gone", True), ("../gone", True), ("gone", False)],
 )
-def test_a_path_or_hub_name_is_a_path_where_it_is_there_or_can_be_nothing_else(write, tmp_path, said, resolved):
+def test_a_path_or_hub_name_is_a_path_if_it_exists_or_looks_like_one(write, tmp_path, said, resolved):
     (tmp_path / "here").mkdir()
     found = planned(write(replaced("{name: synthetic, rows: 100}", f"{{name: files, tokens: {said}}}")))
     assert found["tokens"] == (str(tmp_path / said) if resolved else said)
 
 
-def test_files_that_are_missing_are_all_found_at_their_places(write):
+def test_all_missing_files_are_found_with_their_places(write):
     write("[]", "there.json")
     text = """\
     dataset:

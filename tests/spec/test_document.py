@@ -10,7 +10,7 @@ def tree(text, file="spec.yaml"):
     return parse(text, file, Path())
 
 
-def test_every_value_knows_its_place():
+def test_every_value_has_its_position():
     node = tree("a:\n  b: [1, {c: x}]\n").at(["a", "b", 1, "c"])
     assert (node.value, node.mark.line, node.mark.column, node.key.column) == ("x", 2, 14, 11)
     assert str(node.problem("bad")) == "spec.yaml:2:14: error: a.b[1].c: bad"
@@ -31,7 +31,7 @@ def test_merging_does_not_mix_the_options_of_two_plugins():
     }
 
 
-def test_files_of_different_names_merge_all_the_same():
+def test_files_of_different_names_are_merged():
     assert merge_roots(tree("name: a\nx: 1"), tree("name: b")).plain() == {"name": "b", "x": 1}
 
 
@@ -40,7 +40,7 @@ def test_assigning_below_a_plugins_name_makes_it_a_mapping():
     assert root.plain() == {"dataset": {"name": "synthetic", "rows": 10}}
 
 
-def test_assigning_makes_what_is_missing_on_the_way():
+def test_assigning_creates_missing_mappings_on_the_path():
     assert assign(tree("a: 1"), ["train", "save", "every"], tree("5")).plain() == {
         "a": 1,
         "train": {"save": {"every": 5}},

@@ -35,12 +35,12 @@ def test_a_whole_number_is_an_integer_however_it_is_written(cases):
     assert case.dataset["rows"] == 1000 and isinstance(case.dataset["rows"], int)
 
 
-def test_options_that_make_no_sense_together(cases):
+def test_options_that_contradict_each_other(cases):
     with pytest.raises(SpecError, match=r"experiments.one.backend: backend 'deepspeed' does not use offload_param at"):
         cases("backend: {name: deepspeed, stage: 2, offload_param: {device: cpu}}")
 
 
-def test_rows_longer_than_the_model_can_take(cases):
+def test_max_length_beyond_the_models_positions(cases):
     with pytest.raises(SpecError, match=r"train.max_length: max_length 4096 is more than the 2048 positions"):
         cases("train: {max_length: 4096}")
     assert cases("model: bloom-tiny\ntrain: {max_length: 4096}")
@@ -65,7 +65,7 @@ def test_a_required_option_that_nobody_gives(cases):
         (replaced("model: opt-tiny", "model: opt"), "experiments.one.model: "),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1
@@ -120,16 +120,18 @@ def test_auto_is_one_process_for_single_however_many_accelerators_there_are(case
     assert (all_of_them.backend["name"], all_of_them.launcher["processes"]) == ("fsdp", 8)
 
 
-def test_a_launcher_settles_and_counts_in_its_own_words(cases):
+def test_a_launcher_settles_and_counts_its_own_options(cases):
     registry = beside(Eight, Nodes)
     (case,) = cases("launcher: {name: nodes, nodes: 2}", "hardware=eight", registry=registry)
     assert case.launcher == {"name": "nodes", "nodes": 2, "per_node": 8}
     assert case.backend["name"] == "fsdp"
-    with pytest.raises(SpecError, match="'single' runs on 1 process, and the launcher 'nodes' starts 2; take another"):
+    with pytest.raises(
+        SpecError, match="'single' runs on 1 process, but the launcher 'nodes' starts 2; choose another"
+    ):
         cases("backend: single\nlauncher: {name: nodes, nodes: 2}", "hardware=eight", registry=registry)
 
 
-def test_what_a_launcher_settles_is_no_part_of_the_id(cases):
+def test_settled_launcher_options_do_not_change_the_id(cases):
     registry = beside(Eight, Nodes)
     (on_eight,) = cases("launcher: nodes", "hardware=eight", registry=registry)
     (said,) = cases("launcher: {name: nodes, per_node: 8}", "hardware=eight", registry=registry)
@@ -138,19 +140,19 @@ def test_what_a_launcher_settles_is_no_part_of_the_id(cases):
 
 
 @pytest.mark.parametrize("command", ["plan", "validate"])
-def test_single_with_two_processes_is_refused_with_the_place_and_what_to_do(write, monkeypatch, capsys, command):
+def test_single_with_two_processes_is_refused_with_advice(write, monkeypatch, capsys, command):
     file = write(SMALL + "    backend: single\n    launcher: {name: torchrun, processes: 2}\n")
     assert called(monkeypatch, command, file) == 2
     assert capsys.readouterr().err == (
-        f"{file}:8:14: error: experiments.one.backend: the backend 'single' runs on 1 process, and the launcher "
-        "'torchrun' starts 2; take another backend, or another number of processes\n"
+        f"{file}:8:14: error: experiments.one.backend: the backend 'single' runs on 1 process, but the launcher "
+        "'torchrun' starts 2; choose another backend or another number of processes\n"
     )
 
 
-def test_too_few_processes_are_refused_as_too_many_are(write):
+def test_too_few_processes_are_refused_too(write):
     text = SMALL + "    backend: three\n    launcher: {name: torchrun, processes: 2}\n"
     (line,) = mistakes(write(text), registry=beside(Three))
-    assert "the backend 'three' runs on 3 processes, and the launcher 'torchrun' starts 2" in line
+    assert "the backend 'three' runs on 3 processes, but the launcher 'torchrun' starts 2" in line
 
 
 # Recipes and backends
@@ -194,15 +196,15 @@ RECIPES = beside(OnTrainer, OnEngine, OnBoth, OwnLoop, Typo)
             "own-loop",
             "on-trainer",
             "the recipe 'own-loop' has a training loop of its own, which needs a backend with the method 'spread'; "
-            "the backend 'on-trainer' has none; take another of either",
+            "the backend 'on-trainer' does not support that; choose another recipe or backend",
         ),
         (
             "alpaca",
             "on-engine",
             "the recipe 'alpaca' trains with transformers.Trainer, which needs a backend with 'arguments' or 'trainer'; "
-            "the backend 'on-engine' has none; take another of either",
+            "the backend 'on-engine' does not support that; choose another recipe or backend",
         ),
-        ("typo", "on-both", "the recipe 'typo' asks for 'engin', which no backend has (known: engine, trainer)"),
+        ("typo", "on-both", "the recipe 'typo' asks for 'engin', which no backend supports (known: engine, trainer)"),
     ],
 )
 def test_a_recipe_without_the_backend_that_it_needs_is_refused(write, recipe, backend, reason):
@@ -234,7 +236,7 @@ def failing_class(base, error, *methods):
 
 BUG = KeyError("partition")
 MISTAKE = BenchspecError("no partition is called 'gpu'")
-BROKEN = "benchspec-acme 1.0 (benchspec_acme) refuses its options: KeyError: 'partition'"
+BROKEN = "benchspec-acme 1.0 (benchspec_acme) rejects its options: KeyError: 'partition'"
 
 
 @pytest.mark.parametrize(("error", "said"), [(BUG, BROKEN), (MISTAKE, "no partition is called 'gpu'")])
@@ -249,7 +251,7 @@ BROKEN = "benchspec-acme 1.0 (benchspec_acme) refuses its options: KeyError: 'pa
         (Model, "shape"),
     ],
 )
-def test_a_plugin_that_fails_is_one_line_with_its_own_words_or_where_it_is_from(write, base, method, error, said):
+def test_a_plugin_that_fails_is_one_line_with_its_message_or_its_package(write, base, method, error, said):
     text = replaced("    model: opt-tiny", f"    {base.kind}: acme\n" + "    model: opt-tiny" * (base is not Model))
     found = mistakes(write(text), registry=beside(failing_class(base, error, method)))
     assert found == [f"spec.yaml:7:{len(base.kind) + 7}: error: experiments.one.{base.kind}: {said}"]
@@ -261,7 +263,7 @@ def test_a_launcher_that_leaves_auto_as_it_is_is_one_line(write):
         options_schema = {"properties": {"processes": {"type": ["string", "integer"], "default": "auto"}}}
 
     (line,) = mistakes(write(SMALL + "    launcher: acme\n"), registry=beside(Unsettled))
-    assert "experiments.one.launcher: benchspec-acme 1.0 (benchspec_acme) refuses its options: ValueError" in line
+    assert "experiments.one.launcher: benchspec-acme 1.0 (benchspec_acme) rejects its options: ValueError" in line
 
 
 # Hardware
@@ -274,8 +276,8 @@ def known(**figures):
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        (failing(OSError("no such device")), " could not tell its facts: OSError: no such device"),
-        (failing(MISTAKE), " could not tell its facts: BenchspecError: no partition is called 'gpu'"),
+        (failing(OSError("no such device")), ": facts() failed: OSError: no such device"),
+        (failing(MISTAKE), ": facts() failed: BenchspecError: no partition is called 'gpu'"),
         (lambda self: 8, ": facts() returned a int, not a Facts"),
         (known(memory=80e9), ": facts().memory is 80000000000.0, not a Fact with a number, or None"),
         (known(memory=Fact("80 GiB", "a page")), ": facts().memory is Fact(value='80 GiB', source='a page'), not a"),
@@ -284,7 +286,7 @@ def known(**figures):
         (known(accelerators="8"), ": facts().accelerators is '8', not an integer"),
     ],
 )
-def test_hardware_that_cannot_tell_what_it_is_stops_everything_with_one_line(write, tmp_path, facts, said):
+def test_failing_hardware_is_one_line_and_stops_everything(write, tmp_path, facts, said):
     file = write(replaced("name: small", "name: small\nhardware: acme") + "  two:\n    model: bloom-tiny\n")
     registry = beside(type("Acme", (Hardware,), {"name": "acme", "facts": facts}))
     (line,) = mistakes(file, registry=registry)
@@ -303,6 +305,6 @@ def test_hardware_that_cannot_tell_what_it_is_stops_everything_with_one_line(wri
         ("custom", "hardware: "),
     ],
 )
-def test_a_mistake_in_the_hardware_is_no_mistake_of_the_cases_too(write, hardware, said):
+def test_a_mistake_in_the_hardware_is_not_repeated_for_the_cases(write, hardware, said):
     (line,) = mistakes(write(replaced("name: small", f"name: small\nhardware: {hardware}")))
     assert said in line

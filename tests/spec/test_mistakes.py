@@ -1,4 +1,4 @@
-"""What the schema has against a spec, in words and with its place."""
+"""JSON-schema errors as readable messages with their places."""
 
 import pytest
 from small import SMALL, mistakes, replaced
@@ -9,7 +9,7 @@ from small import SMALL, mistakes, replaced
     [
         (
             replaced("name: small", "name: Small!"),
-            "spec.yaml:2:7: error: name: 'Small!' is no name: lower-case letters",
+            "spec.yaml:2:7: error: name: 'Small!' is not a valid name: lower-case letters",
         ),
         (replaced("name: small\n", ""), "spec.yaml:1:1: error: 'name' is missing"),
         (replaced("benchspec: 1", "benchspec: 2"), "spec.yaml:1:12: error: benchspec: 2 is not supported"),
@@ -52,7 +52,7 @@ from small import SMALL, mistakes, replaced
             SMALL + "    launcher: {name: torchrun, processes: autoo}\n",
             "processes: 'autoo' is not allowed: a number, or auto: the only one that the backend takes",
         ),
-        (replaced("name: small", 'name: "small\\n"'), "is no name: lower-case letters"),
+        (replaced("name: small", 'name: "small\\n"'), "is not a valid name: lower-case letters"),
         (replaced("opt-tiny", '"opt\\e[31m\\n"'), "no model is called 'opt\\x1b[31m\\n'"),
         (SMALL + "hardware: h100\n", "no hardware is called 'h100'"),
         (SMALL + "    expect: [{outcome: fine}]\n", "'fine' is not allowed (allowed: ok, oom"),
@@ -60,12 +60,12 @@ from small import SMALL, mistakes, replaced
         ("just words\n", "spec.yaml:1:1: error: expected a mapping, found 'just words'"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1
 
 
-def test_all_mistakes_of_a_file_come_at_once(write):
+def test_all_mistakes_in_a_file_are_reported_at_once(write):
     text = replaced("opt-tiny", "opt-tini").replace("rows: 100", "rows: x") + "    trian: {}\nnonsense: 1\n"
     assert [line.split(":")[1] for line in sorted(mistakes(write(text)))] == ["4", "7", "8", "9"]

@@ -14,14 +14,14 @@ FIELDS = {
 
 def reference(kind, value, **changed):
     given = {"source": "a paper", "hardware": "h", "metric": "train_runtime", "experiment": "sizes", "where": {}}
-    return Reference(**{**given, "kind": kind, "value": value, "per": None, "mark": None, **changed})
+    return Reference(**{**given, "kind": kind, "value": value, "per": None, "node": None, **changed})
 
 
 def published_of(*references):
     return published(references, "sizes", FIELDS)
 
 
-def test_a_value_is_published_of_the_cases_that_meet_its_where():
+def test_a_value_belongs_to_the_cases_that_match_its_where():
     value = reference("value", 900, where={"model": "opt-6.7b"})
     bound = reference("below", 600, where={"model": "opt-13b"})
     assert published_of(value, bound) == [
@@ -29,7 +29,7 @@ def test_a_value_is_published_of_the_cases_that_meet_its_where():
     ]
 
 
-def test_other_experiments_and_slopes_stand_elsewhere():
+def test_other_experiments_and_slopes_are_left_out():
     slope = reference("slope", 180, per={"dataset.rows": 10_000})
     assert published_of(slope, reference("value", 1, experiment="rows")) == []
     assert slopes([slope, reference("value", 1)]) == [
@@ -44,10 +44,10 @@ def test_other_experiments_and_slopes_stand_elsewhere():
         ("value: 15 parsec", "'15 parsec' is not a number with a unit"),
         ("value: 1, below: 2", "give one of value, below, above, between, slope, outcome; found value and below"),
         ("where: {}", "found none of them"),
-        ("slope: 3 min", "'slope' and 'per' belong together"),
+        ("slope: 3 min", "'slope' and 'per' must be given together"),
         ("between: [1]", "needs 2 values, found 1"),
-        ("between: [10, 8]", "10 is more than 8; the lowest comes first"),
-        ("value: 1, where: {modl: x}", "'modl' is no field of a case"),
+        ("between: [10, 8]", "10 is more than 8; give the lower bound first"),
+        ("value: 1, where: {modl: x}", "'modl' is not a field of a case"),
         ("outcome: broken", "'broken' is not allowed"),
     ],
 )
@@ -72,10 +72,10 @@ def test_references_come_in_their_metrics_unit(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (SMALL + "    expect: [{where: {modl: x}, outcome: ok}]\n", "'modl' is no field of a case"),
+        (SMALL + "    expect: [{where: {modl: x}, outcome: ok}]\n", "'modl' is not a field of a case"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1

@@ -19,10 +19,10 @@ def test_a_mistake_in_an_included_file_is_shown_there(write):
     assert line.startswith("parts/base.yaml:2:11: error: defaults.train.epoch: unknown key 'epoch'")
 
 
-def test_includes_may_not_go_in_a_circle(write):
+def test_circular_includes_are_refused(write):
     write("include: [spec.yaml]", "other.yaml")
     (line,) = mistakes(write(SMALL.replace("name: small", "name: small\ninclude: [other.yaml]")))
-    assert line.startswith("other.yaml:1:11: error: include[0]: the includes go in a circle: 'spec.yaml' includes")
+    assert line.startswith("other.yaml:1:11: error: include[0]: circular include: 'spec.yaml' includes")
 
 
 def test_an_include_that_is_not_there(write):
@@ -31,7 +31,7 @@ def test_an_include_that_is_not_there(write):
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"\xff\xfe\x00", "not a text file in UTF-8"), (b"", "is empty")])
-def test_a_file_that_is_no_text(tmp_path, content, message):
+def test_a_file_that_is_not_text(tmp_path, content, message):
     file = tmp_path / "spec.yaml"
     file.write_bytes(content)
     assert message in mistakes(file)[0]
@@ -70,7 +70,7 @@ def test_set_reaches_an_axis_and_the_options_of_a_plugin_named_by_a_string(write
         ("=3", "expected PATH=VALUE"),
         ("defaults.train.epochs=", "the value is empty; write null for none"),
         ("defaults.train.epochs=[1", "broken YAML"),
-        ("include=[other.yaml]", "files are included before anything is set"),
+        ("include=[other.yaml]", "files are included before --set is applied"),
         ("experiments.on.model=opt-tiny", "no experiment is called 'on' (one); did you mean 'one'?"),
     ],
 )

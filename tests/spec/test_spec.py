@@ -11,7 +11,7 @@ from benchspec.spec import schema
 from benchspec_plugins.hardware.auto import Auto
 
 
-def test_a_small_spec_is_all_right(write):
+def test_a_small_spec_is_valid(write):
     assert mistakes(write(SMALL)) == []
     assert load(write(SMALL)).name == "small"
 
@@ -41,7 +41,7 @@ def test_every_spec_of_ours_is_valid_and_can_be_planned():
         (SMALL + "report: [{name: json, path: x}, {name: csv, path: ./x}]\n", "another report has the path './x'"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what(write, text, message):
+def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1

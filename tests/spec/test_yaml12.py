@@ -40,7 +40,7 @@ def mistakes(text):
         ("none", "none"),
     ],
 )
-def test_scalars_are_those_of_yaml_1_2(text, value):
+def test_scalars_follow_yaml_1_2(text, value):
     found = tree(f"key: {text}").plain()["key"]
     assert found == value and type(found) is type(value)
 
@@ -67,16 +67,16 @@ def test_all_duplicate_keys_are_found_at_once():
         ("a: 1\n---\nb: 2", "found another document"),
         ("", "the file is empty"),
         ("# only a comment", "the file is empty"),
-        ("a: .nan", "no finite float"),
-        ("a: -.inf", "no finite float"),
+        ("a: .nan", "is not a finite float"),
+        ("a: -.inf", "is not a finite float"),
         ("? [a]\n: b", "a key must be a string"),
         ("a: !!python/object/apply:os.system [true]", "a spec is plain data"),
-        ("a: &a [*a]", "inside what it stands for"),
+        ("a: &a [*a]", "refers to a value that contains it"),
         ("\x00", "control characters"),
         ("a: " + "[" * 80 + "]" * 80, "nested more than 50 levels deep"),
     ],
 )
-def test_what_is_broken_says_so_in_one_line(text, message):
+def test_broken_yaml_is_one_line(text, message):
     (line,) = mistakes(text)
     assert line.startswith("spec.yaml:") and message in line and "\n" not in line
 
