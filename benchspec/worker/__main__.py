@@ -76,21 +76,31 @@ def _log_memory(job: Rank, error: BaseException) -> None:
 
 
 def _leave_group(job: Rank) -> None:
-    """Leave gloo's process group together: its threads abort a rank that leaves while another still needs it."""
+    """Leave the process group together: no rank ends while another one still needs it."""
+    import torch.distributed as dist
+
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    try:
+        if dist.get_backend() == "gloo":
+            _leave_gloo(job)
+        else:
+            # Another host's rank may still be in its last collective.
+            dist.barrier()
+    except Exception:
+        traceback.print_exc()
+
+
+def _leave_gloo(job: Rank) -> None:
+    """gloo's threads abort a process that ends while another rank needs it, and one that keeps its group."""
     from datetime import timedelta
 
     import torch.distributed as dist
 
-    # NCCL needs none of this.
-    if not (dist.is_available() and dist.is_initialized() and dist.get_backend() == "gloo"):
-        return
-    try:
-        dist.monitored_barrier(timeout=timedelta(seconds=PATIENCE))
-        del job.model, job.backend
-        gc.collect()
-        dist.destroy_process_group()
-    except Exception:
-        traceback.print_exc()
+    dist.monitored_barrier(timeout=timedelta(seconds=PATIENCE))
+    del job.model, job.backend
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def _exit(code: int) -> None:

@@ -42,10 +42,15 @@ def joules(device: torch.device) -> float | None:
 
 
 def reset_memory_peaks() -> None:
-    """Count the accelerator's peaks anew; the host's cannot be reset."""
+    """Restart the accelerator's peaks; the host's cannot be reset."""
+    import gc
+
     import torch
 
     if torch.cuda.is_available():
+        # What building and sharding left in the allocator is not training's.
+        gc.collect()
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
 

@@ -57,6 +57,8 @@ def _set_blocks(network: Any, model: Model) -> None:
 
 def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
     """Write the event `model`: how large the network is, and how much of it learns."""
+    from transformers.utils.import_utils import is_torch_tf32_available
+
     parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     shape = model.shape()
@@ -69,6 +71,6 @@ def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
         shape=asdict(shape) if shape else None,
         share=share and share._asdict(),
         precision=job.case.train["precision"],
-        tf32=job.case.train["tf32"],
+        tf32=job.case.train["tf32"] and is_torch_tf32_available(),
         method=job.case.method["name"],
     )

@@ -29,7 +29,6 @@ def run(job: Rank) -> None:
         job.model = network.build(job, model, cast(Method, plugins["method"]))
     trained = recipe.train(job)
     _prove(job, job.model if trained is None else trained)
-    job.log.add("memory", **device.memory_peaks())
 
 
 def _read_case(folder: Path) -> tuple[Case, str]:

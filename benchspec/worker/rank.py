@@ -66,6 +66,7 @@ class Rank:
         self._end(name)
         if name == "train":
             self._log_energy()
+            self.log.add("memory", **device.memory_peaks())
 
     def step(
         self,

@@ -13,6 +13,7 @@ pytest.importorskip("transformers")
 
 from drive_backend import TRAIN, DrivenJob, as_data, backend_class, create, make_rows, small_tokenizer, tiny
 
+from benchspec import Backend
 from benchspec.worker.data.batches import collate
 from benchspec_plugins.recipes.alpaca import Alpaca
 from benchspec_plugins.recipes.as_trainer import shuffled_rows
@@ -173,11 +174,26 @@ def test_warm_up_makes_the_first_step_change_nothing(tmp_path: Path, steps: int,
     assert all(same) is not moved
 
 
+class Unproven(Backend):
+    name = "unproven"
+
+    def prove(self, model: Any) -> dict[str, Any]:
+        raise RuntimeError("not spread as asked")
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_saved_when_it_is_due_and_not_after_the_last_step(tmp_path: Path) -> None:
+    done = job(tmp_path, epochs=1, save={"final": False, "every": 4, "keep": None})
+    Alpaca({}).train(done)
+    assert len(done.steps) == 6
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-4"]
+
+
 @pytest.mark.slow
 def test_a_failure_leaves_through_the_phase_that_it_happened_in(tmp_path: Path) -> None:
     unspread = job(tmp_path)
-    unspread.backend = create(backend_class("ddp"), {})
-    with pytest.raises(RuntimeError, match="not wrapped in DistributedDataParallel"):
+    unspread.backend = Unproven({})
+    with pytest.raises(RuntimeError, match="not spread as asked"):
         Alpaca({}).train(unspread)
     assert unspread.broken == ["shard"]
 

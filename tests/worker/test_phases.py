@@ -130,8 +130,8 @@ def test_phases_come_in_their_order_and_the_proof_at_the_end(attempt):
         ("begin", "steady"),
         ("end", "steady"),
         ("end", "train"),
-        ("proof", None),
         ("memory", None),
+        ("proof", None),
     ]
 
 

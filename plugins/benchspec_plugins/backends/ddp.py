@@ -12,7 +12,11 @@ from benchspec_plugins.backends.devices import join_group, on_own_accelerator, o
 
 
 class Ddp(Backend):
-    """A whole model a process, its gradients averaged over all of them during a step's last backward pass."""
+    """A whole model on each process, its gradients averaged over all of them during a step's last backward pass.
+
+    With one process there is nothing to average, and Trainer wraps the model on a CPU only. In a recipe's own loop
+    gradients are views of DDP's buckets, which saves a copy of them: 4 bytes a parameter less than under Trainer.
+    """
 
     name = "ddp"
 
@@ -38,14 +42,17 @@ class Ddp(Backend):
         import torch.distributed as dist
         from torch.nn.parallel import DistributedDataParallel
 
+        launched, total = int(os.environ.get("WORLD_SIZE", "1")), sum(p.numel() for p in model.parameters())
+        if launched == 1:
+            return {"sharding": "none", "world": 1, "total_parameters": total}
         if not isinstance(model, DistributedDataParallel):
             raise RuntimeError(f"the model is a {type(model).__name__}, not wrapped in DistributedDataParallel")
-        world, launched = dist.get_world_size(model.process_group), int(os.environ["WORLD_SIZE"])
+        world = dist.get_world_size(model.process_group)
         if world != launched:
             raise RuntimeError(f"DistributedDataParallel spans {world} processes of the {launched} that were launched")
         if differing := _differing(model):
             raise RuntimeError(f"parameters differ between ranks, the first of {len(differing)} is {differing[0]}")
-        return {"sharding": "none", "world": world, "total_parameters": sum(p.numel() for p in model.parameters())}
+        return {"sharding": "none", "world": world, "total_parameters": total}
 
 
 class DdpEngine(Engine):

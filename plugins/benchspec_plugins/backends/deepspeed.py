@@ -42,7 +42,8 @@ class DeepSpeed(Backend):
     The options carry DeepSpeed's own names; one that is null is left to DeepSpeed. Under stage 3 a model is split up
     while it is built, so a host never holds more than one full copy; under stages 1 and 2 every process has one.
 
-    In bf16 training DeepSpeed's model is bfloat16, with float32 copies in the optimizer; bfloat16 is what is saved.
+    In bf16 training DeepSpeed's model is bfloat16, with float32 copies in the optimizer that start from weights rounded
+    to bfloat16, and gradients of micro-batches are added up in bfloat16. bfloat16 is what is saved.
     """
 
     name = "deepspeed"

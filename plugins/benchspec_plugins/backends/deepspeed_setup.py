@@ -21,10 +21,16 @@ def splitting(zero: Mapping[str, Any]) -> Iterator[None]:
 
     deepspeed.init_distributed(timeout=PATIENCE)
     # transformers asks for as long as this lives; Trainer makes its own one afterwards.
-    settings = {"train_micro_batch_size_per_gpu": 1, "zero_optimization": dict(zero)}
+    settings = {"train_micro_batch_size_per_gpu": 1, "zero_optimization": _unpinned(zero)}
     config = HfDeepSpeedConfig(settings)  # type: ignore[no-untyped-call]
     yield
     del config
+
+
+def _unpinned(zero: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without pinned memory, which would stay allocated for the shards as they are built, in float32."""
+    offload = zero.get("offload_param")
+    return {**zero, "offload_param": {**offload, "pin_memory": False}} if offload else dict(zero)
 
 
 def to_bfloat16(model: Any) -> None:

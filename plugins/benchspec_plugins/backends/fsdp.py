@@ -93,6 +93,14 @@ class Fsdp(Backend):
                 backend._blocks = fsdp_sharding.shard(self.accelerator, self.model)
                 return super().create_optimizer(*args, **kwargs)
 
+            def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+                import torch
+
+                batches, labelled = super().get_batch_samples(*args, **kwargs)
+                # Trainer's count of labelled tokens is a float, and FSDP2 rounds every float that a model is called
+                # with to bfloat16: 1165 tokens would be 1168.
+                return batches, labelled.round().long() if torch.is_tensor(labelled) else labelled
+
             def training_step(self, model: Any, *args: Any, **kwargs: Any) -> Any:
                 loss = super().training_step(model, *args, **kwargs)
                 if not self.accelerator.sync_gradients:

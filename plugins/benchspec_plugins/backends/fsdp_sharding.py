@@ -66,8 +66,12 @@ def _persistent_buffers_apart(model: Any) -> Iterator[None]:
     """A context in which no buffer is part of the state dict, where accelerate fails on it; then all have rank 0's."""
     import torch.distributed as dist
 
-    saved = [(module, name) for module in model.modules() for name in module._buffers]
-    saved = [(module, name) for module, name in saved if name not in module._non_persistent_buffers_set]
+    saved = [
+        (module, name)
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None and name not in module._non_persistent_buffers_set
+    ]
     for module, name in saved:
         module._non_persistent_buffers_set.add(name)
     yield

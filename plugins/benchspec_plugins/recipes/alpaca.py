@@ -87,6 +87,7 @@ def build_trainer(job: Job, phases: Phases) -> Any:
 def arguments(job: Job) -> dict[str, Any]:
     """The settings of `TrainingArguments`; the backend's own come last."""
     import torch
+    from transformers.utils.import_utils import is_torch_tf32_available
 
     train, gpu = job.case.train, torch.cuda.is_available()
     return {
@@ -96,8 +97,8 @@ def arguments(job: Job) -> dict[str, Any]:
         "per_device_train_batch_size": train["batch_size"],
         "gradient_accumulation_steps": train["gradient_accumulation"],
         "bf16": train["precision"] == "bf16",
-        # Trainer raises for `tf32` where there is no GPU.
-        "tf32": train["tf32"] if gpu else None,
+        # Trainer raises for `tf32` where the device has none.
+        "tf32": train["tf32"] if is_torch_tf32_available() else None,
         "use_cpu": not gpu,
         "optim": "adamw_torch",
         "learning_rate": train["learning_rate"],
@@ -187,6 +188,11 @@ def reporter(job: Job, trainer: Any, phases: Phases) -> Any:
 
         def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
             phases.enter("train")
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            # Trainer would also write a checkpoint after the last step.
+            save = job.case.train["save"]
+            control.should_save = bool(save and save["every"]) and state.global_step % save["every"] == 0
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if "train_runtime" in logs:
