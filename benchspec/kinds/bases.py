@@ -80,7 +80,7 @@ class Dataset(Plugin):
         raise NotImplementedError
 
     def order(self) -> Any:
-        """The training order: an integer array of indices into `rows()`, with repeats. None: each row once, in order."""
+        """The training order: an integer array of indices into `rows()`; they may repeat. None: each row once."""
         return None
 
     def size(self) -> int | None:
