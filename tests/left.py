@@ -1,4 +1,4 @@
-"""What the ranks of an attempt leave in its folder, made up for tests."""
+"""What the ranks of an attempt leave in its folder, written by tests."""
 
 from __future__ import annotations
 

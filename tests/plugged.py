@@ -1,4 +1,4 @@
-"""Plugins that tests make up."""
+"""Registries of plugins that tests define."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the house: who may import whom, and what a light command may load."""
+"""The rules of the architecture: who may import whom, and what a light command may load."""
 
 import ast
 import json

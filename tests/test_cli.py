@@ -68,7 +68,7 @@ def test_a_bug_shows_its_traceback(monkeypatch):
         (["run", "nowhere.yaml"], 2, "nowhere.yaml"),
         (["run"], 2, "Missing argument 'SPEC'"),
         (["report", "nowhere"], 2, "error: nowhere: no such run directory\n"),
-        (["report", "."], 2, "error: . is no run directory"),
+        (["report", "."], 2, "error: . is not a run directory"),
     ],
 )
 def test_wrong_arguments_are_reported_before_anything_starts(folder, monkeypatch, capsys, arguments, code, said):

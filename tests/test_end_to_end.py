@@ -80,7 +80,7 @@ def until(condition, seconds):
 
 
 def check_files(run):
-    """Every event and result is as its schema says, and no file tells the secret."""
+    """Every event and result is as its schema says, and no file contains the secret."""
     for pattern, name in (("cases/*/*/*/rank-*.jsonl", "event"), ("results.jsonl", "result")):
         check = Draft202012Validator(schema.load(name))
         files = list(run.glob(pattern))
@@ -129,7 +129,7 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     assert any("ZeroDivisionError" in line for line in found["two", "raise"]["log"])
     assert found["two", "hang"]["reason"] == "not finished after 25 s (limits.timeout)"
 
-    # The malformed row is the user's to mend: a line, and no traceback.
+    # The malformed row is a user's mistake: one line, no traceback.
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1].endswith("bad.json: row 1: 'output' is a number; it must be a string")
     assert "Traceback" not in ran.stderr + ran.stdout

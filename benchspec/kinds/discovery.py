@@ -17,7 +17,7 @@ from benchspec.kinds import hookspecs
 from benchspec.kinds.bases import KINDS, Plugin
 from benchspec.terms.errors import PluginError
 
-#: of entry points
+#: the group of entry points that plugin packages register in
 GROUP = "benchspec"
 
 
@@ -39,7 +39,7 @@ class Entry:
     kind: str
     name: str
     cls: type[Plugin]
-    #: the options that the name stands for; empty for the class itself
+    #: the options that the name sets; empty for the class itself
     preset: Mapping[str, Any]
     origin: Origin
 
@@ -56,14 +56,14 @@ class Broken:
 
 
 def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], list[Broken]]:
-    """What the modules of all entry points register, and the modules that cannot be used."""
+    """The entries that the modules of all entry points register, and the modules that cannot be used."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     entries: list[Entry] = []
     broken: list[Broken] = []
     for point, origin in _distinct(entry_points(group=GROUP) if points is None else points):
         try:
-            # What a module prints while it is imported would stand among a command's output.
+            # A module that prints while it is imported must not add to a command's stdout.
             with redirect_stdout(sys.stderr):
                 entries += _classes(manager, point, origin)
         except (Exception, SystemExit) as error:
@@ -72,8 +72,8 @@ def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], l
 
 
 def _distinct(points: Iterable[EntryPoint]) -> list[tuple[EntryPoint, Origin]]:
-    """Each module once a distribution, with where it is from: two names for one module add nothing."""
-    # A distribution's name and version are read from its file anew at every look.
+    """The entry points with their origins, each module of a distribution once, even under two names."""
+    # Each access to a distribution's metadata reads its file again.
     names: dict[int, str] = {}
     found: dict[Origin, EntryPoint] = {}
     for point in points:
@@ -93,7 +93,7 @@ def _distribution(point: EntryPoint) -> str:
 def _classes(manager: pluggy.PluginManager, point: EntryPoint, origin: Origin) -> list[Entry]:
     """Register the module under its path and read the classes that its hook returns."""
     module = point.load()
-    # Two distributions may ship the same module; the second is refused by pluggy, with a reason for the list.
+    # If two distributions ship the same module, pluggy rejects the second, and the listing shows its reason.
     manager.register(module, name=point.value)
     hooks = [hook for hook in manager.hook.benchspec_register.get_hookimpls() if hook.plugin is module]
     if not hooks:
@@ -116,7 +116,7 @@ def _entries(cls: type[Plugin], origin: Origin) -> list[Entry]:
 def _check(cls: Any) -> None:
     """Raise `PluginError` unless `cls` is a plugin class whose name, options and presets can be used."""
     if not isinstance(cls, type) or not issubclass(cls, Plugin) or not hasattr(cls, "kind"):
-        raise PluginError(f"benchspec_register returned {cls!r}, which is no subclass of {', '.join(_bases())}")
+        raise PluginError(f"benchspec_register returned {cls!r}, which is not a subclass of {', '.join(_bases())}")
     if not isinstance(getattr(cls, "name", None), str):
         raise PluginError(f"the class {cls.__name__} has no name")
     if not all(isinstance(value, Mapping) for value in (cls.options_schema, cls.presets)):
@@ -125,23 +125,25 @@ def _check(cls: Any) -> None:
     properties = cls.options_schema.get("properties", {})
     for name, preset in {cls.name: {}, **cls.presets}.items():
         if not _NAME.fullmatch(name):
-            raise PluginError(f"'{name}' is no name: letters, digits, '.', '_', '+' and '-' are allowed")
+            raise PluginError(f"'{name}' is not a valid name: letters, digits, '.', '_', '+' and '-' are allowed")
         if unknown := sorted(set(preset) - set(properties)):
             raise PluginError(f"the preset '{name}' of {cls.__name__} sets unknown options: {', '.join(unknown)}")
 
 
 def _check_schema(cls: type[Plugin]) -> None:
-    """Raise `PluginError` for a slip that would otherwise end in a traceback when the options are checked."""
+    """Raise `PluginError` for a mistake that would otherwise be a traceback when a spec is checked."""
     where = f"options_schema of {cls.__name__}"
     try:
         json.dumps(
             [dict(cls.options_schema), {name: dict(preset) for name, preset in cls.presets.items()}], allow_nan=False
         )
     except (TypeError, ValueError) as error:
-        raise PluginError(f"{where}: it is not JSON ({error})") from None
+        raise PluginError(f"{where} is not JSON: {error}") from None
     for key, fragment in cls.options_schema.get("properties", {}).items():
         if not isinstance(fragment, Mapping) or key == "name":
-            raise PluginError(f"{where}: the property '{key}' is {'taken' if key == 'name' else 'no mapping'}")
+            raise PluginError(
+                f"{where}: the property '{key}' {'is reserved' if key == 'name' else 'must be a mapping'}"
+            )
         for problem in (*_reference_problems(fragment), *_fragment_problems(fragment)):
             raise PluginError(f"{where}: '{key}' {problem}")
 
@@ -160,7 +162,7 @@ def _fragment_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _reference_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the plugins that an option's schema refers to."""
+    """Mistakes in an option's `$ref`s, which make the option a plugin."""
     reference = fragment.get("$ref")
     if reference is not None and str(reference).removeprefix("#/$defs/") not in KINDS:
         yield f"refers to '{reference}'; only #/$defs/KIND can be referred to (KIND: {', '.join(KINDS)})"
@@ -169,7 +171,7 @@ def _reference_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parts(fragment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The schemas of what a list or a mapping holds."""
+    """The schemas of a list's items and of a mapping's values."""
     parts = (*fragment.get("properties", {}).values(), fragment.get("items"))
     return [part for part in parts if isinstance(part, Mapping)]
 

@@ -1,4 +1,4 @@
-"""A model that is spread over processes, and its optimizer, for recipes with a training loop of their own."""
+"""A model distributed over processes, and its optimizer, for recipes with their own training loop."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from typing import Any
 
 
 class Engine:
-    """What `Backend.spread` returns; this base class serves a whole model on each device, without communication.
+    """A model distributed over processes, with its optimizer: the return value of `Backend.spread`.
 
-    A step of a training loop, on every rank alike:
+    A backend overrides what it does differently; this base class keeps a whole model on one device and does not
+    communicate. One step of a training loop, on every rank:
 
         for number, batch in enumerate(batches, start=1):
             with engine.computing(last=number == len(batches)):
                 loss = engine.module(**batch).loss
                 engine.backward(loss)
         grad_norm = engine.step()
-
-    A backend overrides what differs.
     """
 
     def __init__(self, module: Any, optimizer: Any, train: Mapping[str, Any]):
-        #: what the loop calls, and what `Backend.prove` is shown: the model, or what wraps it
+        #: the model, or its wrapper: the training loop calls it, and `Backend.prove` checks it
         self.module = module
         #: the `torch.optim.Optimizer`; a scheduler may set the learning rates in its `param_groups`
         self.optimizer = optimizer
@@ -31,10 +30,10 @@ class Engine:
 
     @contextmanager
     def computing(self, last: bool) -> Iterator[None]:
-        """A context around the forward and the backward pass of one micro-batch, in `train.precision`.
+        """A context around the forward and backward pass of one micro-batch; it applies `train.precision`.
 
-        `last` says that it is the optimizer step's last one: when that ends, gradients have crossed the ranks. Whether
-        they do after the others too is the backend's choice. All ranks enter it equally often.
+        `last` marks the last micro-batch of an optimizer step: when that context exits, gradients have been averaged
+        over the ranks. A backend may also average them after the others. All ranks enter it equally often.
         """
         import torch
 
@@ -43,17 +42,17 @@ class Engine:
             yield
 
     def backward(self, loss: Any) -> None:
-        """Add the gradients of this rank's loss, a scalar tensor; over the ranks, gradients are averaged."""
+        """Accumulate the gradients of this rank's loss, a scalar tensor; gradients are averaged over the ranks."""
         import torch
 
-        # torch advises against autocast here: backward takes the types that forward took.
+        # torch advises against autocast here: backward uses the types that forward used.
         with torch.autocast(loss.device.type, enabled=False):
             loss.backward()
 
     def step(self) -> float:
-        """Clip gradients to `train.max_grad_norm`, update the parameters, clear the gradients.
+        """Clip gradients to `train.max_grad_norm`, update the parameters and clear the gradients.
 
-        Returns the norm of the gradients of all ranks before clipping.
+        Returns the gradient norm over all ranks, before clipping.
         """
         import torch
 
@@ -63,11 +62,11 @@ class Engine:
         return self._whole(norm)
 
     def _whole(self, norm: Any) -> float:
-        """A norm as a number; a backend whose gradients are in shards gathers it."""
+        """The norm as a number; overridden by backends that shard gradients, to reduce it over the ranks."""
         return float(norm)
 
     def save(self, folder: str, tokenizer: Any) -> None:
-        """Write the whole model and the tokenizer into a folder, as `save_pretrained` does; every rank calls it."""
+        """Save the whole model and the tokenizer to a folder, as `save_pretrained` does. Call it on every rank."""
         import torch.distributed as dist
 
         together = dist.is_available() and dist.is_initialized()
@@ -79,9 +78,9 @@ class Engine:
             dist.barrier()
 
     def _network(self) -> Any:
-        """The model itself; a backend that wraps it unwraps it."""
+        """The model itself; overridden by backends that wrap it."""
         return self.module
 
     def _weights(self) -> Any:
-        """The whole model's state dict, on rank 0; a backend that splits weights up gathers them. None: as they lie."""
+        """The whole model's state dict, on rank 0, gathered by backends that shard it. None: use the model's own."""
         return None

@@ -1,4 +1,4 @@
-"""The one hook that a plugin module implements."""
+"""The only hook that a plugin module implements."""
 
 from __future__ import annotations
 

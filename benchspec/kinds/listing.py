@@ -1,4 +1,4 @@
-"""What is installed, for `benchspec plugins`."""
+"""The list of installed plugins, for `benchspec plugins`."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def as_table(registry: Registry) -> str:
     from tabulate import tabulate
 
     rows = [[entry.kind, entry.name, _summary(entry), str(entry.origin)] for entry in registry.entries()]
-    text = tabulate(rows, ["kind", "name", "what it is", "from"], tablefmt="simple", disable_numparse=True)
+    text = tabulate(rows, ["kind", "name", "description", "package"], tablefmt="simple", disable_numparse=True)
     lost = "".join(f"\n  {broken}" for broken in registry.broken)
     return f"{text}\n\nNot loaded:{lost}" if lost else text
 
 
 def _summary(entry: Entry) -> str:
-    """The first line of the class's help text; for a preset, the class that it is one of."""
+    """The first line of the class's docstring; for a preset, the name of its class."""
     if entry.preset:
         return f"{entry.cls.name} with its options set"
     return (entry.cls.__doc__ or "").strip().split("\n")[0]

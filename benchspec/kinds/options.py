@@ -1,4 +1,4 @@
-"""Options of plugins, on plain values: defaults, presets, units, and plugins that are options of others."""
+"""Plugin options as plain values: defaults, presets, units, and options that are plugins themselves."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from benchspec.kinds.discovery import Entry
     from benchspec.kinds.registry import Registry
 
-#: formats of ours whose strings are numbers with a unit
+#: benchspec's own JSON-schema formats for strings that hold a number with a unit
 UNITS = {"seconds": DURATIONS, "size": SIZES}
 
 Options = dict[str, Any]
 
 
 def completed(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> Options:
-    """A plugin's value as `{name, option…}` with every option: the one given, its preset's, or its default."""
+    """A plugin's value as `{name, option…}` with every option: as given, or from the preset, or the default."""
 
     def fill(entry: Entry, given: Options) -> Options:
         return {**_defaults(entry.cls.options_schema), **entry.preset, **given}
@@ -36,9 +36,9 @@ def completed(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> 
 
 
 def as_given(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> Options:
-    """A plugin's value as `{name, option…}` with the options that were given, and no others."""
-    said: Options = mapped(registry, kind, value, lambda entry, name, options: {"name": name, **options})
-    return said
+    """A plugin's value as `{name, option…}` with the given options only."""
+    given: Options = mapped(registry, kind, value, lambda entry, name, options: {"name": name, **options})
+    return given
 
 
 def mapped(
@@ -48,9 +48,9 @@ def mapped(
     change: Callable[[Entry, str, Options], Any],
     fill: Callable[[Entry, Options], Options] = lambda entry, options: options,
 ) -> Any:
-    """`change` of a plugin's entry, name and options, those that are plugins themselves changed first.
+    """`change` applied to a plugin's entry, name and options; first to nested plugins, then to the plugin itself.
 
-    `fill` gives further options before that. Raises `PluginError` for a name that is not there.
+    `fill` completes a plugin's options before that. Raises `PluginError` for an unknown name.
     """
     name, given = name_and_options(value)
     entry = registry.find(kind, name)
@@ -63,26 +63,26 @@ def mapped(
 
 
 def name_and_options(value: str | Mapping[str, Any]) -> tuple[str, Options]:
-    """A plugin's value, a name or a mapping, as both of its parts."""
+    """The name and the options in a plugin's value, which is a name or a mapping."""
     if isinstance(value, str):
         return value, {}
     return str(value["name"]), {key: option for key, option in value.items() if key != "name"}
 
 
 def nested_kinds(options_schema: Mapping[str, Any]) -> dict[str, str]:
-    """Which options are plugins themselves, and of which kind: `{"of": "dataset"}`."""
+    """The options that are plugins themselves, and their kinds: `{"of": "dataset"}`."""
     properties = options_schema.get("properties", {})
     return {key: kind for key, fragment in properties.items() if (kind := kind_of(fragment))}
 
 
 def kind_of(fragment: Mapping[str, Any]) -> str | None:
-    """The kind of plugin that an option is by its schema; None where it is a plain value."""
+    """The kind of an option that is a plugin, by its schema; None for a plain value."""
     kind = str(fragment.get("$ref", "")).removeprefix("#/$defs/")
     return kind if kind in KINDS else None
 
 
 def section(definition: Mapping[str, Any], given: Mapping[str, Any]) -> Options:
-    """`train`, `measure` or `limits` with every field."""
+    """The completed section `train`, `measure` or `limits`."""
     return {
         key: converted(fragment, given.get(key, fragment.get("default")))
         for key, fragment in definition["properties"].items()
@@ -90,7 +90,7 @@ def section(definition: Mapping[str, Any], given: Mapping[str, Any]) -> Options:
 
 
 def converted(fragment: Mapping[str, Any], value: Any) -> Any:
-    """A value as its schema wants it: quantities as numbers, whole numbers as integers, defaults filled in."""
+    """A value converted by its schema: quantities to numbers, whole floats to integers, defaults filled in."""
     if isinstance(value, list):
         return [converted(fragment.get("items", {}), item) for item in value]
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""What is installed, by kind and name.
+"""The installed plugins, by kind and name.
 
-A plugin that is broken, misspelt or there twice affects only the specs that name it: it is kept with its reason, for
-`benchspec plugins` and for the message to that spec's author.
+A plugin that is broken or installed twice affects only the specs that name it. The reason is kept for
+`benchspec plugins` and for the error messages of those specs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchspec.terms.errors import PluginError, suggest
 
 
 class Registry:
-    """What is installed, by kind and name."""
+    """The installed plugins, by kind and name."""
 
     def __init__(self, entries: Iterable[Entry], broken: Iterable[Broken] = ()):
         self._entries: dict[tuple[str, str], list[Entry]] = {}
@@ -43,20 +43,20 @@ class Registry:
         )
 
     def find(self, kind: str, name: str) -> Entry:
-        """The entry of a name; raises `PluginError` where there is none, or more than one."""
+        """The entry with a name; raises `PluginError` if there is none, or more than one."""
         found = self._entries.get((kind, name), [])
         if len(found) == 1:
             return found[0]
         raise PluginError(str(_conflict(found)) if found else self.unknown(kind, name))
 
     def unknown(self, kind: str, name: str) -> str:
-        """What to say of a name that is not there."""
+        """The message for a name that cannot be used."""
         if found := self._entries.get((kind, name)):
             return _conflict(found).reason
         names = self.names(kind)
         name = name if len(name) <= 80 else f"{name[:77]}…"
-        lost = ", ".join(str(broken.origin) for broken in self.broken)
-        hint = f"; not loaded (`benchspec plugins` says why): {lost}" if lost else ""
+        broken = ", ".join(str(each.origin) for each in self.broken)
+        hint = f"; not loaded (`benchspec plugins` shows why): {broken}" if broken else ""
         return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, names)}{hint}"
 
     def create(self, kind: str, value: Mapping[str, Any]) -> Plugin:
@@ -75,4 +75,4 @@ class Registry:
 def _conflict(found: list[Entry]) -> Broken:
     first = found[0]
     origins = " and ".join(sorted({str(entry.origin) for entry in found}))
-    return Broken(first.origin, f"the {first.kind} '{first.name}' is there more than once, from {origins}")
+    return Broken(first.origin, f"the {first.kind} '{first.name}' is installed more than once, by {origins}")

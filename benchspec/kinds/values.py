@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """One example to learn from; `input` is empty where the instruction needs none."""
+    """One training example; `input` is empty if the instruction needs none."""
 
     instruction: str
     input: str
@@ -24,29 +24,29 @@ class Shape:
     heads: int
     ffn: int
     vocabulary: int
-    #: the longest sequence; None where any length will do (ALiBi)
+    #: the maximum sequence length; None for no limit (ALiBi)
     positions: int | None
     #: whether the output head shares the word embeddings' matrix
     tied_head: bool
-    #: every parameter, the tied head counted once
+    #: the number of parameters, a tied head counted once
     parameters: int
-    #: parameters that are only looked up, never multiplied with: word embeddings and position tables
+    #: parameters that are only looked up, not used in matrix products: word embeddings and position tables
     lookup_parameters: int
 
     @property
     def multiplied(self) -> int:
-        """Parameters that every token is multiplied with."""
+        """Parameters that are used in matrix products for every token."""
         return self.parameters - self.lookup_parameters
 
 
 class Share(NamedTuple):
-    """How much of a network a method trains, from which the operations of a step follow."""
+    """How much of a network a method trains, to compute the FLOPs of a step."""
 
-    #: multiplied parameters that learn
+    #: trained parameters, of those used in matrix products
     learning: int
-    #: multiplied parameters that the gradient passes through
+    #: parameters that the gradient passes through, of those used in matrix products
     reached: int
-    #: blocks that the gradient reaches
+    #: the number of blocks that the gradient reaches
     layers: int
 
 
@@ -59,29 +59,30 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a machine is; None, or a key that is absent, where a figure is not known."""
+    """A machine's figures; an unknown figure is None or a missing key."""
 
-    #: as its maker calls it, e.g. "NVIDIA H100 80GB HBM3"; None where the machine has none
+    #: the vendor's name, e.g. "NVIDIA H100 80GB HBM3"; None if the machine has no accelerator
     accelerator: str | None
+    #: how many
     accelerators: int
-    #: bytes an accelerator
+    #: bytes per accelerator
     memory: Fact | None = None
-    #: dense peak FLOP/s an accelerator, by `bf16`, `tf32` and `fp32`
+    #: dense peak FLOP/s per accelerator, by `bf16`, `tf32` and `fp32`
     peak: Mapping[str, Fact] = field(default_factory=dict)
     #: bytes/s between an accelerator and its memory
     memory_bandwidth: Fact | None = None
-    #: bytes/s between one accelerator and the others, both directions together
+    #: bytes/s between one accelerator and the others, the sum of both directions
     link_bandwidth: Fact | None = None
-    #: of the whole machine, in the currency that the source names
+    #: price of the whole machine, in the currency that the source names
     price_per_hour: Fact | None = None
 
 
 def flops_per_token(shape: Mapping[str, Any], share: Mapping[str, Any], length: float) -> float:
-    """Floating-point operations a token, forward and backward, in rows of mean `length` tokens.
+    """FLOPs per token, forward and backward, for rows of `length` tokens on average.
 
-    A matrix product costs 2 operations a parameter and token forward, 2 more where the gradient passes through it and
-    2 more where its parameters learn: 6 in full fine-tuning (Kaplan et al. 2020, "Scaling Laws for Neural Language
-    Models"). Attention adds 4 × hidden × length a layer forward and twice that in each layer that the gradient
+    A matrix product costs 2 FLOPs per parameter and token forward, 2 more if the gradient passes through it, and 2
+    more if its parameters are trained: 6 in full fine-tuning (Kaplan et al. 2020, "Scaling Laws for Neural Language
+    Models"). Attention adds 4 × hidden × length per layer forward and twice that in each layer that the gradient
     reaches: 12 in full fine-tuning (Chowdhery et al. 2022, "PaLM", appendix B).
     """
     multiplied = shape["parameters"] - shape["lookup_parameters"]

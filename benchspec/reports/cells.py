@@ -10,25 +10,25 @@ from benchspec.results.result import Result
 from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import duration_text
 
-#: shown where a value is not known
+#: shown in place of an unknown value
 ABSENT = "–"
 
 
 def metric_text(metric: str, value: float) -> str:
-    """A number as its metric's unit suggests: `15 min 3 s`, `40.5 GiB`, `10.4%`."""
+    """A number formatted for its metric's unit: `15 min 3 s`, `40.5 GiB`, `10.4%`."""
     return _BY_UNIT.get(METRICS[metric].unit, number_text)(value)
 
 
 def measured_text(result: Result, metric: str) -> str:
-    """A metric of a result; `~` marks what was not measured, `–` what is not known."""
-    # A case that crashed did not prove that its model learned, so its numbers would mislead; its memory is real.
+    """A metric of a result as text; `~` marks a number that was not measured, `–` an unknown one."""
+    # A crashed case did not prove that its model learned, so its numbers would mislead; memory is valid regardless.
     if metric not in result.metrics or (result.outcome == "crash" and "memory" not in metric):
         return ABSENT
     return basis_mark(result, metric) + metric_text(metric, result.metrics[metric])
 
 
 def basis_mark(result: Result, metric: str) -> str:
-    """`~` before a metric that was projected or predicted, not measured."""
+    """`~` for a metric that was projected or predicted, empty for a measured one."""
     return "~" if metric in result.basis else ""
 
 
@@ -47,7 +47,7 @@ def ratio_text(ratio: float) -> str:
 
 
 def _scaled(base: float, units: Sequence[str]) -> Callable[[float], str]:
-    """Formats numbers in the largest unit that leaves 1 or more; each unit is `base` times the one before."""
+    """A formatter that uses the largest unit in which a number is at least 1; `base` is the factor between units."""
 
     def text(value: float) -> str:
         power = 0
@@ -85,7 +85,7 @@ def _mapping_text(value: Mapping[str, Any], options: Iterable[str]) -> str:
 
 
 def axis_texts(values: Sequence[Any]) -> list[str]:
-    """An axis's values; plugins of the same name are shown with the options that differ."""
+    """An axis's values as text; plugins of the same name are shown with the options that differ."""
     return [field_text(value, _distinguishing(value, values)) for value in values]
 
 
@@ -111,12 +111,12 @@ def published_text(verdict: Mapping[str, Any]) -> str:
 
 
 def verdict_text(verdict: Mapping[str, Any]) -> str:
-    """How what was measured compares with what was published: `0.94×`, `met`, `not met`."""
+    """How the measured value compares with the published one: `0.94×`, `met`, `not met`."""
     if verdict["kind"] == "value":
         return ABSENT if verdict["ratio"] is None else ratio_text(verdict["ratio"])
     return {True: "met", False: "not met", None: ABSENT}[verdict["met"]]
 
 
 def one_line(text: str) -> str:
-    """Text on one line, without control characters, which would move a terminal's cursor."""
+    """Text on one line, without control characters, which could move a terminal's cursor."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,4 +1,4 @@
-"""Published values beside the measured: columns of a report's tables, and its list of sources."""
+"""Published values next to measured ones: columns of a report's tables, and its list of sources."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from benchspec.terms.metrics import METRICS
 
 
 class Source(NamedTuple):
-    """Where a value was published, and the hardware that it was measured on."""
+    """A publication, and the hardware that its values were measured on."""
 
     name: str
     hardware: str | None
 
 
 class Place(NamedTuple):
-    """A pair of columns: those of one source, beside a metric or beside the outcome (None)."""
+    """The position of a source's two columns: next to a metric, or next to the outcome (None)."""
 
     metric: str | None
     #: the source's number
@@ -39,13 +39,13 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Published:
-    """All that was published of the cases of a report."""
+    """The published values of all cases in a report."""
 
     #: (experiment, case) -> its verdicts
     verdicts: Mapping[tuple[str, str], Sequence[Verdict]]
-    #: how a metric grows with a field, as run.json holds it; listed, not compared
+    #: published slopes, as in run.json; listed, not compared
     slopes: Sequence[Mapping[str, Any]]
-    #: source -> its number in the report, from 1, in the order in which a reader meets them
+    #: source -> its number in the report, counted from 1 in order of appearance
     numbers: Mapping[Source, int]
 
     def of(self, result: Result) -> Sequence[Verdict]:
@@ -57,7 +57,7 @@ class Published:
         return self.numbers[_source(value)]
 
     def place(self, verdict: Verdict) -> Place:
-        """Where a verdict is shown, if the table has a column for its metric."""
+        """The columns that show a verdict, if the table has a column for its metric."""
         return Place(None if verdict["kind"] == "outcome" else verdict["metric"], self.number(verdict))
 
     def source_lines(self) -> list[str]:
@@ -65,7 +65,7 @@ class Published:
         return [f"[{number}] {_source_text(source)}" for source, number in self.numbers.items()]
 
     def other_machines(self, hardware: str | None) -> list[str]:
-        """A warning for each machine that values were published on and that is not `hardware`, where this is known."""
+        """A warning for each machine of published values that differs from `hardware`; none if that is not known."""
         marks: dict[str, list[str]] = {}
         for source, number in self.numbers.items():
             if hardware and source.hardware and source.hardware != hardware:
@@ -79,7 +79,7 @@ class Published:
 
 
 def verdicts_by_case(results: Results) -> dict[tuple[str, str], list[Verdict]]:
-    """(experiment, case) -> the verdicts of that case; a case of which nothing was published is absent."""
+    """(experiment, case) -> its verdicts; a case without published values is absent."""
     cases: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in results.verdicts:
         cases.setdefault((verdict["experiment"], verdict["case"]), []).append(verdict)
@@ -87,7 +87,7 @@ def verdicts_by_case(results: Results) -> dict[tuple[str, str], list[Verdict]]:
 
 
 def collect(groups: Mapping[str, Sequence[Result]], results: Results) -> Published:
-    """What was published of the results, which `groups` holds by experiment."""
+    """The published values of results, which `groups` holds by experiment."""
     verdicts, slopes = verdicts_by_case(results), results.run.get("slopes", [])
     numbers: dict[Source, int] = {}
     for experiment, group in groups.items():
@@ -98,7 +98,7 @@ def collect(groups: Mapping[str, Sequence[Result]], results: Results) -> Publish
 
 
 def columns(group: Sequence[Result], shown: Sequence[str], known: Published) -> dict[str | None, list[Column]]:
-    """Metric (None: the outcome) -> the columns beside it: two per source, the published value and the comparison."""
+    """Metric (None: the outcome) -> the columns next to it: two per source, the published value and the comparison."""
     places = _places(group, shown, known)
     several = len({place.metric for place in places.values()}) > 1
     found: dict[str | None, list[Column]] = {}
@@ -108,7 +108,7 @@ def columns(group: Sequence[Result], shown: Sequence[str], known: Published) -> 
 
 
 def _places(group: Sequence[Result], shown: Sequence[str], known: Published) -> dict[Place, Place]:
-    """Where the verdicts of each place are shown: outcomes beside the numbers of their source, if the table has any."""
+    """Place -> the place to show it at: outcomes move next to the numbers of their source, if the table has any."""
     found = dict.fromkeys(known.place(verdict) for result in group for verdict in known.of(result))
     numeric = [place for place in found if place.metric in shown]
     first_of_source = {place.source: place for place in reversed(numeric)}
@@ -140,7 +140,7 @@ def _compared(result: Result, verdict: Verdict) -> str:
 def other_metrics(
     group: Sequence[Result], axes: Sequence[Column], shown: Sequence[str], known: Published
 ) -> list[Column]:
-    """A table of the published values of metrics that are not shown; cases whose line is the same share it."""
+    """A table of published values of metrics without a column; cases with identical lines share one."""
     lines: dict[tuple[str, ...], list[str]] = {}
     for result, *label in zip(group, *(axis.cells for axis in axes), strict=True):
         for verdict in known.of(result):

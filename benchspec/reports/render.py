@@ -1,4 +1,4 @@
-"""Results -> reports, printed and kept in the run directory."""
+"""Results -> reports, printed and saved in the run directory."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def printed(registry: Registry, results: Results, names: Sequence[str] = ()) -> Iterator[str]:
-    """The texts to print: of the reporters in `names`, or else of the spec's, whose texts are also kept as files.
+    """The texts to print: of the reporters in `names`, or without names of the spec's, which are also saved as files.
 
-    A reporter that fails does not stop the others: its `PluginError` is raised after them.
+    A reporter that fails does not stop the others: its `PluginError` is raised at the end.
     """
     failed: list[str] = []
     for value in names or results.run.get("report", ["table"]):
@@ -32,7 +32,7 @@ def printed(registry: Registry, results: Results, names: Sequence[str] = ()) -> 
 
 
 def _one(registry: Registry, results: Results, value: str | Mapping[str, Any], *, keep: bool) -> Iterator[str]:
-    """The text of a reporter, if it is to be printed. One that is not printed would be lost if it were not kept."""
+    """The text of a reporter, if it is to be printed; otherwise it is saved, whatever `keep` says."""
     options = {"name": value} if isinstance(value, str) else dict(value)
     path = options.pop("path", None)
     who = f"the reporter '{options['name']}' of {registry.find('reporter', options['name']).origin}"
@@ -53,12 +53,12 @@ def _text(who: str, reporter: Reporter, results: Results) -> str:
     text = _asked(who, lambda: reporter.render(results))
     if not isinstance(text, str):
         raise PluginError(f"{who} failed: `render` must return a str, not {type(text).__name__}")
-    # Half of a surrogate pair, as in a file's name that is not UTF-8, cannot be printed.
+    # A lone surrogate, as in a file name that is not UTF-8, cannot be encoded.
     return text.encode("utf-8", "replace").decode()
 
 
 def _write_files(who: str, reporter: Reporter, results: Results) -> None:
-    """Write a reporter's files; none of them if any may not be written."""
+    """Write a reporter's files; if any of them is not allowed, write none."""
     files = _asked(who, lambda: reporter.files(results))
     if not isinstance(files, Mapping):
         raise PluginError(f"{who} failed: `files` must return a mapping, not {type(files).__name__}")
@@ -71,7 +71,7 @@ def _write_files(who: str, reporter: Reporter, results: Results) -> None:
 
 
 def _asked(who: str, call: Callable[[], T]) -> T:
-    """What a reporter returns; whatever it raises becomes a `PluginError` that names it."""
+    """The return value of a reporter's method; any exception becomes a `PluginError` that names the reporter."""
     try:
         return call()
     except BenchspecError as error:
@@ -81,21 +81,21 @@ def _asked(who: str, call: Callable[[], T]) -> T:
 
 
 def _target(who: str, folder: Path, path: str) -> Path:
-    """A path in the run directory, absolute; raises if it leads elsewhere or to one of benchspec's own files."""
+    """A path in the run directory, made absolute; raises if it is outside, or one of benchspec's own files."""
     if not isinstance(path, str):
         raise PluginError(f"{who} failed: `files` must give paths as str, not {type(path).__name__}")
     if problem := report_problem(path):
         raise PluginError(f"{who} failed: {problem}")
     home = folder.resolve()
     target = (home / path).resolve()
-    # A link on the way may lead anywhere.
+    # A symbolic link on the path may lead outside.
     if not target.is_relative_to(home) or report_problem(str(target.relative_to(home))):
         raise PluginError(f"{who} failed: '{path}' is not a file inside the run directory: a link leads elsewhere")
     return target
 
 
 def _write(who: str, target: Path, content: bytes) -> None:
-    """Write a whole file or nothing."""
+    """Write a file atomically; raise `RunError` if that fails."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, content)

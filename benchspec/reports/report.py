@@ -25,7 +25,7 @@ class Section:
     table: Sequence[Column]
     #: a second table: published values of metrics that the first has no column for; often empty
     also: Sequence[Column]
-    #: lines to show below: how cases failed, what was not measured
+    #: lines to show below the tables: how cases failed, what was not measured
     notes: Sequence[str]
 
 
@@ -35,9 +35,9 @@ class Report:
 
     #: one per experiment
     sections: Sequence[Section]
-    #: where the published values come from, a line each, numbered as in the headings: `[1] …`
+    #: the sources of the published values, a line each, numbered as in the headings: `[1] …`
     sources: Sequence[str]
     #: warnings, a line each
     warnings: Sequence[str]
-    #: the machine, in a line; empty if it is not known
+    #: the machine, as one line; empty if it is not known
     machine: str

@@ -1,4 +1,4 @@
-"""Results -> a `Report`: tables as plain values, which each reporter writes in its own format."""
+"""Results -> a `Report`: tables as plain values, which each reporter formats."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build_report(results: Results) -> Report:
 
 
 def no_results_text(results: Results) -> str:
-    """What to show instead of tables where there is no result."""
+    """The text to show if there is no result."""
     return f"No results: no case of '{results.name}' has ended yet."
 
 
@@ -54,21 +54,21 @@ def by_experiment(results: Iterable[Result]) -> dict[str, list[Result]]:
 
 
 def axis_paths(results: Iterable[Result]) -> list[str]:
-    """The dotted path of every axis that any of the results has."""
+    """The dotted paths of all axes of the results."""
     return list(dict.fromkeys(path for result in results for path in result.axes))
 
 
 def shown_metrics(results: Sequence[Result]) -> list[str]:
-    """The metrics that a report has a column for: those that any of the results has.
+    """The metrics of `SHOWN` that any of the results has: the columns of a report.
 
-    Memory is the accelerator's where any is known, otherwise the host's.
+    Host memory is shown only if no result has accelerator memory.
     """
     known = [metric for metric in SHOWN if any(metric in result.metrics for result in results)]
     return [metric for metric in known if metric != "host_peak_memory" or "peak_memory_allocated" not in known]
 
 
 def axis_columns(results: Sequence[Result]) -> list[Column]:
-    """A column per axis; without any axis, one of the cases' ids."""
+    """A column per axis; without axes, one column with the cases' ids."""
     paths = axis_paths(results)
     if not paths:
         return [Column("case", [result.case for result in results])]
@@ -107,7 +107,7 @@ def _axis_column(group: Sequence[Result], path: str, heading: str) -> Column:
 
 
 def _short(path: str, paths: Sequence[str]) -> str:
-    """The last part of a path, if no other path ends in it; otherwise the whole path."""
+    """The last part of a path if no other path ends with it; otherwise the whole path."""
     last = path.split(".")[-1]
     return last if sum(other.split(".")[-1] == last for other in paths) == 1 else path
 
@@ -134,7 +134,7 @@ def _failure(result: Result) -> str:
 
 
 def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
-    """Lines that say which numbers were projected or predicted, and of which cases."""
+    """Lines that name the projected or predicted numbers and their cases."""
     cases: dict[tuple[str, str], list[str]] = {}
     for result in group:
         for basis, labels in _bases(result, shown).items():
@@ -146,7 +146,7 @@ def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
 
 
 def _bases(result: Result, shown: Sequence[str]) -> Mapping[str, str]:
-    """`projected` or `predicted` -> the labels of the shown metrics that are, joined."""
+    """`projected` or `predicted` -> the labels of those shown metrics, joined."""
     labels = {
         basis: [METRICS[metric].label for metric in shown if result.basis.get(metric) == basis]
         for basis in dict.fromkeys(result.basis.values())

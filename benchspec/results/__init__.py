@@ -1,4 +1,4 @@
-"""What the processes of a case wrote, reduced to metrics, kept in the journal and loaded as `Results`."""
+"""The events of a case -> metrics -> a line of the journal -> `Results`."""
 
 from benchspec.results.journal import append, read_journal
 from benchspec.results.result import Result

@@ -1,7 +1,7 @@
 """The events of a case: each rank appends lines to its `rank-<n>.jsonl`, and the parent process reads them.
 
 Every line is a JSON object with `event` (its kind), `time` (seconds since the epoch) and the fields that
-`schemas/event.schema.json` gives for the kind. The last line of a rank that finished is `done`.
+`schemas/event.schema.json` gives for the kind. The last event of a rank that finished is `done`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class EventLog:
 
 
 def read(file: Path) -> list[Event]:
-    """The events of one rank; a line that a kill or a full disk cut off is left out."""
+    """The events of one rank; a last line cut off by a kill or a full disk is left out."""
     return parsed(file.read_bytes().rpartition(b"\n")[0])
 
 
@@ -47,7 +47,7 @@ def _event(line: bytes) -> Event | None:
 
 
 def world_size(ranks: Mapping[int, Sequence[Event]]) -> int:
-    """How many ranks a group has, including those that left no file; 0 where no rank has said it."""
+    """The number of ranks of a group, including those without a file; 0 if no rank has reported it."""
     starts = [event for found in ranks.values() for event in found if event["event"] == "start"]
     return max((event["world"] for event in starts), default=0)
 

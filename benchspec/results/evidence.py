@@ -1,4 +1,4 @@
-"""All that an attempt at a case left in its folder, read once."""
+"""The evidence of an attempt at a case: events and stderr from its folder, read once."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ STDERR_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the ranks of an attempt wrote."""
+    """The events and the stderr of an attempt."""
 
-    #: every rank's events, by rank
+    #: rank -> its events
     ranks: Mapping[int, Sequence[Event]]
-    #: the last part of what they wrote on stderr
+    #: the last part of the group's stderr
     stderr: str = ""
     #: event files whose last line was cut off
     cut_off: Sequence[str] = ()
 
     @property
     def finished(self) -> bool:
-        """Whether every rank of the group has written that it is done."""
+        """Whether every rank of the group has written `done`."""
         done = sum(any(event["event"] == "done" for event in found) for found in self.ranks.values())
         return done == events.world_size(self.ranks) > 0
 
     @property
     def times(self) -> tuple[float, float] | None:
-        """When the first and the last event were written; None where there is none."""
+        """The times of the first and the last event; None if there are no events."""
         found = [event["time"] for ranks in self.ranks.values() for event in ranks]
         return (min(found), max(found)) if found else None
 
     def of(self, rank: int) -> Sequence[Event]:
-        """A rank's events; none where it wrote none."""
+        """A rank's events; empty if it wrote none."""
         return self.ranks.get(rank, ())
 
 
@@ -56,7 +56,7 @@ def read(attempt: Path) -> Evidence:
 
 
 def open_phase(found: Sequence[Event]) -> str:
-    """The innermost phase that a rank had begun and not ended."""
+    """The innermost phase that a rank has begun and not ended."""
     phases = ["start"]
     for event in found:
         if event["event"] == "begin":
@@ -67,14 +67,14 @@ def open_phase(found: Sequence[Event]) -> str:
 
 
 def furthest_behind(ranks: Mapping[int, Sequence[Event]]) -> tuple[int | None, str]:
-    """The rank that got less far than all others, and its phase; no rank where several got as far."""
+    """The rank with the fewest events, and its phase; the rank is None if several have the fewest."""
     far = {rank: len(ranks.get(rank, [])) for rank in range(events.world_size(ranks))}
     last = [rank for rank, count in far.items() if count == min(far.values())]
     return (last[0] if len(last) == 1 else None), open_phase(ranks.get(last[0], []) if last else [])
 
 
 def _last_part(file: Path) -> str:
-    """The end of a text file, from a whole line on; empty where there is no file."""
+    """The end of a text file, in whole lines; empty if there is no file."""
     if not file.exists():
         return ""
     with file.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""The journal of a run, `results.jsonl`: one line per case that ended, only ever appended to."""
+"""The journal of a run, `results.jsonl`: an append-only file with one line per attempt that ended."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchspec.terms.layout import JOURNAL
 
 
 def append(folder: str | Path, result: Result) -> None:
-    """Add a line to the journal; it is safe on disk when this returns. Raises `RunError` if it cannot be written."""
+    """Append a result and fsync it. Raises `RunError` if it cannot be written."""
     journal = Path(folder) / JOURNAL
     line = json.dumps(result.to_json(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
         with journal.open("a+b") as file:
-            _mend(file)
+            _repair_last_line(file)
             file.write(line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -28,9 +28,9 @@ def append(folder: str | Path, result: Result) -> None:
 
 
 def read_journal(folder: str | Path) -> list[Result]:
-    """Every line of the journal, so all attempts at every case; empty if there is no journal yet.
+    """Every line of the journal, including earlier attempts at a case; empty if there is no journal yet.
 
-    A last line that a kill cut off is left out. Raises `BenchspecError` for any other line that is not a result.
+    A last line cut off by a kill is left out. Raises `BenchspecError` for any other line that is not a result.
     """
     journal = Path(folder) / JOURNAL
     lines = journal.read_bytes().split(b"\n") if journal.exists() else [b""]
@@ -39,8 +39,8 @@ def read_journal(folder: str | Path) -> list[Result]:
     return [_parse(line, f"{journal}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
 
 
-def _mend(file: BinaryIO) -> None:
-    """Complete a last line that lacks only its newline after a crash; remove one that is cut off."""
+def _repair_last_line(file: BinaryIO) -> None:
+    """After a crash, add the newline that a last line lacks, or remove a last line that was cut off."""
     file.seek(0)
     whole, newline, tail = file.read().rpartition(b"\n")
     if tail and _is_whole(tail):
@@ -50,7 +50,7 @@ def _mend(file: BinaryIO) -> None:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a line without its newline is complete otherwise: a cut-off JSON object is never valid JSON."""
+    """Whether a line without a newline is complete; it is if it is JSON, since a cut-off object is not."""
     try:
         return isinstance(json.loads(line), dict)
     except ValueError:
@@ -64,7 +64,7 @@ def _parse(line: bytes, where: str) -> Result:
         raise BenchspecError(f"{where}: error: not JSON ({error}); remove the line to run its case again") from None
     if not isinstance(data, dict) or data.get("schema") not in (1, 2):
         raise BenchspecError(
-            f"{where}: error: not a result that this benchspec knows (schema 1 or 2); did a newer one write it?"
+            f"{where}: error: not a result in schema 1 or 2; was it written by a newer version of benchspec?"
         )
     try:
         return Result.from_json(_upgraded(data))
@@ -73,6 +73,6 @@ def _parse(line: bytes, where: str) -> Result:
 
 
 def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A line in schema 2: what was published stood in lines of schema 1, and is in run.json now."""
+    """A line converted to schema 2, without the published values of schema 1, which are in run.json now."""
     old = ("references",) if data["schema"] == 1 else ()
     return {**{key: value for key, value in data.items() if key not in old}, "schema": 2}

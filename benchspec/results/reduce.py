@@ -1,8 +1,7 @@
 """The events of a case -> its metrics.
 
-The events may end anywhere, because processes get killed. Whatever they still say is used; what they do not say is
-left out instead of guessed. So a sum over ranks is left out if a rank is missing, and so is the time of a phase that
-a rank did not finish.
+The events may end anywhere, because processes get killed. A metric that the remaining events do not determine is left
+out, never guessed: a sum over ranks if a rank is missing, and the time of a phase that a rank did not finish.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from benchspec.terms.metrics import METRICS
 
 
 class Reduced(NamedTuple):
-    """The metrics of a case; one that is not known is absent."""
+    """The metrics of a case; unknown ones are absent."""
 
     #: metric id -> number in the metric's unit
     metrics: dict[str, float]
@@ -60,9 +59,10 @@ def _phase_times(ranks: Ranks) -> dict[str, float | None]:
 
 
 def _phase_time(ranks: Ranks, phase: str) -> float | None:
-    """Seconds from when the last rank begins a phase until the last rank ends it; None where a rank did not end it.
+    """Seconds from when the last rank begins a phase until the last rank ends it; None if a rank did not end it.
 
-    A rank that begins early waits for the others: under FSDP, all of them wait for the one that builds the model.
+    The last rank to begin counts because earlier ones wait for it: under FSDP, all wait for the one that builds the
+    model.
     """
     found = [pair for pair in (_begins_and_ends(events, phase) for events in ranks.values()) if pair[0]]
     if not found or any(len(begins) != len(ends) for begins, ends in found):
@@ -110,7 +110,7 @@ def _step_times(times: Sequence[float]) -> dict[str, float]:
 
 
 def _mfu(model: Event | None, steady: Sequence[Step], facts: Facts, world: int) -> float | None:
-    """The share of the peak FLOP/s that real tokens need; None where FLOPs or peak are not known for certain."""
+    """Model FLOPs utilisation, counting real tokens only; None if the FLOPs or the peak are not known for certain."""
     rate = _rates(steady).get("tokens_per_second")
     if model is None or rate is None or model["shape"] is None or model.get("share") is None:
         return None

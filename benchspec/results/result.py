@@ -19,31 +19,31 @@ class Result:
     #: what the matrix varied: dotted path -> value
     axes: Mapping[str, Any]
     outcome: str
-    #: where it ended; None where the outcome is ok, and so are `rank` and `reason`
+    #: where it ended; None if the outcome is ok, as are `rank` and `reason`
     phase: str | None = None
     rank: int | None = None
     reason: str | None = None
     #: metric id -> number in the metric's unit
     metrics: Mapping[str, float]
-    #: metric id -> `projected` or `predicted`, where not measured
+    #: metric id -> `projected` or `predicted`, for metrics that were not measured
     basis: Mapping[str, str] = field(default_factory=dict)
     #: metric id -> [low, high]
     intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    #: evidence that the model learned and was spread over the processes as asked
+    #: evidence that the model learned and was distributed over the processes as configured
     proof: Mapping[str, Any] = field(default_factory=dict)
     #: seconds since the epoch
     started: float
     finished: float
-    #: last lines of the log; none where the outcome is ok
+    #: last lines of the log; empty if the outcome is ok
     log: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The result as strict JSON can hold it: numbers that are not finite become null."""
+        """The result as strict JSON, which has no infinities or NaN: these become null."""
         return {each.name: _strict(getattr(self, each.name)) for each in fields(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
-        """The result that `to_json` returned; raises `TypeError` where a field is missing or unknown."""
+        """The result from the output of `to_json`; raises `TypeError` if a field is missing or unknown."""
         return cls(**data)
 
 

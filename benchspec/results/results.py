@@ -1,4 +1,4 @@
-"""`Results`: what a run directory holds, one `Result` per case."""
+"""`Results`: the results of a run directory, one `Result` per case."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Results(Sequence[Result]):
 
     def __init__(self, results: Iterable[Result], run: Mapping[str, Any] | None = None, folder: Path = Path()):
         self._results = tuple(results)
-        #: what run.json holds
+        #: the content of run.json
         self.run: dict[str, Any] = dict(run or {})
         #: the run directory
         self.folder = folder
         #: each published value of each case, compared with what was measured: mappings with the keys source, hardware,
         #: experiment, case, kind (value, below, above, between, outcome), metric, published, measured, ratio, met
         self.verdicts: list[Verdict] = judge(self.run.get("published", {}), self._results)
-        #: what the user must correct before some of the cases can run
+        #: user's mistakes because of which cases failed; each must be corrected before its case can run
         self.mistakes: list[str] = []
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
-        """The results in a run directory; raises `BenchspecError` if it is none or cannot be read."""
+        """The results in a run directory; raises `BenchspecError` if it is not one or cannot be read."""
         folder = Path(folder)
         run = read_run(folder)
         return cls(_planned(_latest(read_journal(folder)), run), run, folder)
@@ -44,15 +44,15 @@ class Results(Sequence[Result]):
         return str(self.run.get("name", self.folder.name))
 
     def as_expected(self) -> bool:
-        """Whether every case ended as its spec expects: `ok` where that says nothing."""
+        """Whether every case has an outcome that the spec expects; without an `expect`, that is `ok`."""
         expected = self.run.get("expected", {})
         return all(each.outcome in expected.get(f"{each.experiment}/{each.case}", ["ok"]) for each in self)
 
     def steps(self, result: Result) -> list[dict[str, Any]]:
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.
 
-        Rows and tokens are of all ranks together; `seconds` lasts from the end of the step before, on the slowest
-        rank. A number that is not known is None. They are read from the case's files; empty if those are gone.
+        Rows and tokens are sums over all ranks; `seconds` is the time since the end of the previous step, on the
+        slowest rank. An unknown number is None. The steps are read from the case's files; empty if those are gone.
         """
         attempt = attempt_folder(self.folder, result.experiment, result.case) / result.attempt
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")
@@ -72,12 +72,12 @@ class Results(Sequence[Result]):
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """What a run directory's run.json holds; {} where there are results without one."""
+    """The content of a run directory's run.json; {} if it has results but no run.json."""
     if not folder.is_dir():
         raise BenchspecError(f"{folder}: no such run directory")
     file = folder / RUN
     if not file.exists() and not (folder / JOURNAL).exists():
-        raise BenchspecError(f"{folder} is no run directory: it has neither {RUN} nor {JOURNAL}")
+        raise BenchspecError(f"{folder} is not a run directory: it has neither {RUN} nor {JOURNAL}")
     try:
         run = json.loads(file.read_bytes()) if file.exists() else {}
     except ValueError as error:
@@ -92,7 +92,7 @@ def _latest(results: Iterable[Result]) -> dict[tuple[str, str], Result]:
 
 
 def _planned(latest: Mapping[tuple[str, str], Result], run: Mapping[str, Any]) -> list[Result]:
-    """The results of the planned cases, in the plan's order; others are of an earlier version of the spec."""
+    """The results of the planned cases, in the plan's order, without those of earlier versions of the spec."""
     if "cases" not in run:
         return list(latest.values())
     return [latest[experiment, case] for experiment, case in run["cases"] if (experiment, case) in latest]

@@ -10,7 +10,7 @@ _T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """A percentile of ascending values, interpolated linearly between the two nearest."""
+    """A percentile of sorted values, interpolated linearly between the two nearest."""
     place = (len(ordered) - 1) * percent / 100
     below, above = ordered[math.floor(place)], ordered[math.ceil(place)]
     return below + (above - below) * (place - math.floor(place))
@@ -27,9 +27,9 @@ def mean_interval(values: Sequence[float]) -> list[float] | None:
 
 
 def t_quantile(degrees: int) -> float:
-    """Student's t at 97.5%, correct to three decimals.
+    """The 97.5% quantile of Student's t, correct to three decimals.
 
-    Beyond the table it is an expansion in 1/degrees about the normal distribution: Abramowitz and Stegun, Handbook of
+    Beyond the table, an expansion in 1/degrees about the normal quantile: Abramowitz and Stegun, Handbook of
     Mathematical Functions, 26.7.5.
     """
     from statistics import NormalDist

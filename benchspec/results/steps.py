@@ -1,4 +1,4 @@
-"""The optimizer steps of a case, each of all ranks together."""
+"""The optimizer steps of a case, each combined over all ranks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Ranks = Mapping[int, Sequence[Event]]
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """An optimizer step that every rank has ended; the counts are sums over ranks."""
+    """An optimizer step that every rank has finished; the counts are sums over ranks."""
 
-    #: from 1
+    #: counted from 1
     step: int
-    #: from the end of the step before to its own end, on the slowest rank each time; None where the former is unknown
+    #: from the end of the previous step to the end of this one, each on its slowest rank; None if the former is unknown
     seconds: float | None
-    #: None where it was not finite, as `grad_norm`
+    #: None if it was not finite; so is `grad_norm`
     loss: float | None
     grad_norm: float | None
     rows: int
@@ -34,12 +34,12 @@ def of_kind(ranks: Ranks, kind: str) -> Iterator[Event]:
 
 
 def group_size(ranks: Ranks) -> int:
-    """How many ranks there were; those that left a file where none has said it."""
+    """The number of ranks; if no rank has reported it, the number of event files."""
     return world_size(ranks) or len(ranks)
 
 
 def steps(ranks: Ranks) -> list[Step]:
-    """The steps that every rank has ended, in order."""
+    """The steps that every rank has finished, in order."""
     reports: dict[int, list[Event]] = {}
     for event in of_kind(ranks, "step"):
         reports.setdefault(event["step"], []).append(event)
@@ -53,7 +53,7 @@ def steps(ranks: Ranks) -> list[Step]:
 
 
 def _training_begin(ranks: Ranks) -> dict[int, float]:
-    """When the last rank began its first step, as the end of a step 0."""
+    """{0: when the last rank began its first step}, as if a step 0 ended then; empty if no rank did."""
     begins = [event["time"] for event in of_kind(ranks, "begin") if event["phase"] == "first-step"]
     return {0: max(begins)} if begins else {}
 

@@ -10,17 +10,17 @@ from typing import Any
 
 from benchspec.results.result import Result
 
-#: a published value of a case, and how what was measured compares with it
+#: a published value of a case, the measured one, and how they compare
 Verdict = Mapping[str, Any]
 
-#: what a published value can be, by its key in run.json
+#: the keys under which run.json gives a published value
 _KINDS = ("value", "below", "above", "between", "outcome")
 
 
 def judge(published: Mapping[str, Sequence[Mapping[str, Any]]], results: Iterable[Result]) -> list[Verdict]:
-    """A verdict for each published value and case that it is a value of, in the order of `published`.
+    """A verdict for each published value of each case, in the order of `published`.
 
-    `published` is what run.json holds: `EXPERIMENT/CASE` -> values `{source, hardware, metric, KIND: VALUE}`.
+    `published` is from run.json: `EXPERIMENT/CASE` -> values `{source, hardware, metric, KIND: VALUE}`.
     """
     found = {f"{result.experiment}/{result.case}": result for result in results}
     return [_verdict(case, value, found.get(case)) for case, values in published.items() for value in values]
@@ -44,14 +44,14 @@ def _verdict(name: str, value: Mapping[str, Any], result: Result | None) -> Verd
 
 
 def _measured(kind: str, metric: str, result: Result) -> Any:
-    """The outcome or the number; a case that crashed proved nothing, so its numbers are compared with nothing."""
+    """The outcome or the number; None for numbers of a crashed case, which has not proved that its model learned."""
     if kind == "outcome":
         return result.outcome
     return None if result.outcome == "crash" else result.metrics.get(metric)
 
 
 def _compared(kind: str, published: Any, measured: Any) -> dict[str, Any]:
-    """`ratio`, measured / published, for a value, `met` for the others; each None for the other and where unknown."""
+    """`ratio` (measured / published) for the kind `value`, `met` for all others; None if not applicable or unknown."""
     if kind == "value":
         return {"ratio": measured / published if measured is not None and published else None, "met": None}
     return {"ratio": None, "met": None if measured is None else _meets(kind, published, measured)}

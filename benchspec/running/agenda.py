@@ -1,4 +1,4 @@
-"""What is left to run, in which order."""
+"""Which cases are left to run, and in which order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchspec.terms.outcomes import FINAL
 
 
 def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
-    """The cases that any pattern selects: a glob on, or a part of, `EXPERIMENT/CASE-ID`; all without patterns."""
+    """The cases that any pattern selects, all without patterns. A pattern is a part of EXPERIMENT/ID or a glob."""
     chosen = [case for case in cases if not patterns or any(_selects(pattern, case) for pattern in patterns)]
     if not chosen:
         names = ", ".join(f"{case.experiment}/{case.id}" for case in cases)
@@ -21,7 +21,7 @@ def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
 
 
 def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Case]:
-    """The cases without a result that stands: `ok`, `oom` and `host-oom` do, all others are run again."""
+    """The cases to run: those without a result, or whose latest result is not final (`ok`, `oom` or `host-oom`)."""
     latest = {(result.experiment, result.case): result.outcome for result in journal}
     return [case for case in cases if latest.get((case.experiment, case.id)) not in FINAL]
 

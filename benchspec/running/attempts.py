@@ -9,13 +9,13 @@ from benchspec.terms.layout import CASE, attempt_folder, write_json
 
 
 def last(run_folder: Path, case: Case) -> Path | None:
-    """The latest attempt at a case."""
+    """The folder of the latest attempt at a case."""
     found = [path for path in attempt_folder(run_folder, case.experiment, case.id).glob("*") if path.name.isdigit()]
     return max(found, key=lambda path: int(path.name), default=None)
 
 
 def new(run_folder: Path, case: Case, invocation: str) -> Path:
-    """The folder of another attempt, with all that its ranks must know."""
+    """Create the folder of another attempt, with the `case.json` that its ranks read."""
     before = last(run_folder, case)
     attempt = attempt_folder(run_folder, case.experiment, case.id) / str(int(before.name) + 1 if before else 1)
     attempt.mkdir(parents=True)

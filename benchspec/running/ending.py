@@ -1,7 +1,7 @@
-"""How a case ended, by the evidence that its process group left.
+"""How a case ended, judged from the evidence that its process group left.
 
-A group has finished when every rank's file ends with `done`: that, and not an exit code, is success, since a process
-group can abort while it is torn down, after all its work was done.
+A group has finished when every rank's file ends with `done`. The exit code does not count, because a process group
+that has done all its work can still abort during its teardown.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from benchspec.results.evidence import Evidence, furthest_behind, open_phase
 from benchspec.terms.outcomes import ABORTED, LOST_PEER
 from benchspec.terms.units import duration_text
 
-#: lines of the log that a result keeps
+#: how many of the log's last lines a result keeps
 LOG_LINES = 20
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a case ended; all but the outcome is empty where that is `ok`."""
+    """How a case ended; if the outcome is `ok`, the other fields are empty."""
 
     outcome: str
     phase: str | None = None
@@ -35,10 +35,10 @@ class Ending:
 def judge(
     evidence: Evidence, deaths: Mapping[int, int], *, timeout: float | None = None, kernel_killed: bool = False
 ) -> Ending:
-    """How a group that is gone ended.
+    """How a process group ended; it must have no process left.
 
-    `deaths` are the exit codes that the launcher tells of, `timeout` is the limit that the group was stopped for, and
-    `kernel_killed` says whether the kernel has killed processes for want of memory meanwhile.
+    `deaths` are the exit codes that the launcher reports, `timeout` is the limit in seconds if the group was stopped
+    for it, and `kernel_killed` says whether the kernel's out-of-memory killer has killed processes during the case.
     """
     if evidence.finished:
         return Ending("ok")
@@ -55,10 +55,11 @@ def judge(
     if timeout is not None:
         reason = f"not finished after {duration_text(timeout)} (limits.timeout)"
         return Ending("timeout", phase, rank_behind, reason, log)
-    return Ending("crash", phase, rank_behind, f"the processes ended before they were done: {_said(evidence)}", log)
+    reason = f"the processes ended before they had finished: {_last_message(evidence)}"
+    return Ending("crash", phase, rank_behind, reason, log)
 
 
-def _said(evidence: Evidence) -> str:
+def _last_message(evidence: Evidence) -> str:
     if evidence.cut_off:
         return f"{evidence.cut_off[0]} breaks off in the middle of a line; is the disk full?"
     lines = evidence.stderr.splitlines()
@@ -66,7 +67,7 @@ def _said(evidence: Evidence) -> str:
 
 
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:
-    """The failure that explains the others: running out of memory on one rank crashes those that wait for it."""
+    """The failure that caused the others: if one rank runs out of memory, the ranks waiting for it crash."""
     failures = [(rank, event) for rank, found in evidence.ranks.items() for event in _failures(found)]
     return min(failures, key=lambda failure: (failure[1]["outcome"] == "crash", failure[1]["time"]), default=None)
 
@@ -76,18 +77,19 @@ def _failures(found: Sequence[Event]) -> list[Event]:
 
 
 def _first_death(evidence: Evidence, deaths: Mapping[int, int]) -> tuple[int, int] | None:
-    """The first rank that ended without finishing or writing why, and its exit code."""
-    return next(((rank, code) for rank, code in deaths.items() if not _spoke(evidence.of(rank))), None)
+    """The first rank that ended without a `failure` or `done` event, and its exit code."""
+    return next(((rank, code) for rank, code in deaths.items() if not _reported(evidence.of(rank))), None)
 
 
-def _spoke(found: Sequence[Event]) -> bool:
+def _reported(found: Sequence[Event]) -> bool:
     return any(event["event"] in ("failure", "done") for event in found)
 
 
 def _follows(failure: Event, code: int) -> bool:
-    """Whether a failure is only the consequence of another rank's death.
+    """Whether a failure was only caused by another rank's death, which had this exit code.
 
-    An abort may itself follow from the failure, and SIGTERM is how a launcher ends the other ranks.
+    With SIGABRT or SIGTERM it may be the other way round: a rank can abort because of the failure, and a launcher ends
+    the other ranks with SIGTERM.
     """
     if failure["outcome"] != "crash":
         return False
@@ -96,13 +98,13 @@ def _follows(failure: Event, code: int) -> bool:
 
 
 def _cause(stderr: str, code: int, kernel_killed: bool) -> tuple[str, str]:
-    """The outcome that an exit code means, and a reason in words."""
+    """The outcome and the reason for an exit code."""
     if code == -signal.SIGKILL and kernel_killed:
         return "host-oom", "killed by the kernel (signal 9): the host's memory was used up"
     if code == -signal.SIGKILL:
-        return "crash", "killed (signal 9), perhaps by the kernel for want of host memory"
+        return "crash", "killed (signal 9), perhaps by the kernel because host memory ran out"
     if code >= 0:
-        return "crash", f"ended with exit code {code} before it was done, without a message"
+        return "crash", f"ended with exit code {code} before it had finished, without a message"
     sign = next((sign for sign in ABORTED if sign in stderr), None)
     outcome = ABORTED[sign] if sign and code == -signal.SIGABRT else "crash"
     return outcome, f"ended by {_signal_name(-code)}" + (f": {sign}" if sign else "")

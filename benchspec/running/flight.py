@@ -1,4 +1,4 @@
-"""A case that is running, as seen from outside: its process group and what its ranks write."""
+"""A running case, watched by the parent process: its process group and the events that its ranks write."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from benchspec.kinds.bases import Handle, Launcher
 from benchspec.results import events
 from benchspec.results.events import Event
 
-#: seconds that a group may go on after a rank failed, or after all are done, before it is stopped
+#: seconds between a rank's failure, or the last rank's `done`, and the moment when the group is stopped
 GRACE = 20.0
 
 
 @dataclass
 class Flight:
-    """An attempt at a case whose processes were started."""
+    """A running attempt at a case."""
 
     case: Case
     #: the attempt's folder
     attempt: Path
     launcher: Launcher
     handle: Handle
-    #: seconds since the epoch; later once it has waited in a queue
+    #: seconds since the epoch; moved forward while it waits in a queue
     started: float
     tail: events.Tail = field(init=False)
     #: when the first rank failed, or the last one was done
@@ -36,7 +36,7 @@ class Flight:
         self.tail = events.Tail(self.attempt)
 
     def look(self) -> list[tuple[int, Event]]:
-        """What the ranks wrote since the last look."""
+        """The events that the ranks have written since the last call."""
         new = self.tail.new()
         for _, event in new:
             self.world = max(self.world, event.get("world", 0))
@@ -46,7 +46,7 @@ class Flight:
         return new
 
     def stopped(self) -> Stop | None:
-        """Why it runs no longer; None while it runs. Every process is gone when this returns a reason."""
+        """None while the case runs; otherwise how it stopped, and then every process is gone."""
         code, now = self.handle.poll(), time.time()
         if code is None and self.handle.waiting():
             self.started = now
@@ -63,7 +63,7 @@ class Flight:
 
 @dataclass(frozen=True)
 class Stop:
-    """A process group that is gone."""
+    """How a process group stopped."""
 
-    #: the time limit that it was stopped for, in seconds; None where it ended by itself
+    #: the time limit that it was stopped for, in seconds; None if it ended by itself
     timeout: float | None

@@ -1,4 +1,4 @@
-"""What a run shows while it runs: a live line on a terminal, plain lines elsewhere; all of it on stderr."""
+"""The progress of a run, on stderr: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUIET_SECONDS = 10.0
 
 
 class Progress(Protocol):
-    """Is told what happens in a run."""
+    """Receives what happens in a run: the interface of progress displays."""
 
     def begin(self, cases: int) -> None: ...
 
@@ -52,7 +52,7 @@ class Quiet:
 
 
 class View:
-    """What is known of a running case, in a line."""
+    """The progress of a running case, as one line."""
 
     def __init__(self, number: int, case: Case):
         self.number = number
@@ -102,7 +102,7 @@ class View:
 
 
 def summary(result: Result, number: int, cases: int) -> str:
-    """A finished case in a line."""
+    """A finished case as one line."""
     head = f"case {number} of {cases}  {result.experiment}/{result.case}  {result.outcome}"
     if result.outcome != "ok":
         return f"{head} in {result.phase}: {result.reason}"
@@ -118,7 +118,7 @@ class Lines:
         self._stream = stream
         self._views: dict[tuple[str, str], View] = {}
         self._cases = self._begun = 0
-        self._said = 0.0
+        self._printed = 0.0
 
     def begin(self, cases: int) -> None:
         self._cases = cases
@@ -136,25 +136,25 @@ class Lines:
 
     def ended(self, case: Case, result: Result) -> None:
         view = self._views.pop((case.experiment, case.id))
-        self._say(summary(result, view.number, self._cases))
+        self._print(summary(result, view.number, self._cases))
 
     def end(self) -> None:
         pass
 
     def _changed(self, view: View, *, important: bool) -> None:
-        if important or time.monotonic() - self._said > QUIET_SECONDS:
-            self._say(view.text(self._cases))
+        if important or time.monotonic() - self._printed > QUIET_SECONDS:
+            self._print(view.text(self._cases))
 
-    def _say(self, text: str) -> None:
-        self._said = time.monotonic()
-        # A run goes on where nobody reads of it any more.
+    def _print(self, text: str) -> None:
+        self._printed = time.monotonic()
+        # The run continues when the reader of its output has gone.
         with suppress(OSError):
             self._stream.write(text + "\n")
             self._stream.flush()
 
 
 class Screen(Lines):
-    """A line a running case that changes in place; finished cases stay above it."""
+    """One line per running case, updated in place; lines of finished cases stay above."""
 
     def __init__(self, stream: TextIO):
         from rich.console import Console
@@ -171,11 +171,11 @@ class Screen(Lines):
         self._live.stop()
 
     def _changed(self, view: View, *, important: bool) -> None:
-        if important or time.monotonic() - self._said > 0.1:
-            self._said = time.monotonic()
+        if important or time.monotonic() - self._printed > 0.1:
+            self._printed = time.monotonic()
             self._live.update(self._text(), refresh=True)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._live.console.print(text, highlight=False, markup=False)
 
     def _text(self) -> Any:
@@ -185,5 +185,5 @@ class Screen(Lines):
 
 
 def for_stream(stream: TextIO) -> Progress:
-    """A live view on a terminal, lines elsewhere."""
+    """A live display on a terminal, plain lines elsewhere."""
     return Screen(stream) if stream.isatty() else Lines(stream)

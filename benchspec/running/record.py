@@ -1,4 +1,4 @@
-"""The evidence of an attempt -> its line of the journal."""
+"""The evidence of an attempt -> its `Result`, a line of the journal."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def record(
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
-    """Rank 0's proof; every rank had to give one to finish."""
+    """Rank 0's proof; a rank cannot finish without one."""
     proofs = [event for event in ranks.get(0, []) if event["event"] == "proof"]
     return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}

@@ -1,4 +1,4 @@
-"""Cases -> results: starts what has no result yet, follows it, and writes down how it ended."""
+"""Cases -> results: start each case that has no result yet, watch it, and record how it ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from benchspec.terms.outcomes import FINAL
 if TYPE_CHECKING:
     from benchspec.running.progress import Progress
 
-#: seconds between looks at the running cases
+#: seconds between checks of the running cases
 INTERVAL = 0.2
 
 
@@ -42,11 +42,11 @@ class Run:
     spec: Spec
     folder: Path
     progress: Progress
-    #: tells this execution from others, so that data are read once in each
+    #: identifies this execution, so that each one reads its data once
     invocation: str
-    #: (experiment, case, attempt) of the journal's lines when it started
+    #: (experiment, case, attempt) of every line in the journal when the run started
     recorded: set[tuple[str, str, str]]
-    #: cases that the user must correct, with what they said
+    #: `EXPERIMENT/CASE: reason` of each case that failed because of a user's mistake
     mistakes: list[str] = field(default_factory=list)
 
 
@@ -59,11 +59,11 @@ def run(
     progress: Progress | None = None,
     expansion: Expansion | None = None,
 ) -> Results:
-    """Run what has no result yet in the run directory, and return all its results.
+    """Run the cases that have no result yet in the run directory, and return all of its results.
 
     `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
-    `expansion` is that of the spec, where the caller has it. Raises `SpecError`, `NothingSelected` and `RunError`
-    before anything is started. What goes wrong in a case is that case's outcome.
+    `expansion` is the spec's, if the caller already has it. Raises `SpecError`, `NothingSelected` or `RunError` before
+    anything is started. A failure within a case becomes that case's outcome.
     """
     from benchspec.running.progress import Quiet
 
@@ -71,7 +71,7 @@ def run(
     cases = selected(every, only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
-    with rundir.said_in_a_line(folder):
+    with rundir.write_errors(folder):
         if fresh and folder.exists():
             with rundir.locked(folder):
                 rundir.move_aside(folder)
@@ -97,7 +97,7 @@ def _run_in(folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Cas
 
 
 def _ready(expansion: Expansion) -> list[Case]:
-    """The cases, if all that they read from this machine is there."""
+    """The cases; raises `SpecError` if there are mistakes or missing data files."""
     if problems := expansion.problems or list(dict.fromkeys(expansion.missing)):
         raise SpecError(problems)
     return expansion.cases
@@ -110,7 +110,7 @@ def _check_libraries() -> None:
 
 
 def _run_cases(run: Run, cases: Sequence[Case]) -> None:
-    """Every case, as many at once as its launcher allows; whatever happens, no process is left."""
+    """Run the cases, as many at a time as their launchers allow; even after an error, no process is left."""
     waiting = list(cases)
     running: list[Flight] = []
     run.progress.begin(len(waiting))
@@ -126,7 +126,7 @@ def _run_cases(run: Run, cases: Sequence[Case]) -> None:
 
 
 def _stop_all(running: Sequence[Flight]) -> None:
-    """End every group, the others too where ending one fails."""
+    """Stop every process group, even if stopping one of them fails."""
     with ExitStack() as stops:
         for flight in running:
             stops.callback(flight.handle.stop)
@@ -137,7 +137,7 @@ def _launcher(spec: Spec, case: Case) -> Launcher:
 
 
 def _start_next(run: Run, case: Case) -> list[Flight]:
-    """Start a case; or, where an earlier benchspec was killed, take over what it left."""
+    """Start a case, or resume the attempt of an earlier benchspec that was killed before it recorded a result."""
     run.progress.started(case)
     left = attempts.last(run.folder, case)
     if left is None or (case.experiment, case.id, left.name) in run.recorded:
@@ -173,7 +173,7 @@ def _start(run: Run, case: Case) -> list[Flight]:
 
 
 def _still_running(launcher: Launcher, attempt: Path) -> Handle | None:
-    """The handle of a group that an earlier benchspec started and that goes on without it."""
+    """The handle of a process group that an earlier benchspec started and that is still running; None otherwise."""
     file = attempt / HANDLE
     if not file.exists():
         return None
@@ -192,7 +192,7 @@ def _launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
 
 
 def _collect(run: Run, flight: Flight) -> bool:
-    """Whether a case has ended; its result is in the journal then."""
+    """Whether a case has ended; if so, its result has been added to the journal."""
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
     failed: Ending | None = None
@@ -212,25 +212,25 @@ def _collect(run: Run, flight: Flight) -> bool:
 
 
 def _judge(attempt: Path, seen: Evidence, deaths: Mapping[int, int], timeout: float | None = None) -> Ending:
-    """How a group that is gone ended."""
+    """How a process group ended; it must have no process left."""
     return judge(seen, deaths, timeout=timeout, kernel_killed=_kernel_killed(attempt))
 
 
 def _kernel_killed(attempt: Path) -> bool:
-    """Whether the kernel has killed for want of memory since the attempt started, whose file keeps its count then."""
+    """Whether the kernel's count of out-of-memory kills has grown since the attempt started, when a file stored it."""
     file, now = attempt / KERNEL_KILLS, kernel_kills()
     return file.exists() and now is not None and now > int(file.read_text())
 
 
 def _finished(seen: Evidence, ending: Ending) -> float:
-    """When a case ended: with its last event where it is ok, since what follows is waiting for processes to go."""
+    """When a case ended: if it is ok, at its last event, because afterwards its processes only shut down."""
     return seen.times[1] if ending.outcome == "ok" and seen.times else time.time()
 
 
 def _finish(
     run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, started: float, finished: float
 ) -> None:
-    """Write down how an attempt ended."""
+    """Record how an attempt ended."""
     result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:

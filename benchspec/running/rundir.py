@@ -1,4 +1,4 @@
-"""The run directory as a whole: for one run at a time, of one spec, and never deleted."""
+"""The run directory as a whole: locked by one run at a time, bound to one spec, and never deleted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from benchspec.terms.layout import JOURNAL, LOCK, RUN
 
 
 def move_aside(folder: Path) -> Path:
-    """Rename an earlier run directory after the time when it last changed; nothing is deleted."""
+    """Rename an earlier run directory, appending the time of its last change; nothing is deleted."""
     runs = (RUN, JOURNAL)
     if not any((folder / name).exists() for name in runs) and any(path.name != LOCK for path in folder.iterdir()):
-        raise RunError(f"{folder} is no run directory, so --fresh leaves it alone; choose another --out")
+        raise RunError(f"{folder} is not a run directory, so --fresh does not move it; choose another --out")
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
     home = folder.absolute()
     names = [home.with_name(f"{home.name}.{stamp}{suffix}") for suffix in ("", *(f".{n}" for n in range(1, 1000)))]
@@ -30,7 +30,7 @@ def move_aside(folder: Path) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """The run directory for this process alone."""
+    """Hold the run directory's lock; raises `RunError` if another process holds it."""
     from filelock import FileLock, Timeout
 
     try:
@@ -41,8 +41,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def said_in_a_line(folder: Path) -> Iterator[None]:
-    """A disk that is full, or a folder that may not be written, as the `RunError` that it is to the user."""
+def write_errors(folder: Path) -> Iterator[None]:
+    """Turn an `OSError`, such as a full disk or a missing permission, into a `RunError`."""
     try:
         yield
     except OSError as error:
@@ -52,9 +52,9 @@ def said_in_a_line(folder: Path) -> Iterator[None]:
 def check_other_spec(
     folder: Path, earlier: Mapping[str, Any] | None, journal: Sequence[Result], spec: Spec, cases: Sequence[Case]
 ) -> None:
-    """Raise if the run directory holds the results of another spec, which would be lost from every report.
+    """Raise `RunError` if the run directory holds results of another spec, which reports would no longer show.
 
-    `earlier` is what its run.json holds; None where there is none.
+    `earlier` is the content of its run.json; None if there is none.
     """
     if earlier is None:
         return

@@ -1,4 +1,4 @@
-"""run.json: what was asked for in a run directory, where, and of what."""
+"""run.json: the spec, the command, the machine and the plugins of a run directory."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _title(name: str, experiment: Mapping[str, Any]) -> str:
 
 
 def _published(spec: Spec, cases: Sequence[Case]) -> dict[str, Any]:
-    """What was published of the experiments and of each case."""
+    """The published slopes, and the published values of each case."""
     return {
         "slopes": references.slopes(spec.references),
         "published": {
@@ -57,7 +57,7 @@ def _published(spec: Spec, cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def machine_here(spec: Spec, earlier: Mapping[str, Any] | None, lines: Sequence[Result]) -> dict[str, Any]:
-    """The machine that cases are about to run on; beside it that of `lines`, earlier results, if it was another."""
+    """This machine, for run.json; its text also names the machine of `lines`, the earlier results, if it differs."""
     from benchspec.machine import describe, text
 
     found, name = describe.describe(), hardware_name(spec)
@@ -67,12 +67,12 @@ def machine_here(spec: Spec, earlier: Mapping[str, Any] | None, lines: Sequence[
 
 
 def machine_of(earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """The machine that all results in a run directory are from, by what its run.json holds."""
+    """The machine in an existing run.json, where all results of the run directory were measured."""
     return {key: earlier.get(key) for key in ("hardware", "machine", "machine_line", "started")}
 
 
 def _other_figures(name: str, facts: Facts, found: Mapping[str, Any]) -> list[str]:
-    """What must stand beside figures that use those of a machine that is not this one."""
+    """The remark that MFU and cost use the figures of another machine, if this one has other accelerators."""
     here = len(found["accelerators"])
     if facts.accelerators == here:
         return []
@@ -82,7 +82,7 @@ def _other_figures(name: str, facts: Facts, found: Mapping[str, Any]) -> list[st
 
 
 def _earlier(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The machine of the results that are kept from an earlier run, if it was another."""
+    """The remark that earlier results are from another machine, if they are."""
     before = earlier.get("machine", {})
     differs = any(before.get(key) != found.get(key) for key in ("accelerators", "cpu", "libraries"))
     return [f"earlier results: {earlier.get('machine_line')}"] if differs else []
@@ -94,7 +94,7 @@ def spec_hash(spec: Spec) -> str:
 
 
 def hardware_name(spec: Spec) -> str:
-    """What the spec calls the machine; by default, the named machine that it is, or what it has."""
+    """The spec's name for the machine; by default, a published machine that this one equals, or its accelerators."""
     default = spec.schema["properties"]["hardware"]["default"]
     named = choices.name_of(spec.hardware) if spec.hardware else default
     if named != default:

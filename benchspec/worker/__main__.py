@@ -1,7 +1,7 @@
 """The process of one rank: `python -m benchspec.worker CASE_DIR`, with the environment that torchrun sets.
 
-It reads `case.json` in the folder, and writes what happens to `rank-<n>.jsonl` there; the last event of a rank that
-finishes is `done`.
+It reads `case.json` in the folder and appends events to `rank-<n>.jsonl` there; the last event of a rank that finishes
+is `done`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from benchspec.worker.failure import outcome_of, reason_of
 from benchspec.worker.phases import run
 from benchspec.worker.rank import Rank
 
-#: seconds that the other ranks get to finish too; less than benchspec waits before it ends the group
-PATIENCE = 10
+#: seconds to wait for the other ranks to finish; less than the time after which the parent stops the group
+BARRIER_SECONDS = 10
 
 
 def main(folder: Path) -> None:
-    """Run this rank and end the process, with exit code 1 where anything failed."""
+    """Run this rank and end the process, with exit code 1 if anything failed."""
     job = _start(folder)
     try:
         run(job)
         job.log.add("done")
     except BaseException as error:
-        tell_failure(job, error)
+        report_failure(job, error)
         _exit(1)
     _leave_group(job)
     _exit(0)
@@ -45,11 +45,11 @@ def _start(folder: Path) -> Rank:
     return Rank(folder, log, rank, world)
 
 
-def tell_failure(job: Rank, error: BaseException) -> None:
-    """Write down what went wrong, the most important first: memory or disk may be full, so each part may fail too."""
-    for tell in (_log_failure, _show, _log_memory):
+def report_failure(job: Rank, error: BaseException) -> None:
+    """Report an exception, the event first: memory or disk may be full, so any of the reports may itself fail."""
+    for report in (_log_failure, _print_error, _log_memory):
         with suppress(Exception):
-            tell(job, error)
+            report(job, error)
 
 
 def _log_failure(job: Rank, error: BaseException) -> None:
@@ -63,8 +63,8 @@ def _log_failure(job: Rank, error: BaseException) -> None:
     )
 
 
-def _show(job: Rank, error: BaseException) -> None:
-    """Print the error to stderr: a line for a mistake of the user's, a traceback for anything else."""
+def _print_error(job: Rank, error: BaseException) -> None:
+    """Print the error to stderr: one line for a user's mistake, a traceback for anything else."""
     if isinstance(error, BenchspecError):
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
     else:
@@ -92,22 +92,22 @@ def _leave_group(job: Rank) -> None:
 
 
 def _leave_gloo(job: Rank) -> None:
-    """gloo's threads abort a process that ends while another rank needs it, and one that keeps its group."""
+    """Leave a gloo group, which aborts a rank whose peer has left early."""
     from datetime import timedelta
 
     import torch.distributed as dist
 
-    dist.monitored_barrier(timeout=timedelta(seconds=PATIENCE))
+    dist.monitored_barrier(timeout=timedelta(seconds=BARRIER_SECONDS))
     del job.model, job.backend
     gc.collect()
     dist.destroy_process_group()
 
 
 def _exit(code: int) -> None:
-    """End the process at once.
+    """End the process immediately, without Python's teardown.
 
-    A rank that failed must not wait for the others in a collective, which would last half an hour; and a group that
-    aborts in its teardown must not undo what is done.
+    A failed rank would otherwise wait for the others in a collective for half an hour, and a process group that aborts
+    in its teardown would turn success into failure.
     """
     try:
         sys.stdout.flush()

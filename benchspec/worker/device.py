@@ -1,4 +1,4 @@
-"""The device that a rank computes on, and the memory that is used there and on the host."""
+"""The device that a rank computes on, its energy, and the memory used there and on the host."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     import torch
 
 
-def take() -> torch.device:
-    """Choose this rank's accelerator, or the CPU where there is none; raises where a GPU cannot be used as asked."""
+def choose() -> torch.device:
+    """This rank's accelerator, made torch's current device, or the CPU if there is none; raises for unusable GPUs."""
     import torch
 
     gpus = nvml.accelerators()
     if gpus and not torch.cuda.is_available():
         raise BenchspecError(
-            f"the driver sees {len(gpus)} GPUs and torch {torch.__version__} sees none, so this would run on the CPU; "
-            "install a torch built for this driver's CUDA, or set CUDA_VISIBLE_DEVICES= to mean the CPU"
+            f"the driver sees {len(gpus)} GPUs but torch {torch.__version__} sees none, so this would run on the CPU; "
+            "install a torch built for this driver's CUDA, or set CUDA_VISIBLE_DEVICES= to use the CPU"
         )
     local, here = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
     if 0 < here < local:
@@ -35,14 +35,14 @@ def take() -> torch.device:
 
 
 def joules(device: torch.device) -> float | None:
-    """The energy that an accelerator has used since its driver was loaded; None where nothing counts it."""
+    """The energy in joules that an accelerator has used since its driver was loaded; None if it has no counter."""
     import torch
 
     return nvml.joules(f"GPU-{torch.cuda.get_device_properties(device).uuid}") if device.type == "cuda" else None
 
 
 def reset_memory_peaks() -> None:
-    """Restart the accelerator's peaks; the host's cannot be reset."""
+    """Reset the accelerator's peak counters; the host's cannot be reset."""
     import gc
 
     import torch
@@ -55,7 +55,7 @@ def reset_memory_peaks() -> None:
 
 
 def memory_peaks() -> dict[str, int | None]:
-    """The peaks of this process in bytes: in tensors and held on its accelerator, and resident on the host."""
+    """This process's peaks in bytes: allocated and reserved on the accelerator, and resident on the host."""
     import torch
 
     gpu = torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""What an exception in a worker means: the case's outcome, and the reason in a sentence."""
+"""An exception in a worker -> the case's outcome and a one-line reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def outcome_of(error: BaseException) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of the message; the exception's type before it, unless it is a mistake of the user's."""
+    """The exception's type and the first line of its message; for a user's mistake, the message only."""
     if isinstance(error, BenchspecError):
         return first_line(error)
     return f"{type(error).__name__}: {first_line(error)}"[:500]

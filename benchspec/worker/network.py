@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build(job: Rank, model: Model, method: Method) -> Any:
-    """The network to train, in the mode that the model leaves it in."""
+    """The network to train, in the training or evaluation mode that the model returns it in."""
     from transformers import set_seed
 
     seed = job.case.train["seed"]
@@ -25,8 +25,8 @@ def build(job: Rank, model: Model, method: Method) -> Any:
     _check_dtype(network)
     _set_attention(network, job.case.train["attention"])
     _set_blocks(network, model)
-    # What a method draws must not depend on how many draws building took: with `pretrained` weights, or on the meta
-    # device, that is none.
+    # The method's random numbers must not depend on how many the building used: with `pretrained` weights, or on the
+    # meta device, it uses none.
     set_seed(seed)
     network = method.apply(network)
     _describe(job, network, model, method)
@@ -42,7 +42,7 @@ def _set_attention(network: Any, attention: str) -> None:
     if attention == "auto":
         return
     if not hasattr(network, "set_attn_implementation"):
-        raise BenchspecError(f"{type(network).__name__} has one attention only; leave train.attention on auto")
+        raise BenchspecError(f"{type(network).__name__} has only one attention; set train.attention to auto")
     try:
         network.set_attn_implementation(attention)
     except ValueError as error:
@@ -50,13 +50,13 @@ def _set_attention(network: Any, attention: str) -> None:
 
 
 def _set_blocks(network: Any, model: Model) -> None:
-    """Tell backends by which blocks to shard, where the model says so and `transformers` may not know."""
+    """Tell backends which blocks to shard by, if the model names them."""
     if blocks := list(model.blocks):
         network._no_split_modules = blocks
 
 
 def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
-    """Write the event `model`: how large the network is, and how much of it learns."""
+    """Write the event `model`: the size of the network, and how much of it is trained."""
     from transformers.utils.import_utils import is_torch_tf32_available
 
     parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}

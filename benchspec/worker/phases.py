@@ -1,4 +1,4 @@
-"""The phases of a case in their order: start, data, build, then the recipe's own, and the proof at the end."""
+"""The phases of a case in order: start, data, build, then the recipe's phases, and the proof at the end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from benchspec.worker.rank import Rank
 
 
 def run(job: Rank) -> None:
-    """Run a case; each phase hands on what the next one needs."""
+    """Run a case, phase by phase."""
     with job.phase("start"):
         job.case, invocation = _read_case(job.folder)
         plugins = _plugins(job.case)
         job.backend = cast(Backend, plugins["backend"])
-        job.device = device.take()
+        job.device = device.choose()
     model, recipe = cast(Model, plugins["model"]), cast(Recipe, plugins["recipe"])
     with job.phase("data"):
         job.tokenizer = model.tokenizer()
@@ -32,7 +32,7 @@ def run(job: Rank) -> None:
 
 
 def _read_case(folder: Path) -> tuple[Case, str]:
-    """The case, and the name of the run's invocation that started it."""
+    """The case, and the id of the run's invocation that started it."""
     data = json.loads((folder / layout.CASE).read_text(encoding="utf-8"))
     invocation = data.pop("invocation")
     return Case.from_json(data), invocation
@@ -44,7 +44,7 @@ def _plugins(case: Case) -> dict[str, Plugin]:
 
 
 def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> Any:
-    """The token arrays, prepared by the first process of this host that asks for them."""
+    """The token arrays, prepared by whichever process of this host needs them first."""
     from benchspec.worker.data.encode import encoder_for
     from benchspec.worker.data.prepare import Request, cache_folder, prepare
 
@@ -63,7 +63,7 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
 
 
 def _prove(job: Rank, spread: Any) -> None:
-    """Write the event `proof`: the model learned, and the backend spread it as asked."""
+    """Write the event `proof`: the model learned, and the backend distributed it as configured."""
     after = proof.snapshot(job.model, job.backend.local)
     learned = proof.learned(job.steps, job.before, after)
     job.log.add("proof", **learned, dtype=proof.dtypes(job.model), **job.backend.prove(spread))

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: values of each parameter that are kept to see whether training changed it
+#: values sampled from each parameter, to check whether training changed it
 SAMPLE = 64
 
 
 @dataclass
 class Steps:
-    """What the optimizer steps of a rank have shown so far."""
+    """Checks over the optimizer steps of a rank so far."""
 
     count: int = 0
     all_finite: bool = True
@@ -29,7 +29,7 @@ class Steps:
 
 
 def finite(value: float | None) -> float | None:
-    """The value, or None where it is infinite or not a number, which JSON cannot hold."""
+    """The value, or None if it is infinite or NaN, which JSON does not have."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -39,10 +39,9 @@ def dtypes(network: Any) -> str:
 
 
 def snapshot(network: Any, local: Callable[[Any], Any]) -> dict[str, Any]:
-    """A few values of every parameter that learns, by name; `local` is `Backend.local`.
+    """A few values of every trained parameter, by name; `local` is `Backend.local`.
 
-    Where a backend splits parameters up, they are values of this rank's part; a parameter of which this rank has
-    nothing is left out.
+    If the backend shards parameters, the values are from this rank's shard; a parameter without one here is left out.
     """
     return {
         name: _sample(part)
@@ -57,9 +56,9 @@ def _sample(part: Any) -> Any:
 
 
 def learned(steps: Steps, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The evidence, from a rank's steps and the snapshots around its training, that the model learned.
+    """Evidence that the model learned, from a rank's steps and its snapshots before and after training.
 
-    Raises `RuntimeError` where it did not.
+    Raises `RuntimeError` if it did not.
     """
     _check_steps(steps)
     if broken := next((name for name, values in after.items() if not bool(values.isfinite().all())), None):
@@ -85,8 +84,8 @@ def _check_steps(steps: Steps) -> None:
 
 
 def _cut_off(steps: Steps) -> str:
-    """What to do where whole steps had no label, so that their loss is 0 / 0."""
+    """Advice if whole steps had no labelled token, which makes their loss 0 / 0."""
     if not steps.without_labels:
         return ""
     share = f"{steps.without_labels} of {steps.count} steps"
-    return f"; {share} had no answer within train.max_length: raise it, or train.batch_size"
+    return f"; {share} had no answer within train.max_length: raise train.max_length or train.batch_size"

@@ -1,4 +1,4 @@
-"""`Rank`: one rank of one case, as a recipe is given it (`benchspec.Job`), and the log of what happens in it."""
+"""`Rank`: one rank of one case, the `benchspec.Job` that is passed to a recipe, with its event log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST_STEP, STEADY = INNER_PHASES
 
 
 class Rank:
-    """A `Job`, filled in phase by phase, and what is measured while it trains."""
+    """A `Job` that is filled in phase by phase, and the measurements taken while it trains."""
 
     #: from phase `start`
     case: Case
@@ -30,7 +30,7 @@ class Rank:
     #: from phase `data`
     tokenizer: Any
     data: Any
-    #: from phase `build`, in the mode that `Model.build` left it in
+    #: from phase `build`, in the training or evaluation mode that `Model.build` returned it in
     model: Any
 
     def __init__(self, folder: Path, log: EventLog, rank: int, world: int):
@@ -54,7 +54,7 @@ class Rank:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Mark a phase; one that an exception leaves stays open, which says where the exception happened."""
+        """Mark a phase; after an exception it stays open, which shows where the exception was raised."""
         if name not in PHASES:
             raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
         if name == "train":
@@ -77,7 +77,7 @@ class Rank:
         loss: float,
         grad_norm: float | None,
     ) -> bool:
-        """Report an optimizer step; see `Job.step`. True on every rank: each case runs to its end."""
+        """Report an optimizer step; see `Job.step`. Always returns True: no case stops early."""
         if "train" not in self.open:
             raise RuntimeError("the recipe reported a step outside of job.phase('train')")
         self.steps.add(loss, grad_norm, loss_tokens)
@@ -90,7 +90,7 @@ class Rank:
         return True
 
     def _before_training(self) -> None:
-        """Note what training will change, before the time of the phase begins."""
+        """Record parameters, energy and memory before training, outside the phase's time."""
         self.before = proof.snapshot(self.model, self.backend.local)
         self._joules = device.joules(self.device)
         device.reset_memory_peaks()
@@ -105,6 +105,6 @@ class Rank:
         self.log.add("begin", phase=name)
 
     def _end(self, name: str) -> None:
-        """End a phase, after those that are still open within it."""
+        """End a phase and the phases still open within it, innermost first."""
         while name in self.open:
             self.log.add("end", phase=self.open.pop())

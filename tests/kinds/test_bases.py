@@ -1,4 +1,4 @@
-"""What a plugin has that writes nothing but what it must."""
+"""The defaults of a plugin that overrides only what it must."""
 
 import benchspec
 from benchspec.kinds.bases import Backend, Launcher, Recipe, Reporter
@@ -12,7 +12,7 @@ def test_a_launcher_starts_the_processes_of_its_option_on_one_host():
     assert (Starts({}).processes(), Starts({"processes": 3}).processes(), Starts({}).hosts()) == (1, 3, 1)
 
 
-def test_a_launcher_leaves_its_options_alone_and_knows_of_no_death(tmp_path):
+def test_a_launcher_settles_nothing_and_reports_no_deaths(tmp_path):
     launcher = Starts({"processes": "auto"})
     assert launcher.settle(benchspec.Facts(accelerator="GPU", accelerators=8), None) == {"processes": "auto"}
     assert launcher.deaths(tmp_path) == {}
@@ -22,7 +22,7 @@ def test_a_handle_is_not_waiting():
     assert benchspec.Handle().waiting() is False
 
 
-def test_a_recipe_trains_with_trainer_and_knows_no_number_of_steps():
+def test_a_recipe_drives_trainer_and_does_not_know_its_steps():
     assert (Recipe.drives, Recipe({}).steps(100, {}, 2)) == ("trainer", None)
 
 
@@ -34,7 +34,7 @@ def backend(*methods):
     return type("B", (Backend,), {name: lambda self, *rest: {} for name in methods})
 
 
-def test_a_backend_serves_the_recipes_whose_methods_it_has():
+def test_a_backend_supports_the_recipes_whose_methods_it_has():
     assert backend().dialects() == backend("prove").dialects() == {"trainer"}
     assert backend("arguments").dialects() == backend("trainer").dialects() == {"trainer"}
     assert backend("spread").dialects() == {"engine"}
@@ -51,7 +51,7 @@ def test_a_backend_leaves_parameters_whole_and_takes_any_number_of_processes():
     assert (Backend({}).numel(parameter), Backend.processes) == (12, None)
 
 
-def test_datasets_methods_and_models_know_nothing_beforehand():
+def test_datasets_methods_and_models_know_nothing_in_advance():
     assert (benchspec.Dataset({}).order(), benchspec.Dataset({}).size(), benchspec.Dataset({}).identity()) == (
         None,
     ) * 3

@@ -12,21 +12,21 @@ from benchspec.kinds.registry import Registry
 @pytest.mark.parametrize(
     ("cls", "reason"),
     [
-        (int, "which is no subclass of Dataset, Model"),
+        (int, "which is not a subclass of Dataset, Model"),
         (dataset(None), "the class Rows has no name"),
         (dataset("x", presets={"y": {"size": 1}}), "the preset 'y' of Rows sets unknown options: size"),
         (dataset("x", options_schema={"properties": {"n": {"type": "strng"}}}), "'n' has the unknown type 'strng'"),
-        (dataset("x", options_schema={"properties": {"n": "string"}}), "the property 'n' is no mapping"),
-        (dataset("x", options_schema={"properties": {"n": {"default": object()}}}), "it is not JSON"),
-        (dataset("x", options_schema={"properties": {"n": {"default": float("nan")}}}), "it is not JSON"),
+        (dataset("x", options_schema={"properties": {"n": "string"}}), "the property 'n' must be a mapping"),
+        (dataset("x", options_schema={"properties": {"n": {"default": object()}}}), "is not JSON"),
+        (dataset("x", options_schema={"properties": {"n": {"default": float("nan")}}}), "is not JSON"),
         (dataset("x", options_schema={"properties": {"n": {"$ref": "#/$defs/nope"}}}), "refers to '#/$defs/nope'"),
         (
             dataset("x", options_schema={"properties": {"n": {"pattern": "("}}}),
             "has a pattern that is not a regular expression",
         ),
-        (dataset("x", options_schema={"properties": {"name": {"type": "string"}}}), "the property 'name' is taken"),
+        (dataset("x", options_schema={"properties": {"name": {"type": "string"}}}), "the property 'name' is reserved"),
         (dataset("x", options_schema=5), "must be mappings"),
-        (dataset("../../evil"), "'../../evil' is no name"),
+        (dataset("../../evil"), "'../../evil' is not a valid name"),
     ],
 )
 def test_a_class_that_cannot_be_used_is_listed_with_the_reason(module, cls, reason):
@@ -36,7 +36,7 @@ def test_a_class_that_cannot_be_used_is_listed_with_the_reason(module, cls, reas
     assert registry.names("dataset") == ["fine"]
 
 
-def test_a_module_that_does_not_import_hurts_only_who_names_it(module):
+def test_a_module_that_fails_to_import_affects_only_specs_that_name_it(module):
     registry = Registry.load([EntryPoint("gone", "no_such_module", "benchspec"), module("good", dataset("fine"))])
     assert registry.names("dataset") == ["fine"]
     assert "ModuleNotFoundError: No module named 'no_such_module'" in str(registry.broken[0])
@@ -44,7 +44,7 @@ def test_a_module_that_does_not_import_hurts_only_who_names_it(module):
         registry.find("dataset", "theirs")
 
 
-def test_a_misspelt_hook_is_not_passed_over(module):
+def test_a_misspelt_hook_is_reported(module):
     registry = Registry.load([module("typo", dataset("x"), hook="benchspec_regster")])
     assert "marked: benchspec_regster; did you mean 'benchspec_register'?" in registry.broken[0].reason
 

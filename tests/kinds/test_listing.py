@@ -30,7 +30,7 @@ ENTRIES = [
 BROKEN = Broken(Origin("benchspec-gone 0.3", "benchspec_gone"), "ModuleNotFoundError: No module named 'gone'")
 
 
-def test_the_table_says_what_there_is_and_from_where():
+def test_the_table_lists_plugins_and_their_packages():
     lines = listing.as_table(Registry(ENTRIES)).splitlines()
     assert [line.split()[:2] for line in lines[2:]] == [
         ["dataset", "letters"],
@@ -42,7 +42,7 @@ def test_the_table_says_what_there_is_and_from_where():
     assert "Not loaded" not in "".join(lines)
 
 
-def test_the_table_says_what_did_not_load_and_why():
+def test_the_table_lists_what_did_not_load_and_why():
     *_, heading, line = listing.as_table(Registry(ENTRIES, [BROKEN])).splitlines()
     assert heading == "Not loaded:"
     assert line.strip() == "benchspec-gone 0.3 (benchspec_gone): ModuleNotFoundError: No module named 'gone'"

@@ -22,7 +22,7 @@ def test_the_page_is_made_of_the_docstrings():
     assert (ROOT / "docs" / "plugins.md").read_text() == made(), WAY
 
 
-def test_every_kind_and_every_method_of_it_stands_on_the_page():
+def test_the_page_has_every_kind_and_every_method():
     page = made()
     for cls in KINDS.values():
         assert f"\n## {cls.__name__}\n" in page

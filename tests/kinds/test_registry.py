@@ -1,4 +1,4 @@
-"""What is installed, found by kind and name."""
+"""The installed plugins, found by kind and name."""
 
 import pytest
 from plugged import dataset, only
@@ -17,7 +17,7 @@ def test_a_class_and_its_presets_are_found_by_name(module):
     assert registry.broken == []
 
 
-def test_an_unknown_name_says_what_there_is_and_what_may_be_meant(module):
+def test_an_unknown_name_lists_the_installed_names_with_a_suggestion(module):
     names = [type("B", (Backend,), {"name": name}) for name in ("single", "ddp", "fsdp", "deepspeed")]
     registry = Registry.load([module("good", *names)])
     with pytest.raises(PluginError) as caught:
@@ -33,7 +33,7 @@ def test_two_plugins_of_one_name_are_both_unusable_and_both_named(module):
     assert registry.names("dataset") == ["y"]
     with pytest.raises(PluginError) as caught:
         registry.find("dataset", "rows")
-    assert "the dataset 'rows' is there more than once" in str(caught.value)
+    assert "the dataset 'rows' is installed more than once" in str(caught.value)
     assert "(one)" in str(caught.value) and "(two)" in str(caught.value)
 
 
@@ -79,10 +79,10 @@ def test_nested_plugins_of_every_depth_are_created_with_all_their_options():
     assert inner.options["first"].options == {"only": "xyz"}
 
 
-def test_a_nested_plugin_that_is_none_stays_none():
+def test_a_nested_plugin_that_is_null_stays_none():
     made = only(Letters, Two).create("dataset", {"name": "two", "first": {"name": "letters"}, "second": None})
     assert made.options["second"] is None
 
 
-def test_the_name_is_no_option():
+def test_the_name_is_not_an_option():
     assert only(Letters).create("dataset", {"name": "letters", "only": "b"}).options == {"only": "b"}

@@ -123,7 +123,7 @@ def test_a_file_elsewhere_is_refused_and_none_is_written(tmp_path, path, said):
     assert files(tmp_path) == {"run/report.log": b"1 result."}
 
 
-def test_a_file_that_cannot_be_written_is_said_in_a_line_and_leaves_nothing(tmp_path):
+def test_a_file_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path):
     (tmp_path / "loss.svg").mkdir()
     (tmp_path / "taken").write_text("")
     for path in ("loss.svg", "taken/loss.svg"):

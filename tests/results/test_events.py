@@ -146,7 +146,7 @@ def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path):
     assert [event["event"] for event in events.read(file)] == ["begin"]
 
 
-def test_a_tail_passes_over_files_that_are_no_ranks(tmp_path):
+def test_a_tail_skips_files_that_are_not_a_ranks(tmp_path):
     (tmp_path / "rank-x.jsonl").write_text('{"event":"begin","time":1,"phase":"data"}\n')
     assert Tail(tmp_path).new() == []
 
@@ -156,7 +156,7 @@ def test_the_size_of_a_group_is_what_any_rank_said(tmp_path):
     assert events.world_size({}) == 0
 
 
-def test_a_tail_tells_each_event_once_and_only_when_it_is_whole(tmp_path):
+def test_a_tail_returns_each_event_once_and_only_when_complete(tmp_path):
     log, tail = EventLog(tmp_path, 0), Tail(tmp_path)
     log.add("begin", phase="start")
     assert [(rank, event["event"]) for rank, event in tail.new()] == [(0, "begin")]

@@ -45,7 +45,7 @@ def test_of_a_long_log_only_whole_lines_of_its_end_are_read(tmp_path, monkeypatc
     assert evidence.read(tmp_path).stderr == "x\n"
 
 
-def test_a_rank_that_never_came_is_the_furthest_behind():
+def test_a_rank_without_a_file_is_the_furthest_behind():
     ranks = {0: [{"event": "start", "rank": 0, "world": 2}, begin("data")]}
     assert furthest_behind(ranks) == (1, "start")
 

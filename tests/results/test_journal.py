@@ -1,4 +1,4 @@
-"""The journal: appended to, read back, mended after a crash."""
+"""The journal: appended to, read back, repaired after a crash."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_no_journal_is_no_results(tmp_path):
         ([line(references=[])], r"results\.jsonl:1: error: not a result: .* unexpected .*'references'"),
     ],
 )
-def test_a_line_that_is_no_result_is_named_by_its_number(tmp_path, lines, said):
+def test_a_line_that_is_not_a_result_is_named_by_its_number(tmp_path, lines, said):
     with pytest.raises(BenchspecError, match=said) as caught:
         read_journal(journal(tmp_path, *lines))
     assert "\n" not in str(caught.value)
@@ -97,7 +97,7 @@ def test_appending_after_a_crash_loses_nothing_whole(tmp_path, lost):
     assert cases(tmp_path) == (["a", "b", "c"] if lost == 1 else ["a", "c"])
 
 
-def test_a_journal_that_is_all_one_cut_off_line_is_begun_anew(tmp_path):
+def test_a_journal_of_one_cut_off_line_is_emptied_first(tmp_path):
     journal(tmp_path, line("a")[:10])
     append(tmp_path, result("b"))
     assert cases(tmp_path) == ["b"]
@@ -111,7 +111,7 @@ def test_a_line_is_on_disk_when_append_returns(tmp_path, monkeypatch):
     assert json.loads(synced[0])["case"] == "a"
 
 
-def test_a_full_disk_is_said_in_a_line(tmp_path, monkeypatch):
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     def full(number):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -40,10 +40,10 @@ def test_results_are_in_the_plans_order_and_of_the_plan_only(tmp_path):
     ("folder", "said"),
     [
         ("nowhere", "nowhere: no such run directory"),
-        (".", "is no run directory: it has neither run.json nor results.jsonl"),
+        (".", "is not a run directory: it has neither run.json nor results.jsonl"),
     ],
 )
-def test_what_is_no_run_directory_is_said_in_a_line(tmp_path, folder, said):
+def test_a_folder_that_is_not_a_run_directory_is_one_line(tmp_path, folder, said):
     with pytest.raises(BenchspecError) as caught:
         Results.load(tmp_path / folder)
     assert said in str(caught.value)
@@ -51,7 +51,7 @@ def test_what_is_no_run_directory_is_said_in_a_line(tmp_path, folder, said):
 
 
 @pytest.mark.parametrize(("text", "said"), [("{", "not JSON"), ("[]", "expected a JSON object")])
-def test_a_broken_run_json_is_said_in_a_line(tmp_path, text, said):
+def test_a_broken_run_json_is_one_line(tmp_path, text, said):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(BenchspecError, match=rf"run\.json: error: {said}"):
         Results.load(tmp_path)

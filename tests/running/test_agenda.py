@@ -1,4 +1,4 @@
-"""Which cases are run: those without a result that stands, as far as `--only` selects them."""
+"""Which cases are run: those without a final result, of those that `--only` selects."""
 
 from pathlib import Path
 
@@ -67,6 +67,6 @@ def test_a_result_of_another_experiment_does_not_count(cases):
     ("outcome", "again"),
     [("ok", False), ("oom", False), ("host-oom", False), ("crash", True), ("hang", True), ("timeout", True)],
 )
-def test_outcomes_that_stand_are_those_that_would_not_change(cases, outcome, again):
+def test_final_outcomes_are_not_run_again(cases, outcome, again):
     (case,) = cases("title: x")
     assert bool(unfinished([case], [result(case=case.id, experiment="one", outcome=outcome)])) is again

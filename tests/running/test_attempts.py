@@ -28,14 +28,14 @@ def test_attempts_are_counted_from_one_and_the_tenth_is_later_than_the_ninth(cas
     assert attempts.last(tmp_path, case) == home / "11"
 
 
-def test_what_is_no_attempt_is_passed_over(cases, tmp_path):
+def test_other_folders_are_not_attempts(cases, tmp_path):
     (case,) = cases("title: x")
     first = attempts.new(tmp_path, case, "now")
     (first.parent / "notes").mkdir()
     assert attempts.last(tmp_path, case) == first
 
 
-def test_an_attempts_folder_holds_all_that_its_ranks_must_know(cases, tmp_path):
+def test_an_attempts_folder_holds_the_case(cases, tmp_path):
     (case,) = cases("title: x")
     found = json.loads((attempts.new(tmp_path, case, "now") / "case.json").read_text())
     assert found.pop("invocation") == "now"

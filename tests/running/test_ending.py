@@ -1,4 +1,4 @@
-"""How a process group ended, by the evidence that it left and the exit codes that its launcher tells of."""
+"""How a process group ended, judged from its evidence and the exit codes that its launcher reports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_earliest_crash_counts(tmp_path):
 
 
 @pytest.mark.parametrize("code", [-9, 3])
-def test_a_rank_that_ended_without_a_word_explains_the_crash_of_one_that_lost_it(tmp_path, code):
+def test_a_rank_that_died_silently_explains_the_crash_of_its_peer(tmp_path, code):
     lost = failure(reason="RuntimeError: Read error: Connection reset by peer")
     leave(tmp_path, [*TRAINING, lost], TRAINING)
     assert where(ending(tmp_path, [(1, code), (0, 1)])) == ("crash", "steady", 1)
@@ -78,7 +78,7 @@ def test_a_rank_that_was_done_is_not_the_cause(tmp_path):
 
 
 @pytest.mark.parametrize(("by_kernel", "outcome"), [(True, "host-oom"), (False, "crash")])
-def test_the_kernel_is_blamed_only_if_it_killed_meanwhile(tmp_path, by_kernel, outcome):
+def test_it_is_host_oom_only_if_the_kernel_has_killed_processes(tmp_path, by_kernel, outcome):
     found = ending(leave(tmp_path, TRAINING), [(0, -9)], kernel_killed=by_kernel)
     assert where(found) == (outcome, "steady", 0)
     assert "signal 9" in found.reason

@@ -72,7 +72,7 @@ def test_plain_lines_say_the_first_step_and_then_one_in_a_while(monkeypatch):
     assert [line.split("  ")[2] for line in said] == ["start", "step 1", "step 12", "step 23", "step 34", "ok"]
 
 
-def test_a_run_goes_on_where_nobody_reads_of_it():
+def test_a_run_continues_if_its_reader_has_gone():
     class Closed(StringIO):
         def write(self, text):
             raise BrokenPipeError

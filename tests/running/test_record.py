@@ -27,7 +27,7 @@ def recorded(cases, folder, *ranks, ending=None, fields="matrix: {train.seed: [7
     return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, 1000.0, 1100.0)
 
 
-def test_a_result_says_of_which_case_and_attempt_it_is_and_when_that_ran(cases, tmp_path):
+def test_a_result_names_its_case_attempt_and_times(cases, tmp_path):
     case, found = recorded(cases, tmp_path, [DONE])
     assert (found.experiment, found.case, found.attempt) == ("one", case.id, "3")
     assert (found.axes, found.started, found.finished) == ({"train.seed": 7}, 1000.0, 1100.0)
@@ -63,7 +63,7 @@ def test_the_proof_is_rank_zeros_last(cases, tmp_path):
     assert found.proof == {"sharding": "full", "world": 2, "total_parameters": 12}
 
 
-def test_what_left_nothing_has_a_result_too(cases, tmp_path):
+def test_an_attempt_that_left_nothing_has_a_result_too(cases, tmp_path):
     ending = Ending("crash", "start", reason="the launcher failed")
     _, found = recorded(cases, tmp_path, ending=ending)
     assert (found.outcome, found.proof, found.reason) == ("crash", {}, "the launcher failed")

@@ -1,4 +1,4 @@
-"""What becomes of what the cases of a run leave, and when a run is refused; the launcher here starts nothing."""
+"""Which results a run records, and when it is refused; the launcher here starts nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run directory: one run's at a time, one spec's, and never deleted."""
+"""The run directory: locked by one run, bound to one spec, and never deleted."""
 
 import errno
 import json
@@ -39,7 +39,7 @@ def test_two_runs_moved_aside_in_a_second_are_both_kept(tmp_path):
 def test_fresh_leaves_a_folder_that_is_no_run_alone(scripted):
     Path("home").mkdir()
     Path("home/thesis.tex").write_text("…")
-    with pytest.raises(RunError, match="home is no run directory, so --fresh leaves it alone"):
+    with pytest.raises(RunError, match="home is not a run directory, so --fresh does not move it"):
         run(scripted("ok"), "home", fresh=True)
     assert Path("home/thesis.tex").exists()
 
@@ -61,7 +61,7 @@ def test_results_of_another_spec_are_not_mixed_in(scripted):
 
 
 @pytest.mark.parametrize("file", ["case.json", "handle", "run.json"])
-def test_a_full_disk_is_said_in_a_line_and_what_was_done_is_kept(scripted, monkeypatch, file):
+def test_a_full_disk_is_one_line_and_earlier_results_are_kept(scripted, monkeypatch, file):
     run(scripted("ok"))
     write = layout.write_whole
 
@@ -77,7 +77,7 @@ def test_a_full_disk_is_said_in_a_line_and_what_was_done_is_kept(scripted, monke
     assert len(read_journal("runs/demo")) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_said_in_a_line(scripted):
+def test_a_folder_that_cannot_be_created_is_one_line(scripted):
     Path("taken").write_text("")
     with pytest.raises(RunError, match="cannot write taken: File exists"):
         run(scripted("ok"), "taken")

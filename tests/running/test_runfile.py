@@ -11,7 +11,7 @@ from benchspec.running import runfile
 from benchspec.terms.errors import BenchspecError
 
 
-def test_a_broken_run_json_is_said_in_a_line(scripted):
+def test_a_broken_run_json_is_one_line(scripted):
     run(scripted("ok"))
     Path("runs/demo/run.json").write_text("{")
     with pytest.raises(BenchspecError, match=r"run\.json: error: not JSON"):
@@ -70,7 +70,7 @@ def here(monkeypatch):
 NAMED = ["hardware={name: custom, accelerators: 8}"]
 
 
-def test_figures_of_a_machine_that_is_not_this_one_are_said(scripted, here):
+def test_figures_of_another_machine_are_remarked_on(scripted, here):
     here("Acme One", "Acme One")
     ran = run(scripted("ok", sets=NAMED)).run
     assert ran["hardware"] == "custom"
@@ -85,7 +85,7 @@ def test_figures_of_this_machine_need_no_remark(scripted, here):
     assert "figures of" not in run(scripted("ok", sets=NAMED)).run["machine_line"]
 
 
-def test_results_that_are_kept_from_another_machine_are_said(scripted, here):
+def test_earlier_results_from_another_machine_are_remarked_on(scripted, here):
     here("Acme One")
     first = run(scripted("ok")).run["machine_line"]
     here("Acme Two")

@@ -29,7 +29,7 @@ def gpus(monkeypatch):
 
 def test_without_accelerators_it_is_the_cpu(gpus):
     told = gpus(0, 0)
-    assert device.take() == torch.device("cpu")
+    assert device.choose() == torch.device("cpu")
     assert told == []
 
 
@@ -37,21 +37,21 @@ def test_each_local_rank_takes_its_own(gpus, monkeypatch):
     told = gpus(8, 8)
     monkeypatch.setenv("LOCAL_RANK", "3")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
-    assert device.take() == torch.device("cuda", 3)
+    assert device.choose() == torch.device("cuda", 3)
     assert told == [torch.device("cuda", 3)]
 
 
-def test_gpus_that_torch_does_not_see_are_not_passed_over(gpus):
+def test_gpus_that_torch_does_not_see_are_a_mistake(gpus):
     gpus(2, 0)
     with pytest.raises(BenchspecError, match=r"the driver sees 2 GPUs and torch .* sees none.*install a torch built"):
-        device.take()
+        device.choose()
 
 
 def test_more_processes_than_gpus_are_a_mistake(gpus, monkeypatch):
     gpus(2, 2)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     with pytest.raises(BenchspecError, match=r"launcher\.processes asks for 4 processes on a host with 2 GPUs"):
-        device.take()
+        device.choose()
 
 
 def test_energy_is_the_own_accelerators(monkeypatch):

@@ -1,4 +1,4 @@
-"""What was raised says how the case ended, and why."""
+"""An exception -> the outcome and the reason."""
 
 import pytest
 

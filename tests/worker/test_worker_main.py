@@ -1,4 +1,4 @@
-"""How a worker tells of a failure."""
+"""How a worker reports a failure."""
 
 import os
 import subprocess
@@ -12,13 +12,13 @@ pytest.importorskip("torch")
 from ranks import logged, rank
 
 from benchspec.terms.errors import BenchspecError
-from benchspec.worker.__main__ import tell_failure
+from benchspec.worker.__main__ import report_failure
 
 
 def test_a_mistake_is_a_line_in_the_log_and_anything_else_a_traceback(tmp_path, capsys):
-    tell_failure(rank(tmp_path), BenchspecError("row 3: no key 'output'"))
+    report_failure(rank(tmp_path), BenchspecError("row 3: no key 'output'"))
     assert capsys.readouterr().err == "error: row 3: no key 'output'\n"
-    tell_failure(rank(tmp_path), ValueError("no"))
+    report_failure(rank(tmp_path), ValueError("no"))
     assert "ValueError: no" in capsys.readouterr().err
     first, second = logged(tmp_path, "failure")
     assert (first["mistake"], second["mistake"]) == (True, False)
@@ -28,15 +28,15 @@ def test_a_failure_that_cannot_be_written_raises_nothing():
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    tell_failure(SimpleNamespace(log=SimpleNamespace(add=full), open=[]), BenchspecError("no"))
+    report_failure(SimpleNamespace(log=SimpleNamespace(add=full), open=[]), BenchspecError("no"))
 
 
 def test_a_failure_outside_of_phases_is_one_of_training(tmp_path):
     job = rank(tmp_path)
-    tell_failure(job, RuntimeError("the loss was not finite"))
+    report_failure(job, RuntimeError("the loss was not finite"))
     with pytest.raises(ZeroDivisionError), job.phase("save"):
         raise ZeroDivisionError
-    tell_failure(job, ZeroDivisionError())
+    report_failure(job, ZeroDivisionError())
     assert [event["phase"] for event in logged(tmp_path, "failure")] == ["train", "save"]
 
 

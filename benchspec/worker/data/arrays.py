@@ -2,12 +2,12 @@
 
 A folder holds, for one set of rows:
 
-    ids.npy      int32, the token ids of every row, one after the other
-    starts.npy   int64, where each row starts in `ids`, and at the end where the last one ends
-    prompts.npy  int32, how many of a row's first tokens are its prompt
-    words.npy    int32, whitespace-separated words of a row's instruction, input and output
-    tokens.npy   int32, tokens of the same, without the template, before truncation
-    manifest.json, written last: where it exists, the folder is complete
+    ids.npy      int32, the token ids of all rows, concatenated
+    starts.npy   int64, the start of each row in `ids`, followed by the end of the last row
+    prompts.npy  int32, the number of prompt tokens at the start of each row
+    words.npy    int32, whitespace-separated words in each row's instruction, input and output
+    tokens.npy   int32, tokens in the same, without the template, before truncation
+    manifest.json, written last: if it exists, the folder is complete
 
 Only workers import this module.
 """
@@ -32,25 +32,25 @@ from benchspec.terms.errors import RunError
 from benchspec.terms.layout import write_json
 from benchspec.worker.data.encode import Encoder
 
-#: part of every fingerprint: raise it when the arrays or the way to them change
+#: part of every fingerprint: increase it when the arrays or how they are computed change
 FORMAT = 2
-#: rows that are tokenized at once: enough to keep every core busy, few enough that their texts need little memory
+#: rows tokenized per batch: enough to keep every core busy, few enough to need little memory
 CHUNK = 4096
 
 
 def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> str:
-    """A hash of all that the arrays depend on: every row's text, the tokenizer, templates, length and format."""
+    """A hash of everything that the arrays depend on: every row's text, the tokenizer, templates, length and format."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([FORMAT, max_length, dict(templates), encoder.identity, len(rows)]).encode())
     for row in rows:
-        # The lengths say where each field ends, whatever characters it holds.
+        # The lengths mark where each field ends, whatever characters it contains.
         text = "".join((*(f"{len(field)}," for field in row), *row))
         digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
 def build(folder: Path, rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> None:
-    """Write the arrays of `rows` into `folder`; replace what a killed process may have left there."""
+    """Write the arrays of `rows` into `folder`, replacing what a killed process may have left there."""
     shutil.rmtree(folder, ignore_errors=True)
     added = {name: _template_tokens(encoder, template) for name, template in templates.items()}
     with writing(folder.parent):
@@ -67,10 +67,10 @@ def build(folder: Path, rows: Sequence[Row], encoder: Encoder, templates: Mappin
 def _encode(
     rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], added: Mapping[str, int], flat: _Flat
 ) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Append the ids of every row to `flat`, and give a tuple of arrays for each chunk of rows.
+    """Append the ids of every row to `flat`, and yield a tuple of arrays for each chunk of rows.
 
-    These hold, for each row, its length, its prompt's length, its words, and its tokens without the template. `added`
-    is how many tokens each template adds.
+    The arrays hold each row's length, its prompt's length, its words, and its tokens without the template. `added`
+    maps each template to the number of tokens that it adds.
     """
     for chunk in _chunks(rows):
         kinds = ["with_input" if row.input else "without_input" for row in chunk]
@@ -78,8 +78,8 @@ def _encode(
             templates[kind].format(instruction=row.instruction, input=row.input)
             for kind, row in zip(kinds, chunk, strict=True)
         ]
-        # The ids are those of the joint text, where an answer's first character may merge with the prompt's last one;
-        # the prompt's length is that of the prompt alone. The paper's script does the same.
+        # Prompt and answer are tokenized together, where characters at the border may merge into one token, but the
+        # prompt's length is that of the prompt tokenized alone. The paper's script does the same.
         encoded = encoder.encode(
             [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
         )
@@ -101,10 +101,10 @@ def _words(rows: Sequence[Row]) -> NDArray[np.int64]:
 
 
 def _template_tokens(encoder: Encoder, template: str) -> int:
-    """Tokens that a template adds to every row: its own text, begin and end of sequence.
+    """The tokens that a template adds to every row: its own text, begin and end of sequence.
 
-    They are counted by filling in one letter for each field, and taking these letters off. Where a row's text merges
-    with the template's, its count is off by one or two; an exact one would need to tokenize each field on its own.
+    They are counted with one letter in each field, minus the letters. If a row's text merges with the template's into
+    one token, the row's count is off by one or two; an exact count would need each field tokenized separately.
     """
     end, letter = encoder.lengths([encoder.eos, f"a{encoder.eos}"])
     fields = sum(name is not None for _, name, _, _ in Formatter().parse(template)) + 1
@@ -113,7 +113,7 @@ def _template_tokens(encoder: Encoder, template: str) -> int:
 
 
 class _Flat:
-    """An int32 `.npy` file that is written piece by piece; its header is right once it is closed."""
+    """An int32 `.npy` file that is written in pieces; its header is correct once it is closed."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
@@ -121,7 +121,7 @@ class _Flat:
         self._header()
 
     def append(self, rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """Append rows one after the other, and return their lengths."""
+        """Append rows, and return their lengths."""
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         total = int(lengths.sum())
         self._file.write(np.fromiter(chain.from_iterable(rows), np.int32, total).data)
@@ -133,20 +133,20 @@ class _Flat:
         self._header()
 
     def _header(self) -> None:
-        # A header has the same length for any number of elements, so the last one covers the first exactly.
+        # The header has the same length for any number of elements, so rewriting it leaves the data in place.
         np.lib.format.write_array_header_1_0(
             self._file, {"descr": "<i4", "fortran_order": False, "shape": (self._count,)}
         )
 
 
 def complete(folder: Path) -> bool:
-    """Whether all arrays are there; a process that was killed may have left some of them."""
+    """Whether the folder has all arrays; a killed process may have left only some."""
     return (folder / "manifest.json").exists()
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """A context in which an error of a full or read-only disk becomes a `RunError` of one line."""
+    """A context that turns an `OSError`, such as a full or read-only disk, into a `RunError`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Token arrays -> batches: the rows of a data set, read from mapped files, and the tensors that a step computes on."""
+"""Token arrays -> batches: the rows of a dataset, read from memory-mapped files, and the tensors of a step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-#: the label of a token that is not learnt, as torch's cross-entropy has it
+#: the label of tokens that the loss leaves out; the default of torch's cross-entropy
 IGNORED = -100
 
 
@@ -21,14 +21,14 @@ class Tokens(TypedDict):
 
     #: int32 token ids, a read-only view of the mapped array
     input_ids: NDArray[np.int32]
-    #: how many of the first tokens are the prompt
+    #: the number of prompt tokens at the start
     prompt: int
 
 
 class TokenData:
-    """The rows to train on, in order and with their repeats: a map-style dataset that holds nothing but mapped files.
+    """The rows to train on, in order and with repeats: a map-style dataset on memory-mapped files.
 
-    Each row is a mapping of its own, made when it is asked for; nobody can change the tokens.
+    Each access creates a new mapping for the row, whose tokens are a read-only view.
     """
 
     def __init__(self, folder: Path, order: Path | None, totals: Mapping[str, int]):
@@ -48,7 +48,7 @@ class TokenData:
         return self.rows
 
     def __getitem__(self, place: int) -> Tokens:
-        # The range refuses places that do not exist, and counts negative ones from the end.
+        # The range raises IndexError beyond the end, and counts negative places from the end.
         place = self._places[place]
         row = place if self._order is None else self._order[place]
         ids = self._ids[self._starts[row] : self._starts[row + 1]]
@@ -56,10 +56,10 @@ class TokenData:
 
 
 def padding_token(tokenizer: Any) -> int:
-    """The id to pad with: the tokenizer's padding token, or its end-of-sequence token where it has none.
+    """The id to pad with: the tokenizer's padding token, or its end-of-sequence token if it has none.
 
-    Either is safe: the attention mask is made of lengths, so that no real token is taken for padding. Stanford Alpaca's
-    script adds a token and grows the embeddings instead, which changes the model that is measured.
+    Either is safe: the attention mask is computed from lengths, so no real token is mistaken for padding. Stanford
+    Alpaca's script adds a token and grows the embeddings instead, which changes the model that is measured.
     """
     pad = tokenizer.pad_token_id
     return int(tokenizer.eos_token_id if pad is None else pad)
@@ -68,8 +68,8 @@ def padding_token(tokenizer: Any) -> int:
 def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
     """A batch of int64 tensors of shape (rows, longest row), padded on the right.
 
-    `input_ids`; `attention_mask`, 1 for each real token, even one that equals `pad_id`; `labels`, which are `IGNORED`
-    for prompt and padding.
+    They are `input_ids`; `attention_mask`, 1 for each real token, even one that equals `pad_id`; and `labels`, which
+    are `IGNORED` for prompt and padding.
     """
     import torch
 
@@ -87,5 +87,5 @@ def collate(rows: Sequence[Tokens], pad_id: int) -> dict[str, torch.Tensor]:
 
 
 def mapped(file: Path) -> NDArray[Any]:
-    """The array in a file, mapped read-only; a plain array, since slicing a `memmap` takes five times as long."""
+    """The array in a file, memory-mapped read-only; a plain array, because slicing a `memmap` is five times slower."""
     return np.load(file, mmap_mode="r").view(np.ndarray)  # type: ignore[no-any-return]

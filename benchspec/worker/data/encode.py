@@ -1,4 +1,4 @@
-"""Tokenizers of any kind behind one interface, for whole batches of texts at once, on every core.
+"""One interface for fast and slow tokenizers that encodes batches of texts, on every core if the tokenizer can.
 
 Only workers import this module.
 """
@@ -16,28 +16,28 @@ from numpy.typing import NDArray
 
 
 class Encoder(Protocol):
-    """What is needed of a tokenizer to prepare token arrays."""
+    """The interface of a tokenizer that prepares token arrays."""
 
     #: the end-of-sequence token's text
     eos: str
-    #: the tokenizer in a text: two that encode differently have different ones
+    #: a text that differs between tokenizers that encode differently
     identity: str
 
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
-        """A context in which each text is cut off at `max_length` tokens."""
+        """A context in which each text is truncated to `max_length` tokens."""
 
     def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        """The ids of each text, and how many it would have without truncation."""
+        """The ids of each text, and their number without truncation."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
-        """How many ids each text has."""
+        """The number of ids of each text."""
 
 
 class FastEncoder:
-    """The Rust tokenizer inside a `transformers` tokenizer; calling it directly saves wrapping every answer."""
+    """The Rust tokenizer inside a `transformers` tokenizer; calling it directly avoids a wrapper object per text."""
 
     def __init__(self, tokenizer: Any):
-        # After a fork, the Rust side would use one thread only.
+        # After a fork, the Rust tokenizer would use only one thread.
         os.environ["TOKENIZERS_PARALLELISM"] = "true"
         self._backend = tokenizer.backend_tokenizer
         self._batch = getattr(self._backend, "encode_batch_fast", self._backend.encode_batch)
@@ -48,7 +48,7 @@ class FastEncoder:
 
     @contextmanager
     def _bare(self) -> Iterator[None]:
-        """A context in which the Rust tokenizer neither truncates nor pads; afterwards it is as it was."""
+        """A context in which the Rust tokenizer neither truncates nor pads; its settings are restored afterwards."""
         truncation, padding = self._backend.truncation, self._backend.padding
         self._backend.no_truncation()
         self._backend.no_padding()
@@ -73,7 +73,7 @@ class FastEncoder:
 
 
 class PlainEncoder:
-    """A tokenizer in Python alone; ids that truncation cuts off are not counted."""
+    """A pure-Python tokenizer; ids that truncation removes are not counted."""
 
     def __init__(self, tokenizer: Any):
         self._tokenizer = tokenizer

@@ -1,8 +1,8 @@
-"""A request for tokens -> the token arrays that answer it, taken from the host's cache where they are there.
+"""A request for tokens -> its token arrays, from the host's cache if they are there.
 
-In the cache, a folder of arrays is named after a hash of everything that the tokens depend on. An order in which rows
-repeat is an int32 array of its own beside these folders, so ten million resampled rows cost four bytes each. A pointer
-is a small JSON file that says which folder and which order answered a request.
+In the cache, a folder of arrays is named after a hash of everything that the tokens depend on. A training order is a
+separate int32 array next to these folders, so ten million resampled rows cost four bytes each. A pointer is a small
+JSON file that names the folder and the order for a request.
 
 Only workers import this module.
 """
@@ -31,20 +31,20 @@ from benchspec.worker.data.arrays import FORMAT, build, complete, fingerprint, w
 from benchspec.worker.data.batches import TokenData, mapped
 from benchspec.worker.data.encode import Encoder
 
-#: places of an order that are looked at once
+#: elements of an order that are processed at a time
 SPAN = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked for: the tokens of a data set under a tokenizer, prompt templates and a maximal length."""
+    """A request for the tokens of a dataset, with a tokenizer, prompt templates and a maximum length."""
 
     dataset: Dataset
-    #: the data set as the case has it: its name and options
+    #: the case's dataset: its name and options
     settings: Mapping[str, Any]
     encoder: Encoder
     templates: Mapping[str, str]
-    #: tokens that a row is cut off at
+    #: tokens that a row is truncated to
     max_length: int
 
     @cached_property
@@ -56,15 +56,15 @@ class Request:
 
 
 def prepare(request: Request, *, invocation: str, pointers: Path, cache: Path) -> TokenData:
-    """The tokens that a request asks for.
+    """The tokens for a request.
 
-    The first process of a host that asks prepares them; those that ask meanwhile wait for it. `pointers`, a folder of
-    the run, keeps what answered each request in this `invocation` of the run, so that `dataset.rows()` is called at
-    most once an invocation and host. Where `dataset.identity()` is what it was in an earlier run, it is not called at
-    all; otherwise the rows are read, and tokenized unless the same rows have been before.
+    The first process on a host prepares them; the others wait for it. `pointers`, a folder of the run, stores the
+    answer to each request in this `invocation` of the run, so that `dataset.rows()` is called at most once per
+    invocation and host. If `dataset.identity()` is the same as in an earlier run, it is not called at all. Otherwise
+    the rows are read, and tokenized unless the cache already has the tokens of the same rows.
 
-    Raises `BenchspecError` where the dataset's rows, order or identity cannot be used, `RunError` where the cache
-    cannot be written.
+    Raises `BenchspecError` if the dataset's rows, order or identity are invalid, and `RunError` if the cache cannot be
+    written.
     """
     with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def cache_folder() -> Path:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Hold a lock; raise `RunError` where its file cannot be made."""
+    """Hold a file lock; raise `RunError` if the file cannot be created."""
     with ExitStack() as held:
         with writing(file.parent):
             held.enter_context(FileLock(file))
@@ -94,7 +94,7 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _kept(pointer: Path, cache: Path) -> dict[str, Any] | None:
-    """What a pointer says; None where there is none, or where what it names is no longer in the cache."""
+    """The content of a pointer; None if it does not exist, or if what it names is no longer in the cache."""
     if not pointer.exists():
         return None
     answer: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
@@ -109,7 +109,7 @@ def _keep(pointer: Path, answer: Mapping[str, Any]) -> None:
 
 
 def _answer(request: Request, cache: Path) -> dict[str, Any]:
-    """The arrays' folder, the order's file, the totals; those of an earlier run if the identity is the same."""
+    """The arrays' folder, the order's file and the totals, reused from an earlier run if the identity is the same."""
     identity = _identity(request.dataset)
     if identity is None:
         return _resolve(request, cache)
@@ -117,7 +117,7 @@ def _answer(request: Request, cache: Path) -> dict[str, Any]:
     if (answer := _kept(pointer, cache)) is not None:
         return answer
     answer = _resolve(request, cache)
-    # The rows may have changed while they were read: then nobody knows of which identity they are.
+    # If the rows changed while they were read, it is unknown which identity they belong to.
     if _identity(request.dataset) == identity:
         _keep(pointer, answer)
     return answer
@@ -127,13 +127,13 @@ def _identity(dataset: Dataset) -> str | None:
     identity: Any = dataset.identity()
     if identity is not None and not isinstance(identity, str):
         raise BenchspecError(
-            f"dataset {dataset.name!r} gave a {type(identity).__name__}, where identity() returns a string or None"
+            f"dataset {dataset.name!r}: identity() must return a string or None, not {type(identity).__name__}"
         )
     return identity
 
 
 def _resolve(request: Request, cache: Path) -> dict[str, Any]:
-    """Read the rows and their order, and put into the cache what is not there yet."""
+    """Read the rows and their order, and add what is missing to the cache."""
     dataset = request.dataset
     rows = _checked_rows(dataset.rows(), dataset.name)
     arrays = _arrays(request, rows, cache)
@@ -146,19 +146,19 @@ def _resolve(request: Request, cache: Path) -> dict[str, Any]:
 
 
 def _checked_rows(rows: Any, name: str) -> Sequence[Row]:
-    """The rows, if they are rows: a dataset may be anybody's plugin."""
+    """The rows, after checking their types, because a dataset may be a third-party plugin."""
     if not isinstance(rows, Sequence):
-        raise BenchspecError(f"dataset {name!r} gave a {type(rows).__name__}, where rows() returns a sequence of Row")
+        raise BenchspecError(f"dataset {name!r}: rows() must return a sequence of Row, not {type(rows).__name__}")
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Row) or not all(isinstance(field, str) for field in row):
-            raise BenchspecError(f"dataset {name!r}: row {number} is no Row of three strings: {row!r:.80}")
+            raise BenchspecError(f"dataset {name!r}: row {number} is not a Row of three strings: {row!r:.80}")
     if not rows:
-        raise BenchspecError(f"dataset {name!r} has no rows: there is nothing to learn from")
+        raise BenchspecError(f"dataset {name!r} has no rows")
     return rows
 
 
 def _arrays(request: Request, rows: Sequence[Row], cache: Path) -> str:
-    """The name of the folder in the cache with the arrays of these rows; they are made where they are missing."""
+    """The name of the cache folder with the arrays of these rows, which are created if they are missing."""
     encoding = request.encoder, request.templates, request.max_length
     name = fingerprint(rows, *encoding)
     with _locked(cache / f"{name}.lock"):
@@ -168,12 +168,13 @@ def _arrays(request: Request, rows: Sequence[Row], cache: Path) -> str:
 
 
 def _counted(order: Any, rows: int, name: str) -> NDArray[np.int64]:
-    """How often each row stands in the order."""
+    """How often each row occurs in the order."""
     if len(order) == 0:
-        raise BenchspecError(f"dataset {name!r} has an order without places: there is nothing to learn from")
+        raise BenchspecError(f"dataset {name!r} has an empty order")
     low, high = int(order.min()), int(order.max())
     if low < 0 or high >= rows:
-        raise BenchspecError(f"the order of dataset {name!r} names row {low if low < 0 else high} of {rows}")
+        index = low if low < 0 else high
+        raise BenchspecError(f"the order of dataset {name!r} contains the index {index}, but there are {rows} rows")
     counts = np.zeros(rows, np.int64)
     for span in _spans(order):
         counts += np.bincount(span, minlength=rows)
@@ -181,12 +182,12 @@ def _counted(order: Any, rows: int, name: str) -> NDArray[np.int64]:
 
 
 def _spans(order: Any) -> Iterator[Any]:
-    """The order, a million places at a time: numpy's own copies of ten million would cost more than the order."""
+    """The order in pieces of a million: numpy's temporary copies of all of it would need more memory than itself."""
     return (order[start : start + SPAN] for start in range(0, len(order), SPAN))
 
 
 def _keep_order(order: Any, cache: Path) -> str:
-    """The name of the file in the cache that holds this order."""
+    """Write the order to the cache unless it is there, and return its file name."""
     content = np.ascontiguousarray(order, np.int32)
     name = f"order-{hashlib.blake2b(content.data, digest_size=16).hexdigest()}.npy"
     with writing(cache), _locked(cache / f"{name}.lock"):
@@ -199,7 +200,7 @@ def _keep_order(order: Any, cache: Path) -> str:
 
 
 def _totals(folder: Path, counts: NDArray[np.int64]) -> dict[str, int]:
-    """Rows, words and tokens, each row counted as often as `counts` says."""
+    """The totals of rows, words and tokens; `counts` is how often each row occurs."""
     words, tokens = (int(counts @ mapped(folder / f"{name}.npy").astype(np.int64)) for name in ("words", "tokens"))
     return {"rows": int(counts.sum()), "words": words, "tokens": tokens}
 

@@ -1,4 +1,4 @@
-"""Every tokenizer is used alike, and left as it was."""
+"""Every tokenizer is used in the same way, and left unchanged."""
 
 from pathlib import Path
 from typing import Any

@@ -87,8 +87,8 @@ def test_no_rows_and_a_wrong_order_are_mistakes(words: Any, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["just text"], "row 1 is no Row of three strings: 'just text'"),
-        ([Row("a", "", "b"), Row("a", "", 3)], "row 2 is no Row of three strings"),  # type: ignore[arg-type]
+        (["just text"], "row 1 is not a Row of three strings: 'just text'"),
+        ([Row("a", "", "b"), Row("a", "", 3)], "row 2 is not a Row of three strings"),  # type: ignore[arg-type]
         (7, "gave a int, where rows"),
         (iter([Row("a", "", "b")]), "where rows\\(\\) returns a sequence of Row"),
     ],
