@@ -52,11 +52,11 @@ def test_the_files_hold_every_step(tmp_path):
 
 def test_the_page_names_all_that_benchspec_reports_has():
     values = {"ABSENT", "Column", "Report", "Section"}
-    assert set(first_column("What benchspec.reports has")) == set(benchspec.reports.__all__) - values
+    assert set(first_column("What benchspec.reports provides")) == set(benchspec.reports.__all__) - values
 
 
 @pytest.mark.parametrize(
-    ("heading", "owner"), [("What a reporter is given", results()), ("What a reporter has", Reporter({}))]
+    ("heading", "owner"), [("What a reporter is given", results()), ("What a reporter defines", Reporter({}))]
 )
 def test_the_page_names_attributes_that_there_are(heading, owner):
     names = first_column(heading)

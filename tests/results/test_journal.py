@@ -69,9 +69,9 @@ def test_no_journal_is_no_results(tmp_path):
         ),
         (
             [line(), b'{"schema":3}\n'],
-            r"results\.jsonl:2: error: not a result that this benchspec knows \(schema 1 or 2\)",
+            r"results\.jsonl:2: error: not a result in schema 1 or 2",
         ),
-        ([b"[1]\n"], r"results\.jsonl:1: error: not a result that this benchspec knows"),
+        ([b"[1]\n"], r"results\.jsonl:1: error: not a result in schema 1 or 2"),
         ([b'{"schema":2}\n'], r"results\.jsonl:1: error: not a result: missing"),
         ([line(references=[])], r"results\.jsonl:1: error: not a result: .* unexpected .*'references'"),
     ],

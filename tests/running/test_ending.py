@@ -91,7 +91,7 @@ def test_it_is_host_oom_only_if_the_kernel_has_killed_processes(tmp_path, by_ker
         (-6, "", "crash", "ended by SIGABRT"),
         (-6, "terminate called after throwing an instance of 'std::bad_alloc'\n", "oom", "std::bad_alloc"),
         (-6, "[Rank 0] Watchdog caught collective operation timeout: …\n", "hang", "Watchdog caught"),
-        (3, "", "crash", "ended with exit code 3 before it was done"),
+        (3, "", "crash", "ended with exit code 3 before it had finished"),
     ],
 )
 def test_an_exit_code_is_said_in_words(tmp_path, code, said, outcome, reason):
@@ -103,7 +103,7 @@ def test_an_exit_code_is_said_in_words(tmp_path, code, said, outcome, reason):
 def test_processes_that_say_nothing_are_quoted(tmp_path):
     found = ending(leave(tmp_path, stderr="No module named 'torch'\n\n"))
     assert where(found) == ("crash", "start", None)
-    assert found.reason == "the processes ended before they were done: No module named 'torch'"
+    assert found.reason == "the processes ended before they had finished: No module named 'torch'"
 
 
 def test_a_full_disk_is_suspected_where_an_event_breaks_off(tmp_path):

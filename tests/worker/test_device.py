@@ -43,7 +43,7 @@ def test_each_local_rank_takes_its_own(gpus, monkeypatch):
 
 def test_gpus_that_torch_does_not_see_are_a_mistake(gpus):
     gpus(2, 0)
-    with pytest.raises(BenchspecError, match=r"the driver sees 2 GPUs and torch .* sees none.*install a torch built"):
+    with pytest.raises(BenchspecError, match=r"the driver sees 2 GPUs but torch .* sees none.*install a torch built"):
         device.choose()
 
 

@@ -140,7 +140,7 @@ def test_backends_learn_the_blocks_that_a_model_names(tmp_path):
 
 
 def test_an_attention_that_a_model_has_not_is_a_mistake(tmp_path):
-    with pytest.raises(BenchspecError, match=r"Linear has one attention only; leave train\.attention on auto"):
+    with pytest.raises(BenchspecError, match=r"Linear has only one attention; set train\.attention to auto"):
         build(tmp_path, Layer({}), attention="eager")
 
     class Refusing(torch.nn.Linear):

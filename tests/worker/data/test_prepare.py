@@ -78,9 +78,9 @@ def test_what_a_killed_process_left_is_replaced(words: Any, tmp_path: Path) -> N
 def test_no_rows_and_a_wrong_order_are_mistakes(words: Any, tmp_path: Path) -> None:
     with pytest.raises(BenchspecError, match="dataset 'listed' has no rows"):
         prepared(Listed([]), words, tmp_path)
-    with pytest.raises(BenchspecError, match="names row 3 of 3"):
+    with pytest.raises(BenchspecError, match="contains the index 3, but there are 3 rows"):
         prepared(Listed(PLAIN_ROWS, np.array([0, 3])), words, tmp_path)
-    with pytest.raises(BenchspecError, match="names row -1 of 3"):
+    with pytest.raises(BenchspecError, match="contains the index -1, but there are 3 rows"):
         prepared(Listed(PLAIN_ROWS, np.array([0, -1])), words, tmp_path)
 
 
@@ -89,8 +89,8 @@ def test_no_rows_and_a_wrong_order_are_mistakes(words: Any, tmp_path: Path) -> N
     [
         (["just text"], "row 1 is not a Row of three strings: 'just text'"),
         ([Row("a", "", "b"), Row("a", "", 3)], "row 2 is not a Row of three strings"),  # type: ignore[arg-type]
-        (7, "gave a int, where rows"),
-        (iter([Row("a", "", "b")]), "where rows\\(\\) returns a sequence of Row"),
+        (7, "must return a sequence of Row, not int"),
+        (iter([Row("a", "", "b")]), "must return a sequence of Row, not list_iterator"),
     ],
 )
 def test_a_dataset_that_gives_something_else_than_rows_is_named(rows: Any, message: str, words: Any, tmp_path: Path):
@@ -159,7 +159,7 @@ def test_rows_that_change_while_they_are_read_are_not_kept_under_an_identity(wor
 
 
 def test_an_identity_is_a_string(words: Any, tmp_path: Path) -> None:
-    message = r"dataset 'listed' gave a int, where identity\(\) returns a string or None"
+    message = r"dataset 'listed': identity\(\) must return a string or None, not int"
     with pytest.raises(BenchspecError, match=message):
         prepared(Listed(PLAIN_ROWS, identity=7), words, tmp_path)
 
