@@ -279,10 +279,17 @@ def test_an_option_that_a_stage_does_not_use_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["ddp", "fsdp", "deepspeed"])
-def test_a_model_that_is_not_spread_is_no_proof(name: str) -> None:
+def test_a_model_that_is_not_spread_is_no_proof(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip(name if name == "deepspeed" else "torch")
+    monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(RuntimeError, match="the model is a OPTForCausalLM, not"):
         create(backend_class(name), {}).prove(tiny("opt"))
+
+
+def test_ddp_of_one_process_has_nothing_to_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainer wraps a model for a single process on a CPU, and on a GPU it does not."""
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert create(backend_class("ddp"), {}).prove(tiny("opt"))["world"] == 1
 
 
 def test_single_refuses_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
