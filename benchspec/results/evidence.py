@@ -56,14 +56,15 @@ def read(attempt: Path) -> Evidence:
 
 
 def open_phase(found: Sequence[Event]) -> str:
-    """The innermost phase that a rank has begun and not ended."""
-    phases = ["start"]
+    """The innermost phase that a rank has begun and not ended; the last one that it ended where none is open."""
+    phases, last = ["start"], "start"
     for event in found:
         if event["event"] == "begin":
             phases.append(event["phase"])
         elif event["event"] == "end" and event["phase"] in phases:
             phases.remove(event["phase"])
-    return phases[-1] if phases else "start"
+            last = event["phase"]
+    return phases[-1] if phases[1:] or last == "start" else last
 
 
 def furthest_behind(ranks: Mapping[int, Sequence[Event]]) -> tuple[int | None, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Model, Plugin, Recipe
@@ -68,11 +69,17 @@ def complete(spec: Spec, fields: Node) -> Fields:
         if node:
             found.values[kind] = completed(spec.registry, kind, choices.with_absolute_paths(spec.registry, kind, node))
             nodes = choices.missing_files(spec.registry, kind, node)
-            found.missing += [node.problem(f"'{node.value}' does not exist") for node in nodes]
+            found.missing += [node.problem(_missing(node)) for node in nodes]
     for name in SECTIONS:
         found.values[name] = section(definitions[name], _plain(fields.get(name)))
     _settle(spec, fields, found)
     return found
+
+
+def _missing(node: Node) -> str:
+    folder = node.mark.folder
+    relative = folder and not Path(node.value).expanduser().is_absolute()
+    return f"'{node.value}' does not exist" + (f" (looked for in {folder.absolute()})" if folder and relative else "")
 
 
 def _given(registry: Registry, fields: Node) -> dict[str, Any]:

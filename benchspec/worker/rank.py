@@ -80,6 +80,9 @@ class Rank:
         """Report an optimizer step; see `Job.step`. Always returns True: no case stops early."""
         if "train" not in self.open:
             raise RuntimeError("the recipe reported a step outside of job.phase('train')")
+        for name, number in (("loss", loss), ("grad_norm", grad_norm)):
+            if number is not None and not isinstance(number, int | float):
+                raise TypeError(f"job.step: {name} is a {type(number).__name__}, not a plain number; use float({name})")
         self.steps.add(loss, grad_norm, loss_tokens)
         counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}

@@ -9,6 +9,7 @@ code 1 where one of them is beyond its limit.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -87,4 +88,6 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", help="where checkpoints and logs go; a temporary folder")
+    sys.exit(main(parser.parse_args().folder or Path(tempfile.mkdtemp())))

@@ -59,6 +59,7 @@ def test_a_rank_without_a_file_is_the_furthest_behind():
         ([begin("train"), begin("first-step")], "first-step"),
         ([begin("train"), begin("first-step"), end("first-step")], "train"),
         ([begin("train"), begin("steady"), begin("save"), end("save")], "steady"),
+        ([begin("start"), end("start"), begin("train"), end("train")], "train"),
     ],
 )
 def test_the_open_phase_is_the_innermost(found, phase):

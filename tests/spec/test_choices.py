@@ -132,9 +132,11 @@ def test_all_missing_files_are_found_with_their_places(write):
       of: {name: files, path: null, of: {name: files, path: deep.json}}
       tokens: acme/tokens
 """
-    assert missing(write("benchspec: 1\nname: x\nexperiments:\n  one:\n    model: opt-tiny\n" + text)) == [
-        "spec.yaml:8:13: error: experiments.one.dataset.path: 'gone.json' does not exist",
-        "spec.yaml:9:27: error: experiments.one.dataset.paths[1]: 'lost.json' does not exist",
-        "spec.yaml:10:42: error: experiments.one.dataset.splits.rest[0]: 'left.json' does not exist",
-        "spec.yaml:11:61: error: experiments.one.dataset.of.of.path: 'deep.json' does not exist",
+    file = write("benchspec: 1\nname: x\nexperiments:\n  one:\n    model: opt-tiny\n" + text)
+    found = [line.replace(f" (looked for in {file.parent})", " (here)") for line in missing(file)]
+    assert found == [
+        "spec.yaml:8:13: error: experiments.one.dataset.path: 'gone.json' does not exist (here)",
+        "spec.yaml:9:27: error: experiments.one.dataset.paths[1]: 'lost.json' does not exist (here)",
+        "spec.yaml:10:42: error: experiments.one.dataset.splits.rest[0]: 'left.json' does not exist (here)",
+        "spec.yaml:11:61: error: experiments.one.dataset.of.of.path: 'deep.json' does not exist (here)",
     ]

@@ -50,7 +50,7 @@ from small import SMALL, mistakes, replaced
         (SMALL + "    launcher: {name: torchrun, processes: 0}\n", "processes: 0 must be at least 1"),
         (
             SMALL + "    launcher: {name: torchrun, processes: autoo}\n",
-            "processes: 'autoo' is not allowed: a number, or auto: the only one that the backend takes",
+            "processes: 'autoo' is not allowed: a number, or auto: one process per accelerator",
         ),
         (replaced("name: small", 'name: "small\\n"'), "is not a valid name: lower-case letters"),
         (replaced("opt-tiny", '"opt\\e[31m\\n"'), "no model is called 'opt\\x1b[31m\\n'"),

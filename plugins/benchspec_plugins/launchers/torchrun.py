@@ -16,7 +16,7 @@ class Torchrun(Launcher):
     options_schema = {
         "properties": {
             "processes": {
-                "description": "a number, or auto: the only one that the backend takes, else one per accelerator, or 1",
+                "description": "a number, or auto: one process per accelerator, or as many as the backend needs",
                 "type": ["integer", "string"],
                 "minimum": 1,
                 "pattern": "^auto$",
