@@ -87,8 +87,8 @@ def _case(spec: Spec, name: str, experiment: Node, fields: Node, combination: Co
 
 
 def _well_formed(node: Node) -> bool:
-    """Whether the matrix can be expanded; if not, the schema check has reported why."""
-    if not isinstance(node.value, dict):
+    """Whether the matrix can be expanded and `expect` read; if not, the schema check has reported why."""
+    if not isinstance(node.value, dict) or not _readable(node.get("expect")):
         return False
     matrix = node.get("matrix")
     lists = matrix.value.values() if matrix and isinstance(matrix.value, dict) else []
@@ -97,6 +97,20 @@ def _well_formed(node: Node) -> bool:
         (matrix is None or (isinstance(matrix.value, dict) and bool(matrix.value)))
         and all(isinstance(values.value, list) and values.value for values in lists)
         and all(isinstance(item.value, dict) for entry in entries if entry for item in entry.value)
+    )
+
+
+def _readable(expect: Node | None) -> bool:
+    """Whether the list of expected outcomes has the form of one."""
+    if expect is None:
+        return True
+    if not isinstance(expect.value, list):
+        return False
+    entries = [entry.plain() for entry in expect.value]
+    return all(isinstance(entry, dict) and isinstance(entry.get("where", {}), dict) for entry in entries) and all(
+        isinstance(outcome, str)
+        for entry in entries
+        for outcome in (entry["outcome"] if isinstance(entry.get("outcome"), list) else [entry.get("outcome")])
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from benchspec.cases.case import Case
-from benchspec.kinds.bases import Dataset, Launcher, Model, Recipe
 from benchspec.spec.spec import Spec
+from benchspec.terms.errors import PluginError
 from benchspec.terms.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32
@@ -28,20 +28,34 @@ def needs(spec: Spec, case: Case) -> dict[str, Any]:
     plugins = {
         kind: spec.registry.create(kind, case.fields[kind]) for kind in ("launcher", "model", "dataset", "recipe")
     }
-    launcher, model = cast(Launcher, plugins["launcher"]), cast(Model, plugins["model"])
-    rows, processes, shape = cast(Dataset, plugins["dataset"]).size(), launcher.processes(), model.shape()
-    steps = cast(Recipe, plugins["recipe"]).steps(rows, case.train, processes) if rows else case.train["max_steps"]
+    try:
+        return _needs(case, *plugins.values())
+    except Exception as error:
+        names = ", ".join(str(spec.registry.find(kind, case.fields[kind]["name"]).origin) for kind in plugins)
+        reason = f"{type(error).__name__}: {error}"
+        raise PluginError(f"{case.id}: a plugin cannot tell what the case needs ({names}): {reason}") from error
+
+
+def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any) -> dict[str, Any]:
+    rows, processes, shape = _whole(dataset.size()), launcher.processes(), model.shape()
+    steps = recipe.steps(rows, case.train, processes) if rows else case.train["max_steps"]
     return {
         "processes": processes,
-        "hosts": launcher.hosts(),
+        "hosts": _whole(launcher.hosts()),
         "rows_per_step": case.train["batch_size"] * case.train["gradient_accumulation"] * processes,
         "rows": rows,
-        "steps": steps,
+        "steps": _whole(steps),
         "parameters": shape.parameters if shape else None,
         "training_state_bytes": shape.parameters * STATE_BYTES if shape else None,
         "shape": asdict(shape) if shape else None,
         "timeout": case.limits["timeout"],
     }
+
+
+def _whole(number: Any) -> int | None:
+    if number is not None and not isinstance(number, int):
+        raise TypeError(f"{number!r} is not an integer or None")
+    return number
 
 
 def as_table(spec: Spec, cases: Sequence[Case]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import KINDS
+from benchspec.terms.errors import PluginError
 from benchspec.terms.units import DURATIONS, SIZES, quantity
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def completed(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> 
         fragments = entry.cls.options_schema.get("properties", {})
         nested = nested_kinds(entry.cls.options_schema)
         return {"name": name} | {
-            key: option if key in nested else converted(fragments[key], option) for key, option in options.items()
+            key: option if key in nested else converted(fragments.get(key, {}), option)
+            for key, option in options.items()
         }
 
     whole: Options = mapped(registry, kind, value, convert, fill)
@@ -52,6 +54,8 @@ def mapped(
 
     `fill` completes a plugin's options before that. Raises `PluginError` for an unknown name.
     """
+    if not isinstance(value, str) and not (isinstance(value, Mapping) and "name" in value):
+        raise PluginError(f"{value!r} names no {kind}; give its name, or a mapping with name and options")
     name, given = name_and_options(value)
     entry = registry.find(kind, name)
     nested = nested_kinds(entry.cls.options_schema)

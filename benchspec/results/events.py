@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from benchspec.terms.layout import rank_file, rank_files
@@ -43,7 +44,22 @@ def _event(line: bytes) -> Event | None:
         event = json.loads(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) and "event" in event else None
+    return event if isinstance(event, dict) and _is_known(event) else None
+
+
+def _is_known(event: Mapping[str, Any]) -> bool:
+    """Whether it has what is needed to tell how a case ended; an event without is passed over."""
+    wanted = _NEEDED.get(str(event.get("event")), {})
+    return "event" in event and all(isinstance(event.get(name), types) for name, types in wanted.items())
+
+
+_NEEDED: Mapping[str, Mapping[str, type | UnionType]] = {
+    "start": {"world": int},
+    "begin": {"phase": str, "time": int | float},
+    "end": {"phase": str, "time": int | float},
+    "failure": {"outcome": str, "phase": str, "reason": str, "time": int | float},
+    "step": {"step": int, "time": int | float},
+}
 
 
 def world_size(ranks: Mapping[int, Sequence[Event]]) -> int:

@@ -35,7 +35,7 @@ class Evidence:
     @property
     def times(self) -> tuple[float, float] | None:
         """The times of the first and the last event; None if there are no events."""
-        found = [event["time"] for ranks in self.ranks.values() for event in ranks]
+        found = [event["time"] for ranks in self.ranks.values() for event in ranks if "time" in event]
         return (min(found), max(found)) if found else None
 
     def of(self, rank: int) -> Sequence[Event]:
@@ -76,7 +76,7 @@ def furthest_behind(ranks: Mapping[int, Sequence[Event]]) -> tuple[int | None, s
 
 def _last_part(file: Path) -> str:
     """The end of a text file, in whole lines; empty if there is no file."""
-    if not file.exists():
+    if not file.is_file():
         return ""
     with file.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)

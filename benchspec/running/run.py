@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -146,7 +146,7 @@ def _start_next(run: Run, case: Case) -> list[Flight]:
     started, finished = seen.times or (time.time(), time.time())
     if handle := _still_running(launcher, left):
         return [Flight(case, left, launcher, handle, started)]
-    ending = _judge(left, seen, launcher.deaths(left))
+    ending = _judge(run, case, launcher, left, seen)
     if ending.outcome not in FINAL:
         return _start(run, case)
     _finish(run, case, left, seen, ending, started, finished)
@@ -159,28 +159,37 @@ def _start(run: Run, case: Case) -> list[Flight]:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
     launcher, started = _launcher(run.spec, case), time.time()
     try:
-        handle = launcher.start(attempt)
+        handle = _started(launcher.start(attempt))
     except Exception as error:
         ending = _launcher_failed(run, case, error)
         _finish(run, case, attempt, evidence.read(attempt), ending, started, time.time())
         return []
     try:
-        write_whole(attempt / HANDLE, handle.id.encode())
+        write_whole(attempt / HANDLE, os.fsencode(handle.id))
     except BaseException:
         handle.stop()
         raise
     return [Flight(case, attempt, launcher, handle, started)]
 
 
+def _started(handle: Handle) -> Handle:
+    """The handle, if it is one that can be written down."""
+    if not isinstance(getattr(handle, "id", None), str):
+        raise TypeError(f"start() returned {handle!r}, not a Handle with an id that is a string")
+    return handle
+
+
 def _still_running(launcher: Launcher, attempt: Path) -> Handle | None:
     """The handle of a process group that an earlier benchspec started and that is still running; None otherwise."""
     file = attempt / HANDLE
-    if not file.exists():
+    try:
+        handle = launcher.attach(os.fsdecode(file.read_bytes()))
+        if handle.poll() is None:
+            return handle
+        handle.stop()
+    except Exception:
+        # No handle, or one that was cut off or that the launcher cannot read: nothing can be followed.
         return None
-    handle = launcher.attach(file.read_text())
-    if handle.poll() is None:
-        return handle
-    handle.stop()
     return None
 
 
@@ -196,30 +205,45 @@ def _collect(run: Run, flight: Flight) -> bool:
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
     failed: Ending | None = None
-    deaths: Mapping[int, int] = {}
     timeout: float | None = None
     try:
         stop = flight.stopped()
         if stop is None:
             return False
-        deaths, timeout = flight.launcher.deaths(flight.attempt), stop.timeout
+        timeout = stop.timeout
     except Exception as error:
         failed = _launcher_failed(run, flight.case, error)
+        with suppress(Exception):
+            flight.handle.stop()
     seen = evidence.read(flight.attempt)
-    ending = failed or _judge(flight.attempt, seen, deaths, timeout)
+    ending = failed or _judge(run, flight.case, flight.launcher, flight.attempt, seen, timeout)
     _finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending))
     return True
 
 
-def _judge(attempt: Path, seen: Evidence, deaths: Mapping[int, int], timeout: float | None = None) -> Ending:
+def _judge(
+    run: Run, case: Case, launcher: Launcher, attempt: Path, seen: Evidence, timeout: float | None = None
+) -> Ending:
     """How a process group ended; it must have no process left."""
+    try:
+        deaths = {} if seen.finished else _deaths(launcher, attempt)
+    except Exception as error:
+        return _launcher_failed(run, case, error)
     return judge(seen, deaths, timeout=timeout, kernel_killed=_kernel_killed(attempt))
+
+
+def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
+    found = launcher.deaths(attempt)
+    if not isinstance(found, Mapping) or not all(isinstance(number, int) for pair in found.items() for number in pair):
+        raise TypeError(f"deaths() returned {found!r}, not a mapping of ranks to exit codes")
+    return found
 
 
 def _kernel_killed(attempt: Path) -> bool:
     """Whether the kernel's count of out-of-memory kills has grown since the attempt started, when a file stored it."""
     file, now = attempt / KERNEL_KILLS, kernel_kills()
-    return file.exists() and now is not None and now > int(file.read_text())
+    before = file.read_text() if file.exists() else ""
+    return now is not None and before.isdecimal() and now > int(before)
 
 
 def _finished(seen: Evidence, ending: Ending) -> float:
@@ -231,7 +255,13 @@ def _finish(
     run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, started: float, finished: float
 ) -> None:
     """Record how an attempt ended."""
-    result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
+    try:
+        result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # One case's evidence costs that case alone.
+        reason = f"the ranks' events cannot be used: {type(error).__name__}: {error}"
+        ending = Ending("crash", ending.phase or "train", reason=reason, log=ending.log)
+        result = record(case, attempt, Evidence({}), ending, run.spec.facts, started, finished)
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")

@@ -63,7 +63,11 @@ def _absolute(fragment: Mapping[str, Any], node: Node) -> Any:
 
 
 def _path(node: Node) -> str:
-    path = Path(node.value).expanduser()
+    try:
+        path = Path(node.value).expanduser()
+    except RuntimeError:
+        # A `~name` of nobody is a file's name like any other.
+        path = Path(node.value)
     return str(node.mark.folder.absolute() / path) if node.mark.folder else str(node.value)
 
 

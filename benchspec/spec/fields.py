@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Model, Plugin, Recipe
 from benchspec.kinds.options import as_given, completed, section
 from benchspec.kinds.registry import Registry
-from benchspec.kinds.values import Facts
+from benchspec.kinds.values import Facts, Shape
 from benchspec.spec import choices, document, mistakes, schema
 from benchspec.spec.document import Node
 from benchspec.spec.spec import Spec
@@ -78,7 +77,7 @@ def complete(spec: Spec, fields: Node) -> Fields:
 
 def _missing(node: Node) -> str:
     folder = node.mark.folder
-    relative = folder and not Path(node.value).expanduser().is_absolute()
+    relative = folder and not node.value.startswith(("/", "~"))
     return f"'{node.value}' does not exist" + (f" (looked for in {folder.absolute()})" if folder and relative else "")
 
 
@@ -102,7 +101,7 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
         found.problems.append((spec.hardware or fields).problem(str(error)))
         facts = Facts(accelerator=None, accelerators=0)
     try:
-        count = _settled_launcher(spec, found.values, facts).processes()
+        count = _process_count(_settled_launcher(spec, found.values, facts))
     except Exception as error:
         found.problems.append(_refusal(spec, fields, found.values, "launcher", error))
     if "backend" not in found.values:
@@ -114,6 +113,13 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
         found.problems += _incompatible(fields, found.values, count, backend, recipe)
     if model := cast(Model | None, plugins.get("model")):
         found.problems += _too_long(spec, fields, found.values, model)
+
+
+def _process_count(launcher: Launcher) -> int:
+    count = launcher.processes()
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise TypeError(f"processes() returned {count!r}, not a number of at least 1")
+    return count
 
 
 def _settled_launcher(spec: Spec, values: dict[str, Any], facts: Facts) -> Launcher:
@@ -156,7 +162,7 @@ def _incompatible(
             f"the backend '{names['backend']}' runs on {only} process{'' if only == 1 else 'es'}, but the launcher "
             f"'{names['launcher']}' starts {count}; choose another backend or another number of processes"
         )
-    if recipe.drives not in backend.dialects():
+    if str(recipe.drives) not in backend.dialects():
         yield fields.at(["recipe"]).problem(_no_common_dialect(names, recipe.drives))
 
 
@@ -164,7 +170,7 @@ def _no_common_dialect(names: Mapping[str, str], drives: str) -> str:
     wanted = {
         "engine": "has a training loop of its own, which needs a backend with the method 'spread'",
         "trainer": "trains with transformers.Trainer, which needs a backend with 'arguments' or 'trainer'",
-    }.get(drives, f"asks for '{drives}', which no backend supports (known: engine, trainer)")
+    }.get(str(drives), f"asks for '{drives}', which no backend supports (known: engine, trainer)")
     refused = f"the backend '{names['backend']}' does not support that; choose another recipe or backend"
     return f"the recipe '{names['recipe']}' {wanted}; {refused}"
 
@@ -174,6 +180,8 @@ def _too_long(spec: Spec, fields: Node, values: Mapping[str, Any], model: Model)
     length = values["train"]["max_length"]
     try:
         shape = model.shape()
+        if shape is not None and not isinstance(shape, Shape):
+            raise TypeError(f"shape() returned a {type(shape).__name__}, not a Shape or None")
     except Exception as error:
         yield _refusal(spec, fields, values, "model", error)
         return

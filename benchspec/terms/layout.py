@@ -43,7 +43,9 @@ def rank_file(rank: int) -> str:
 def rank_files(attempt: Path) -> dict[int, Path]:
     """The files with ranks' events in an attempt's folder, by rank; files with other names are left out."""
     numbers = {file: file.stem.removeprefix("rank-") for file in attempt.glob("rank-*.jsonl")}
-    return dict(sorted((int(number), file) for file, number in numbers.items() if number.isdecimal()))
+    return dict(
+        sorted((int(number), file) for file, number in numbers.items() if number.isdecimal() and file.is_file())
+    )
 
 
 def attempt_folder(run: Path, experiment: str, case_id: str) -> Path:
