@@ -65,7 +65,9 @@ class Spec:
     @cached_property
     def hardware_is_valid(self) -> bool:
         """Whether the spec's `hardware` passes the schema."""
-        return self.hardware is None or schema.validator(self.schema, "hardware").is_valid(self.hardware.plain())
+        if self.hardware is None or str(self.hardware.value) in self.registry.names("hardware"):
+            return True
+        return schema.validator(self.schema, "hardware").is_valid(self.hardware.plain())
 
     @cached_property
     def facts(self) -> Facts:

@@ -7,10 +7,12 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results import METRICS, Result, Results
+
+if TYPE_CHECKING:
+    from benchspec.results import Result, Results
 
 #: column -> value
 Row = dict[str, Any]
@@ -54,6 +56,8 @@ class Csv(Reporter):
 
 def _columns(axes: Sequence[str], rows: Sequence[Row]) -> list[str]:
     """Every column, in order; the columns of published values are grouped by metric."""
+    from benchspec.results import METRICS
+
     used = dict.fromkeys(key for row in rows for key in row)
     metrics = [metric for metric in METRICS if metric in used]
     bases = [f"basis:{metric}" for metric in METRICS if f"basis:{metric}" in used]

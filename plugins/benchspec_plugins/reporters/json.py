@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results import Results
+
+if TYPE_CHECKING:
+    from benchspec.results import Results
 
 
 class Json(Reporter):

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results import Results
 
 if TYPE_CHECKING:
     from benchspec.reports import Column, Report, Section
+    from benchspec.results import Results
 
 #: characters that Markdown would interpret as markup; `_` within a word and `<` before a space are not
 _MARKUP = re.compile(r"[\\`*|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?])")

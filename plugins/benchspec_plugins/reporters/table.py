@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.results import Results
 
 if TYPE_CHECKING:
     from benchspec.reports import Column, Report, Section
+    from benchspec.results import Results
 
 #: a column in tabulate's output is at least this much wider than its heading
 MARGIN = 2
