@@ -242,8 +242,8 @@ def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
 def _kernel_killed(attempt: Path) -> bool:
     """Whether the kernel's count of out-of-memory kills has grown since the attempt started, when a file stored it."""
     file, now = attempt / KERNEL_KILLS, kernel_kills()
-    before = file.read_text() if file.exists() else ""
-    return now is not None and before.isdecimal() and now > int(before)
+    before = file.read_bytes() if file.exists() else b""
+    return now is not None and before.isdigit() and now > int(before)
 
 
 def _finished(seen: Evidence, ending: Ending) -> float:

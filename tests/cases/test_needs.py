@@ -8,7 +8,7 @@ from commands import called
 from plugged import beside
 from small import HEAD
 
-from benchspec import Launcher, Model, Recipe, load
+from benchspec import Launcher, Model, PluginError, Recipe, load, plan
 from benchspec.cases.needs import as_table, needs
 
 
@@ -140,3 +140,18 @@ def test_the_table_marks_unknown_figures(cases, tmp_path):
     found = row(cases, tmp_path, fields, registry=beside(Unknown, Endless, Cluster))
     assert (found["parameters"], found["state"], found["dataset"]) == ("?", "?", "alpaca")
     assert (found["processes"], found["length"], found["timeout"]) == ("32", "7 steps", "none")
+
+
+@pytest.mark.parametrize(("base", "method"), [(Launcher, "hosts"), (Recipe, "steps")])
+@pytest.mark.parametrize("answer", ["many", ZeroDivisionError("a bug")])
+def test_a_plugin_that_cannot_tell_what_is_needed_is_one_line(write, base, method, answer):
+    def tell(self, *rest):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    cls = type("Acme", (base,), {"name": "acme", method: tell})
+    file = write(HEAD + f"    {base.kind}: acme\n    dataset: {{name: synthetic, rows: 8}}\n")
+    spec = load(file, registry=beside(cls))
+    with pytest.raises(PluginError, match=r"a plugin cannot tell what the case needs \(.*benchspec-acme 1\.0"):
+        needs(spec, plan(spec)[0])

@@ -19,6 +19,10 @@ from benchspec.kinds.registry import Registry
         (dataset("x", options_schema={"properties": {"n": "string"}}), "the property 'n' must be a mapping"),
         (dataset("x", options_schema={"properties": {"n": {"default": object()}}}), "is not JSON"),
         (dataset("x", options_schema={"properties": {"n": {"default": float("nan")}}}), "is not JSON"),
+        (
+            dataset("x", options_schema={"properties": {"n": {"items": {"$ref": "#/$defs/dataset"}}}}),
+            "'n' refers to a plugin inside a list or a mapping",
+        ),
         (dataset("x", options_schema={"properties": {"n": {"$ref": "#/$defs/nope"}}}), "refers to '#/$defs/nope'"),
         (
             dataset("x", options_schema={"properties": {"n": {"pattern": "("}}}),

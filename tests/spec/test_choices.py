@@ -35,6 +35,13 @@ def test_missing_data_is_reported_separately_from_mistakes(write):
     assert "gone.json' does not exist" in str(expansion.missing[0])
 
 
+def test_the_home_of_nobody_is_a_file_that_does_not_exist(write):
+    expansion = expand(
+        load(write(replaced("{name: synthetic, rows: 100}", "{name: alpaca, path: '~nobody-x/a.json'}")))
+    )
+    assert "'~nobody-x/a.json' does not exist" in str(expansion.missing[0])
+
+
 class Files(Dataset):
     name = "files"
     options_schema = {

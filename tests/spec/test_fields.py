@@ -266,6 +266,30 @@ def test_a_launcher_that_leaves_auto_as_it_is_is_one_line(write):
     assert "experiments.one.launcher: benchspec-acme 1.0 (benchspec_acme) rejects its options: ValueError" in line
 
 
+@pytest.mark.parametrize("count", [None, "2", [2], 2.5, True, 0, -1])
+def test_a_launcher_that_counts_wrongly_is_one_line(write, count):
+    class Counts(Launcher):
+        name = "acme"
+
+        def processes(self):
+            return count
+
+    (line,) = mistakes(write(SMALL + "    launcher: acme\n"), registry=beside(Counts))
+    assert f"TypeError: processes() returned {count!r}, not a number of at least 1" in line
+
+
+@pytest.mark.parametrize("shape", ["large", 3, [1]])
+def test_a_model_with_a_wrong_shape_is_one_line(write, shape):
+    class Odd(Model):
+        name = "acme"
+
+        def shape(self):
+            return shape
+
+    (line,) = mistakes(write(replaced("opt-tiny", "acme")), registry=beside(Odd))
+    assert f"TypeError: shape() returned a {type(shape).__name__}, not a Shape or None" in line
+
+
 # Hardware
 
 

@@ -66,6 +66,15 @@ def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    "expect",
+    ["{outcome: ok}", "3", "[x]", "[{}]", "[{where: 3, outcome: ok}]", "[{outcome: 3}]", "[{outcome: [[ok]]}]"],
+)
+def test_an_expectation_in_the_wrong_form_is_one_line(write, expect):
+    (line,) = mistakes(write(SMALL + f"    expect: {expect}\n"))
+    assert "spec.yaml:8:" in line and "experiments.one.expect" in line
+
+
 def test_all_mistakes_in_a_file_are_reported_at_once(write):
     text = replaced("opt-tiny", "opt-tini").replace("rows: 100", "rows: x") + "    trian: {}\nnonsense: 1\n"
     assert [line.split(":")[1] for line in sorted(mistakes(write(text)))] == ["4", "7", "8", "9"]
