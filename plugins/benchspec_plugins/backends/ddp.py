@@ -1,4 +1,4 @@
-"""A whole model a process, gradients averaged: torch's DistributedDataParallel."""
+"""A whole model on each process, gradients averaged: torch's DistributedDataParallel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ddp(Backend):
     name = "ddp"
 
     def arguments(self) -> dict[str, Any]:
-        # Every parameter of a causal model takes part in every step, so looking for idle ones would be lost time.
+        # Every parameter of a causal model is used in every step, so a search for unused ones would only cost time.
         return {"ddp_find_unused_parameters": False}
 
     def spread(self, model: Any, optimizer: Callable[[Any], Any], train: Mapping[str, Any]) -> Engine:
@@ -31,7 +31,7 @@ class Ddp(Backend):
         device = own_device()
         model.to(device)
         devices = None if device.type == "cpu" else [device]
-        # A gradient that lies in the bucket which is reduced spares a copy of all gradients.
+        # Gradients that are views of the buckets save a copy of all gradients.
         wrapped = DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
         return DdpEngine(wrapped, optimizer(model), train)
 
@@ -60,7 +60,7 @@ class DdpEngine(Engine):
 
     @contextmanager
     def computing(self, last: bool) -> Iterator[None]:
-        # Around the forward pass too, in which DDP decides whether the backward pass reduces.
+        # It must surround the forward pass too, in which DDP decides whether the backward pass reduces.
         with super().computing(last), nullcontext() if last else self.module.no_sync():
             yield
 

@@ -37,7 +37,7 @@ def _offload(what: str) -> dict[str, Any]:
 
 
 class DeepSpeed(Backend):
-    """ZeRO: optimizer states (stage 1), gradients too (2) and parameters too (3) in shards, one a process.
+    """ZeRO: optimizer states (stage 1), gradients too (2) and parameters too (3) in shards, one per process.
 
     The options carry DeepSpeed's own names; one that is null is left to DeepSpeed. Under stage 3 a model is split up
     while it is built, so a host never holds more than one full copy; under stages 1 and 2 every process has one.
@@ -101,7 +101,7 @@ class DeepSpeed(Backend):
     def building(self) -> AbstractContextManager[Any]:
         if self.stage == 3:
             return deepspeed_setup.splitting(self._zero())
-        # A model whose optimizer is kept on the host may be one that has no room for float32 on the accelerator.
+        # If the optimizer is offloaded, the accelerator may have no room for the model in float32 either.
         return nullcontext() if self.options["offload_optimizer"] else on_own_accelerator()
 
     def trainer(self, cls: type) -> type:
@@ -109,7 +109,7 @@ class DeepSpeed(Backend):
             return cls
 
         class Splitting(cls):  # type: ignore[misc]
-            """Trainer that gives shards built in float32 the precision that DeepSpeed takes for granted."""
+            """Trainer that converts shards built in float32 to bfloat16, which DeepSpeed expects."""
 
             def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
                 if self.args.bf16:
@@ -136,7 +136,7 @@ class DeepSpeed(Backend):
         return ZeroEngine(engine, chosen, train)
 
     def _offloaded(self, optimizer: Any) -> Any:
-        """The optimizer, or where a GPU's host keeps its states, DeepSpeed's own for that with the same groups."""
+        """The optimizer; if a GPU's states are offloaded, DeepSpeed's own optimizer for that, with the same groups."""
         import torch
         from accelerate.utils import map_pytorch_optim_to_deepspeed  # type: ignore[import-untyped]
 
@@ -186,7 +186,7 @@ class ZeroEngine(Engine):
         return self.module.module
 
     def _weights(self) -> Any:
-        # It says 16 bits, and gathers what there is: float32 in fp32 training.
+        # Despite its name, this gathers any type: float32 in fp32 training.
         return (
             self.module._zero3_consolidated_16bit_state_dict() if self.module.zero_optimization_stage() == 3 else None
         )

@@ -1,4 +1,4 @@
-"""DeepSpeed made ready: imported as it should be, and its ZeRO-3 at work while a model is built."""
+"""DeepSpeed's import and settings, and ZeRO-3 while a model is built."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from benchspec_plugins.backends.devices import PATIENCE
 
 @contextmanager
 def splitting(zero: Mapping[str, Any]) -> Iterator[None]:
-    """A context in which `transformers` splits up every parameter as soon as it is there."""
+    """A context in which `transformers` shards each parameter when it is created."""
     set_up()
     import deepspeed
     from transformers.integrations.deepspeed import HfDeepSpeedConfig
 
     deepspeed.init_distributed(timeout=PATIENCE)
-    # transformers asks for as long as this lives; Trainer makes its own one afterwards.
+    # transformers shards as long as this object exists; Trainer creates its own afterwards.
     settings = {"train_micro_batch_size_per_gpu": 1, "zero_optimization": _unpinned(zero)}
     config = HfDeepSpeedConfig(settings)  # type: ignore[no-untyped-call]
     yield
@@ -34,7 +34,7 @@ def _unpinned(zero: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_bfloat16(model: Any) -> None:
-    """Give shards that were built in float32 the precision that DeepSpeed takes for granted in bf16 training."""
+    """Convert shards that were built in float32 to bfloat16, which DeepSpeed expects in bf16 training."""
     import torch
 
     for parameter in model.parameters():
@@ -52,7 +52,7 @@ def set_up() -> None:
     from deepspeed.utils import logger
 
     if deepspeed.get_accelerator().device_name() == "cpu":
-        # Nothing that would have to be compiled; asking what could be would run the linker.
+        # Use nothing that must be compiled; even asking what can be compiled runs the linker.
         deepspeed.ops.__compatible_ops__ = defaultdict(bool)
     for handler in logger.handlers:
         if handler.stream is sys.stdout:

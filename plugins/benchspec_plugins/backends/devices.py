@@ -1,4 +1,4 @@
-"""Where a process computes, and how it meets the others."""
+"""The device of a process, and its process group."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def own_device() -> Any:
 
 
 def on_own_accelerator() -> AbstractContextManager[Any]:
-    """A context that builds on this process's accelerator: the host would else hold a copy for each of them."""
+    """A context that builds on this process's accelerator; otherwise the host would hold a copy for each process."""
     import torch
 
     return own_device() if torch.cuda.is_available() else nullcontext()

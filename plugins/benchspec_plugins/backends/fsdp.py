@@ -13,11 +13,11 @@ from benchspec_plugins.backends.fsdp_proof import Gradients, parameter_elements
 
 
 class Fsdp(Backend):
-    """Parameters, gradients and optimizer states in shards, one a process; a block is whole only while it computes.
+    """Parameters, gradients and optimizer states in shards, one per process; a block is gathered only while it computes.
 
     Rank 0 builds the model, the others an empty one, and each shard is sent to where it belongs: a host never holds
     more than one full copy. A checkpoint that Trainer writes on the way is sharded; the final save is whole and loads
-    with `from_pretrained`, as is all that a recipe with a loop of its own saves.
+    with `from_pretrained`. A recipe with its own loop always saves the whole model.
 
     `sync_each_batch` decides between memory and communication where a step has several micro-batches. True: gradients
     cross the ranks after each, and are added up in float32, in shards: 4 bytes a parameter, divided by the ranks.
@@ -31,8 +31,8 @@ class Fsdp(Backend):
             "reshard_after_forward": {
                 "type": "boolean",
                 "default": True,
-                "description": "give a block's parameters up again between its forward and its backward: "
-                "less memory, one more gathering",
+                "description": "free a block's gathered parameters between its forward and backward pass: "
+                "less memory, one more all-gather",
             },
             "sync_each_batch": {
                 "type": "boolean",
@@ -58,7 +58,7 @@ class Fsdp(Backend):
         }
 
     def _settings(self) -> dict[str, Any]:
-        """What accelerate is told, by Trainer or by `spread`."""
+        """The FSDP settings for accelerate, under Trainer and in `spread`."""
         return {
             "reshard_after_forward": self.options["reshard_after_forward"],
             "cpu_ram_efficient_loading": True,
@@ -88,7 +88,7 @@ class Fsdp(Backend):
                 fsdp_sharding.keep_losses(self.accelerator.state.fsdp_plugin)
 
             def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
-                # Before the optimizer: accelerate tells its parameters apart by their address in memory, and those of
+                # Before the optimizer: accelerate identifies its parameters by their address in memory, and those of
                 # an empty model all have the same, so that all ranks but the first would train a single one.
                 backend._blocks = fsdp_sharding.shard(self.accelerator, self.model)
                 return super().create_optimizer(*args, **kwargs)

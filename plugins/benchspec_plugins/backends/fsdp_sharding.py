@@ -1,4 +1,4 @@
-"""How a model is sharded by torch's FSDP2 through accelerate, for Trainer and for a loop of a recipe's own alike."""
+"""How a model is sharded by torch's FSDP2 through accelerate, for Trainer and for recipes with their own loop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_accelerator(settings: Mapping[str, Any], bf16: bool) -> Any:
 
 
 def tell_accelerate(accelerator: Any, plugin: Any) -> None:
-    """Make accelerate take FSDP seriously where there is no accelerator: it silently trains plain DDP otherwise."""
+    """Make accelerate use FSDP on a CPU, where it would silently train plain DDP."""
     from accelerate import PartialState
     from accelerate.utils import DistributedType
 
@@ -35,7 +35,7 @@ def tell_accelerate(accelerator: Any, plugin: Any) -> None:
     if state.mixed_precision != "no":
         plugin.set_mixed_precision(state.mixed_precision)
     state._shared_state |= {"fsdp_plugin": plugin, "distributed_type": DistributedType.FSDP}
-    # Whatever makes another AcceleratorState takes the type from here, and would let no_sync do nothing on a CPU.
+    # Each new AcceleratorState reads the type from here; otherwise no_sync would do nothing on a CPU.
     PartialState._shared_state["distributed_type"] = DistributedType.FSDP
 
 

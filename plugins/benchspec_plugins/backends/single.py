@@ -25,7 +25,7 @@ class Single(Backend):
 
     def trainer(self, cls: type) -> type:
         class OneDevice(cls):  # type: ignore[misc]
-            """Trainer that leaves a machine's other accelerators alone, over which it would spread each batch."""
+            """Trainer that uses one accelerator only; by default it would spread each batch over all of them."""
 
             def __init__(self, *args: Any, **kwargs: Any):
                 kwargs["args"]._n_gpu = min(1, kwargs["args"].n_gpu)
@@ -48,7 +48,7 @@ class Single(Backend):
             raise RuntimeError(f"the model is wrapped in {model.__class__.__name__}, though one process trains it")
         odd = sorted({type(parameter.data).__name__ for parameter in model.parameters()} - {"Tensor"})
         if odd:
-            raise RuntimeError(f"the model has parameters that are no plain tensors: {', '.join(odd)}")
+            raise RuntimeError(f"the model has parameters that are not plain tensors: {', '.join(odd)}")
         return {"sharding": "none", "world": 1, "total_parameters": sum(p.numel() for p in model.parameters())}
 
 
