@@ -13,7 +13,7 @@ from benchspec_plugins.backends.fsdp_proof import Gradients, parameter_elements
 
 
 class Fsdp(Backend):
-    """Parameters, gradients and optimizer states in shards, one per process; a block is gathered only while it computes.
+    """Parameters, gradients and optimizer states in shards, one per process; a block is whole only while it computes.
 
     Rank 0 builds the model, the others an empty one, and each shard is sent to where it belongs: a host never holds
     more than one full copy. A checkpoint that Trainer writes on the way is sharded; the final save is whole and loads
