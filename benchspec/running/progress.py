@@ -122,6 +122,8 @@ class Lines:
 
     def begin(self, cases: int) -> None:
         self._cases = cases
+        if not cases:
+            self._print("all cases have results already")
 
     def started(self, case: Case) -> None:
         self._begun += 1

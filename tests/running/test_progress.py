@@ -90,3 +90,9 @@ def test_a_screen_is_for_terminals():
 
     assert isinstance(for_stream(Terminal()), Screen)
     assert type(for_stream(StringIO())) is Lines
+
+
+def test_a_run_with_nothing_left_to_do_says_so():
+    stream = StringIO()
+    Lines(stream).begin(0)
+    assert stream.getvalue() == "all cases have results already\n"

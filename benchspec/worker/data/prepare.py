@@ -140,9 +140,20 @@ def _resolve(request: Request, cache: Path) -> dict[str, Any]:
     given = dataset.order()
     if given is None:
         return {"arrays": arrays, "order": None, **_totals(cache / arrays, np.ones(len(rows), np.int64))}
-    order = np.asarray(given)
+    order = _checked_order(given, dataset.name)
     counts = _counted(order, len(rows), dataset.name)
     return {"arrays": arrays, "order": _keep_order(order, cache), **_totals(cache / arrays, counts)}
+
+
+def _checked_order(given: Any, name: str) -> NDArray[Any]:
+    """The order, if it is one: a dataset may be a third-party plugin."""
+    order = np.asarray(given)
+    if order.ndim != 1 or order.dtype.kind not in "iu":
+        found = f"{order.dtype} array of {order.ndim} dimensions"
+        raise BenchspecError(
+            f"dataset {name!r}: order() must return a one-dimensional array of integers, not a {found}"
+        )
+    return order
 
 
 def _checked_rows(rows: Any, name: str) -> Sequence[Row]:

@@ -22,8 +22,9 @@ from benchspec.terms.layout import STDERR, STDOUT
 MARK = "BENCHSPEC_CASE_DIR"
 #: in the case's folder, torchrun's own output; its workers write to stdout.log and stderr.log
 LOG = "torchrun.log"
-#: starts a worker with its output in the logs of the case's folder, given as the argument
-_WORKER = f'exec "$0" -m benchspec.worker "$1" >>"$1/{STDOUT}" 2>>"$1/{STDERR}"'
+#: starts a worker with its output in the logs of the case's folder, given as the argument;
+#: -P: a module in the working directory, such as a user's struct.py, must not replace one of Python's
+_WORKER = f'exec "$0" -P -m benchspec.worker "$1" >>"$1/{STDOUT}" 2>>"$1/{STDERR}"'
 #: seconds after SIGTERM in which torchrun may stop its workers, before they are killed
 TERM_TIMEOUT = 5.0
 #: seconds after which a process that survives SIGKILL counts as stuck in the kernel
@@ -107,7 +108,7 @@ def _copy_own_log(case_dir: Path) -> None:
 
 
 def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> psutil.Process:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    torchrun = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [*torchrun, "--no-python", "/bin/sh", "-c", _WORKER, sys.executable, str(case_dir)]
     environment = _environment(case_dir, processes)
     parent = os.getpid()

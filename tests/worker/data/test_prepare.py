@@ -75,6 +75,12 @@ def test_what_a_killed_process_left_is_replaced(words: Any, tmp_path: Path) -> N
     assert data[0]["input_ids"].tolist() == papers(PLAIN_ROWS[0], words, 512)[0]
 
 
+@pytest.mark.parametrize("order", ["abc", 3, {1, 2}, [[0, 1]], [0.5], [True, False]])
+def test_an_order_of_something_else_names_the_dataset(words: Any, tmp_path: Path, order: Any) -> None:
+    with pytest.raises(BenchspecError, match=r"dataset 'listed': order\(\) must return a one-dimensional array of int"):
+        prepared(Listed(PLAIN_ROWS, order), words, tmp_path)
+
+
 def test_no_rows_and_a_wrong_order_are_mistakes(words: Any, tmp_path: Path) -> None:
     with pytest.raises(BenchspecError, match="dataset 'listed' has no rows"):
         prepared(Listed([]), words, tmp_path)
