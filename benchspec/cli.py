@@ -50,7 +50,8 @@ def main() -> NoReturn:
     except BenchspecError as error:
         _fail([f"error: {error}"], error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
-        _fail([error.format_message()], 2)
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         _fail([f"error: {error.format_message()} (`benchspec --help` lists the commands)"], 2)
     except (KeyboardInterrupt, click.Abort):

@@ -114,3 +114,10 @@ def test_a_closed_pipe_is_not_an_error(folder):
 
 def test_help_lists_the_commands(folder):
     assert "Run the cases that have no result yet" in benchspec("--help", cwd=folder).stdout
+
+
+def test_without_a_command_the_help_is_readable(folder):
+    shown = benchspec(cwd=folder)
+    assert shown.returncode == 2
+    lines = shown.stderr.splitlines()
+    assert lines[0].startswith("Usage: ") and any(line.startswith("  run ") for line in lines)
