@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -57,14 +59,12 @@ def _nvml() -> Iterator[Any]:
 
 
 def _has_driver() -> bool:
-    """Whether NVML's library is installed; if not, `pynvml` need not be imported, which would slow every command."""
-    import ctypes
+    """Whether NVIDIA's driver is loaded; if not, `pynvml` need not be imported, which would slow every command."""
+    return sys.platform != "linux" or any(Path(place).exists() for place in _DRIVER)
 
-    try:
-        ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
-        return False
-    return True
+
+#: where the driver shows itself: on servers and in containers, in Windows' subsystem for Linux, and on Jetson boards
+_DRIVER = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/nvgpu", "/dev/nvhost-gpu")
 
 
 def _ask(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -8,11 +8,11 @@ import time
 import psutil
 import pytest
 
-from benchspec.machine import PARENT
+from benchspec.machine.process import PARENT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's")
 
-BOUND = "from benchspec.machine import die_with_starter; die_with_starter(); print('alive', flush=True)"
+BOUND = "from benchspec.machine.process import die_with_starter; die_with_starter(); print('alive', flush=True)"
 #: starts the program that is its argument, shows its process id and its first line, and is killed
 STARTER = """
 import os, subprocess, sys

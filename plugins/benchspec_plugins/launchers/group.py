@@ -14,7 +14,7 @@ from typing import IO
 import psutil
 
 from benchspec import Handle
-from benchspec.machine import PARENT, die_with
+from benchspec.machine.process import PARENT, die_with
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import STDERR, STDOUT
 
