@@ -10,76 +10,32 @@ if TYPE_CHECKING:
     from benchspec.cases.expand import plan as plan
     from benchspec.kinds import (
         Backend as Backend,
-    )
-    from benchspec.kinds import (
         Dataset as Dataset,
-    )
-    from benchspec.kinds import (
         Engine as Engine,
-    )
-    from benchspec.kinds import (
         Fact as Fact,
-    )
-    from benchspec.kinds import (
         Facts as Facts,
-    )
-    from benchspec.kinds import (
         Handle as Handle,
-    )
-    from benchspec.kinds import (
         Hardware as Hardware,
-    )
-    from benchspec.kinds import (
         Job as Job,
-    )
-    from benchspec.kinds import (
         Launcher as Launcher,
-    )
-    from benchspec.kinds import (
         Method as Method,
-    )
-    from benchspec.kinds import (
         Model as Model,
-    )
-    from benchspec.kinds import (
         Plugin as Plugin,
-    )
-    from benchspec.kinds import (
         Recipe as Recipe,
-    )
-    from benchspec.kinds import (
         Reporter as Reporter,
-    )
-    from benchspec.kinds import (
         Row as Row,
-    )
-    from benchspec.kinds import (
         Shape as Shape,
-    )
-    from benchspec.kinds import (
         Share as Share,
-    )
-    from benchspec.kinds import (
         hookimpl as hookimpl,
     )
-    from benchspec.results import Result as Result
-    from benchspec.results import Results as Results
+    from benchspec.results import Result as Result, Results as Results
     from benchspec.running.run import run as run
-    from benchspec.spec import Spec as Spec
-    from benchspec.spec import load as load
+    from benchspec.spec import Spec as Spec, load as load
     from benchspec.terms.errors import (
         BenchspecError as BenchspecError,
-    )
-    from benchspec.terms.errors import (
         NothingSelected as NothingSelected,
-    )
-    from benchspec.terms.errors import (
         PluginError as PluginError,
-    )
-    from benchspec.terms.errors import (
         RunError as RunError,
-    )
-    from benchspec.terms.errors import (
         SpecError as SpecError,
     )
 

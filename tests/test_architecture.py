@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import benchspec
 from benchspec import load, plan
 from benchspec.kinds.discovery import GROUP
 from benchspec.kinds.registry import Registry
@@ -197,3 +198,11 @@ def described(fragment):
 @pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)
 def test_a_spec_of_ours_is_valid_and_can_be_planned(file):
     assert len(plan(load(file))) > 0
+
+
+def test_type_checkers_and_users_find_the_same_names_in_benchspec():
+    tree = ast.parse((ROOT / "benchspec/__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = {alias.name: node.module for node in block.body for alias in node.names}
+    assert typed == benchspec._MODULES
+    assert all(hasattr(benchspec, name) for name in typed)

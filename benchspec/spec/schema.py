@@ -17,8 +17,6 @@ from benchspec.terms.units import quantity
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-SCHEMAS = ("spec", "result", "event")
-
 
 def load(name: str) -> dict[str, Any]:
     """A schema from its file, which is in the package, or next to it in a checkout."""

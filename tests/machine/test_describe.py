@@ -11,9 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from benchspec.machine import describe as machine
-from benchspec.machine import missing
-from benchspec.machine import text as machine_text
+from benchspec.machine import describe as machine, missing, text as machine_text
 
 
 def test_this_machine_is_described_in_json():

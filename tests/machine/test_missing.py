@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from machines import facts, without
 
-from benchspec.machine import missing
-from benchspec.machine import text as machine_text
+from benchspec.machine import missing, text as machine_text
 
 
 def test_nothing_is_missing_on_a_complete_server():
