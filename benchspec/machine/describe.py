@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.machine.cgroups import cpu_quota
+from benchspec.machine.checkout import commit_of_package
 from benchspec.machine.nvml import nvidia
 
 LIBRARIES = (
@@ -36,7 +37,16 @@ LIBRARIES = (
 
 def describe() -> dict[str, Any]:
     """Everything known about this machine, as JSON values; None for what is unknown. Takes about 2 s."""
-    libraries = {name: _version(name) for name in LIBRARIES}
+    return with_torch(without_torch())
+
+
+def with_torch(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What `without_torch` returned, and what only torch knows; asking torch takes about 2 s."""
+    return {**found, "torch": torch_facts() if found["libraries"]["torch"] else None}
+
+
+def without_torch() -> dict[str, Any]:
+    """What is known about this machine without importing torch, which takes tenths of a second."""
     return {
         **nvidia(),
         "cpu": _cpu(),
@@ -44,9 +54,8 @@ def describe() -> dict[str, Any]:
         "os": _os(),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "libraries": libraries,
-        "torch": torch_facts() if libraries["torch"] else None,
-        "commit": _commit(Path(__file__).parents[2]),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "commit": commit_of_package(Path(__file__).parents[1]),
     }
 
 
@@ -112,20 +121,6 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
-
-
-def _commit(root: Path) -> dict[str, Any] | None:
-    """The commit of a checkout, and whether tracked files differ from it; None if `root` is not a checkout."""
-    # Without this, an installation inside somebody else's repository would report that repository's commit.
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    commit, _, dirty = done.stdout.strip().partition("-")
-    return {"id": commit, "dirty": bool(dirty)}
 
 
 # `device_count` alone asks NVML, which also counts GPUs that the driver is too old for; `is_available` asks CUDA.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Launcher
+from benchspec.running.dependencies import Dependencies
 from benchspec.spec.spec import Spec
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Run:
     progress: Progress
     #: identifies this execution, so that each one reads its data once
     invocation: str
+    #: what results depend on beside their cases
+    dependencies: Dependencies
     #: (experiment, case, attempt) of every line in the journal when the run started
     recorded: set[tuple[str, str, str]]
     #: `EXPERIMENT/CASE: reason` of each case that failed because of a user's mistake

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
+from benchspec.terms.layout import RECORD
 
 
 def record(
@@ -38,10 +40,26 @@ def record(
         metrics=reduced.metrics,
         intervals=reduced.intervals,
         proof=_proof(evidence.ranks),
+        record={**_kept(attempt), "data": _data(evidence.ranks)},
         started=started,
         finished=finished,
         log=list(ending.log),
     )
+
+
+def _kept(attempt: Path) -> dict[str, Any]:
+    """What was recorded when the attempt was started; empty if an earlier version of benchspec started it."""
+    try:
+        found = json.loads((attempt / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _data(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
+    """The data as the first rank that has them describes them; all ranks have the same."""
+    found = next((event for rank in sorted(ranks) for event in ranks[rank] if event["event"] == "data"), {})
+    return {key: found.get(key) for key in ("fingerprint", "identity", "without_answer")}
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:

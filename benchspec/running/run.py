@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
+from benchspec.machine import describe
 from benchspec.results import journal
 from benchspec.results.results import Results, read_run
-from benchspec.running import rundir, runfile
-from benchspec.running.agenda import selected, unfinished
+from benchspec.running import agenda, rundir, runfile
+from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
@@ -37,19 +38,23 @@ def run(
     *,
     only: Sequence[str] = (),
     fresh: bool = False,
+    rerun: Literal["changed"] | None = None,
     progress: Progress | None = None,
     expansion: Expansion | None = None,
 ) -> Results:
     """Run the cases that have no result yet in the run directory, and return all of its results.
 
     `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
-    `expansion` is the spec's, if the caller already has it. Raises `SpecError`, `NothingSelected` or `RunError` before
-    anything is started. A failure within a case becomes that case's outcome.
+    `rerun="changed"` also runs the cases whose result depends on something that is no longer as it was (data,
+    processes, machine, versions, commits); `expansion` is the spec's, if the caller already has it.
+
+    Raises `SpecError`, `NothingSelected` or `RunError` before anything is started. A failure within a case becomes
+    that case's outcome.
     """
     from benchspec.running.progress import Quiet
 
     every = _ready(expansion or expand(spec))
-    cases = selected(every, only)
+    cases = agenda.selected(every, only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
     with rundir.write_errors(folder):
@@ -58,23 +63,34 @@ def run(
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            return _run_in(folder, spec, every, cases, progress or Quiet())
+            return _run_in(folder, spec, every, cases, rerun == "changed", progress or Quiet())
 
 
-def _run_in(folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], progress: Progress) -> Results:
-    """Run cases in a run directory that is locked for this process."""
+def _run_in(
+    folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], again: bool, progress: Progress
+) -> Results:
+    """Run cases in a run directory that is locked for this process; `again`: also those whose result has changed."""
     earlier = read_run(folder) if (folder / RUN).exists() else None
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
     recorded = {(line.experiment, line.case, line.attempt) for line in lines}
-    current = Run(spec, folder.absolute(), folder, progress, f"{os.getpid()}-{time.time_ns()}", recorded)
-    pending = unfinished(cases, lines)
-    machine = runfile.machine_of(earlier) if earlier and not pending else runfile.machine_here(spec, earlier, lines)
-    runfile.write(folder, spec, every, machine)
+    found = describe.without_torch()
+    dependencies = Dependencies(spec.registry, found, folder)
+    invocation = f"{os.getpid()}-{time.time_ns()}"
+    current = Run(spec, folder.absolute(), folder, progress, invocation, dependencies, recorded)
+    changed = agenda.changed(every, lines, dependencies.with_data)
+    pending = agenda.to_run(cases, lines, changed if again else ())
+    if earlier and not pending:
+        machine = runfile.machine_of(earlier)
+    else:
+        machine = runfile.machine_here(spec, describe.with_torch(found))
+    runfile.write(folder, spec, every, machine, changed)
+    for text in agenda.notes(changed, pending):
+        progress.note(text)
     _run_cases(current, pending)
-    found = Results.load(folder)
-    found.mistakes = current.mistakes
-    return found
+    results = Results.load(folder)
+    results.mistakes = current.mistakes
+    return results
 
 
 def _ready(expansion: Expansion) -> list[Case]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,21 @@ from benchspec.cases.case import Case
 from benchspec.kinds.options import completed
 from benchspec.kinds.values import Facts
 from benchspec.machine import identity
-from benchspec.results.result import Result
+from benchspec.running.agenda import Changed
 from benchspec.spec import choices, references
 from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json
 from benchspec.terms.where import OWN
 
 
-def write(folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str, Any]) -> None:
-    """Write run.json; `machine` is what `machine_here` or `machine_of` returned."""
+def write(
+    folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str, Any], changed: Iterable[Changed] = ()
+) -> None:
+    """Write run.json.
+
+    `machine` is what `machine_here` or `machine_of` returned, `changed` the results that depend on something that is
+    no longer as it was.
+    """
     data = {
         "schema": 1,
         "name": spec.name,
@@ -37,6 +43,10 @@ def write(folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str,
         "experiments": {name: {"title": _title(name, node.plain())} for name, node in spec.experiments.items()},
         **_published(spec, cases),
         "cases": [[case.experiment, case.id] for case in cases],
+        "changed": {
+            f"{case.experiment}/{case.id}": {"attempt": result.attempt, "differences": [str(each) for each in found]}
+            for case, result, found in changed
+        },
         "expected": {f"{case.experiment}/{case.id}": list(case.expected) for case in cases},
     }
     write_json(folder / RUN, data)
@@ -57,13 +67,12 @@ def _published(spec: Spec, cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def machine_here(spec: Spec, earlier: Mapping[str, Any] | None, lines: Sequence[Result]) -> dict[str, Any]:
-    """This machine, for run.json; its text also names the machine of `lines`, the earlier results, if it differs."""
-    from benchspec.machine import describe, text
+def machine_here(spec: Spec, found: Mapping[str, Any]) -> dict[str, Any]:
+    """This machine, for run.json, from what `describe` found."""
+    from benchspec.machine import text
 
-    found, name = describe.describe(), hardware_name(spec)
-    remarks = [*_other_figures(name, spec.facts, found), *(_earlier(earlier, found) if earlier and lines else [])]
-    line = "; ".join([text.line(found), *remarks])
+    name = hardware_name(spec)
+    line = "; ".join([text.line(found), *_other_figures(name, spec.facts, found)])
     return {"hardware": name, "machine": found, "machine_line": line, "started": time.time()}
 
 
@@ -80,13 +89,6 @@ def _other_figures(name: str, facts: Facts, found: Mapping[str, Any]) -> list[st
     return [
         f"MFU and cost use the figures of {name}; this machine differs: {here} accelerators, not {facts.accelerators}"
     ]
-
-
-def _earlier(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The remark that earlier results are from another machine, if they are."""
-    before = earlier.get("machine", {})
-    differs = any(before.get(key) != found.get(key) for key in ("accelerators", "cpu", "libraries"))
-    return [f"earlier results: {earlier.get('machine_line')}"] if differs else []
 
 
 def spec_hash(spec: Spec) -> str:
