@@ -17,6 +17,7 @@ from benchspec.results.result import Result
 from benchspec.spec import choices, references
 from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json
+from benchspec.terms.where import OWN
 
 
 def write(folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str, Any]) -> None:
@@ -97,7 +98,7 @@ def spec_hash(spec: Spec) -> str:
 def hardware_title(spec: Spec) -> str:
     """The accelerators of this machine, and the published machines that have the same."""
     published = dict.fromkeys(reference.hardware for reference in spec.references if reference.hardware)
-    known = [name for name in published if name in spec.registry.names("hardware")]
+    known = [name for name in published if spec.registry.has("hardware", name)]
     facts = {name: facts_of(spec.registry, completed(spec.registry, "hardware", name)) for name in known}
     return identity.title(spec.facts, facts)
 
@@ -105,7 +106,7 @@ def hardware_title(spec: Spec) -> str:
 def _named_hardware(spec: Spec) -> str | None:
     """The name that the spec gives the machine; None if it takes this one as it is, the default."""
     name = choices.name_of(spec.hardware) if spec.hardware else _default_hardware(spec)
-    return None if name == _default_hardware(spec) else name
+    return None if name.removeprefix(OWN) == _default_hardware(spec) else name
 
 
 def _default_hardware(spec: Spec) -> str:
