@@ -27,13 +27,17 @@ SHOWN = (
 )
 
 
+#: marks a result that depends on something that is no longer as it was
+CHANGED = "†"
+
+
 def build_report(results: Results) -> Report:
     """The whole report: a section per experiment, sources of published values, warnings, the machine."""
     groups = by_experiment(results)
     known = published.collect(groups, results)
     titles = results.run.get("experiments", {})
     return Report(
-        sections=[_section(titles.get(name, {}).get("title") or name, groups[name], known) for name in groups],
+        sections=[_section(titles.get(name, {}).get("title") or name, groups[name], known, results) for name in groups],
         sources=known.source_lines(),
         warnings=[*known.other_machines(results.run.get("hardware")), *_without_result(results)],
         machine=str(results.run.get("machine_line", "")),
@@ -85,18 +89,31 @@ def metric_column(results: Sequence[Result], metric: str) -> Column:
     return Column(METRICS[metric].label, [measured_text(result, metric) for result in results], right=True)
 
 
-def _section(title: str, group: Sequence[Result], known: Published) -> Section:
+def _section(title: str, group: Sequence[Result], known: Published, results: Results) -> Section:
     axes, shown = axis_columns(group), shown_metrics(group)
     beside = published.columns(group, shown, known)
-    table = [*axes, outcome_column(group), *beside.get(None, ())]
+    changes = [results.changes(result) for result in group]
+    table = [*axes, _marked(outcome_column(group), changes), *beside.get(None, ())]
     for metric in shown:
         table += [metric_column(group, metric), *beside.get(metric, ())]
     return Section(
         title=one_line(title),
         table=table,
         also=published.other_metrics(group, axes, shown, known),
-        notes=[*_failures(group), *_not_measured(group, shown), *known.slope_lines(group[0].experiment)],
+        notes=[
+            *_failures(group),
+            *_not_measured(group, shown),
+            *_other_figures(shown, results.run.get("other_figures")),
+            *_changed(group, changes),
+            *known.slope_lines(group[0].experiment),
+        ],
     )
+
+
+def _marked(column: Column, changes: Sequence[Sequence[str]]) -> Column:
+    """A column with a mark in the cells of results that depend on something that is no longer as it was."""
+    cells = [f"{cell} {CHANGED}" if found else cell for cell, found in zip(column.cells, changes, strict=True)]
+    return Column(column.heading, cells, column.right)
 
 
 def _axis_column(group: Sequence[Result], path: str, heading: str) -> Column:
@@ -139,10 +156,31 @@ def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
     for result in group:
         for basis, labels in _bases(result, shown).items():
             cases.setdefault((basis, labels), []).append(result.case)
+    return [f"~ {basis}, not measured: {labels} of {_named(group, names)}" for (basis, labels), names in cases.items()]
+
+
+def _other_figures(shown: Sequence[str], other_figures: str | None) -> list[str]:
+    """The remark that MFU and cost use the figures of a named machine that this one is not, if any of them is shown."""
+    labels = [METRICS[metric].label for metric in ("mfu", "cost") if metric in shown]
+    if not labels or not other_figures:
+        return []
+    return [f"{' and '.join(labels)} use{'s' if len(labels) == 1 else ''} {other_figures}"]
+
+
+def _changed(group: Sequence[Result], changes: Sequence[Sequence[str]]) -> list[str]:
+    """Lines that say what is no longer as it was when these results were measured."""
+    cases: dict[str, list[str]] = {}
+    for result, found in zip(group, changes, strict=True):
+        if found:
+            cases.setdefault("; ".join(map(one_line, found)), []).append(result.case)
     return [
-        f"~ {basis}, not measured: {labels} of {'every case' if len(names) == len(group) else ', '.join(names)}"
-        for (basis, labels), names in cases.items()
+        f"{CHANGED} kept although it has changed since: {found} ({_named(group, names)})"
+        for found, names in cases.items()
     ]
+
+
+def _named(group: Sequence[Result], cases: Sequence[str]) -> str:
+    return "every case" if len(cases) == len(group) else ", ".join(cases)
 
 
 def _bases(result: Result, shown: Sequence[str]) -> Mapping[str, str]:

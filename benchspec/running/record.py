@@ -59,7 +59,7 @@ def _kept(attempt: Path) -> dict[str, Any]:
 def _data(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
     """The data as the first rank that has them describes them; all ranks have the same."""
     found = next((event for rank in sorted(ranks) for event in ranks[rank] if event["event"] == "data"), {})
-    return {key: found.get(key) for key in ("fingerprint", "identity", "without_answer")}
+    return {key: found.get(key) for key in ("fingerprint", "identity")}
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ CHECK = Draft202012Validator(schema.load("result"))
 
 #: what a result depends on beside its case
 RECORD = {
-    "data": {"fingerprint": "9f8e7d", "identity": "sha256 1f9c2a", "without_answer": 0.0},
+    "data": {"fingerprint": "9f8e7d", "identity": "sha256 1f9c2a"},
     "processes": 2,
     "machine": {"accelerators": "2 × NVIDIA H100 80GB HBM3", "cpu": "Intel Xeon Platinum 8470", "driver": "570.86.15"},
     "libraries": {"python": "3.11.7", "torch": "2.13.0", "deepspeed": None},
@@ -50,7 +50,7 @@ def test_its_fields_are_those_of_a_result():
         result(record=RECORD),
         result(
             record={
-                "data": {"fingerprint": None, "identity": None, "without_answer": None},
+                "data": {"fingerprint": None, "identity": None},
                 "commits": {"working directory": None},
             }
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
+
+    from benchspec.worker.data.prepared import Prepared
 
 #: the label of tokens that the loss leaves out; the default of torch's cross-entropy
 IGNORED = -100
@@ -31,17 +33,20 @@ class TokenData:
     Each access creates a new mapping for the row, whose tokens are a read-only view.
     """
 
-    def __init__(self, folder: Path, order: Path | None, totals: Mapping[str, int]):
+    def __init__(self, cache: Path, prepared: Prepared):
+        folder = cache / prepared.arrays
         self._ids = mapped(folder / "ids.npy")
         self._starts = mapped(folder / "starts.npy")
         self._prompts = mapped(folder / "prompts.npy")
-        self._order = None if order is None else mapped(order)
+        self._order = None if prepared.order is None else mapped(cache / prepared.order)
+        #: the files, and the totals of what they hold
+        self.prepared = prepared
         #: rows, repeats counted
-        self.rows = totals["rows"]
+        self.rows = prepared.rows
         #: whitespace-separated words in them, without the template
-        self.words = totals["words"]
+        self.words = prepared.words
         #: tokens in them, without the template and before truncation
-        self.tokens = totals["tokens"]
+        self.tokens = prepared.tokens
         self._places = range(self.rows)
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ class Encoder(Protocol):
 
     #: the end-of-sequence token's text
     eos: str
-    #: a text that differs between tokenizers that encode differently
+    #: a text that differs between tokenizers that encode differently, the version of their library included
     identity: str
 
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
@@ -44,7 +45,7 @@ class FastEncoder:
         self._side = tokenizer.truncation_side
         self.eos: str = tokenizer.eos_token
         with self._bare():
-            self.identity = json.dumps([self._side, self.eos, self._backend.to_str()])
+            self.identity = json.dumps([version("tokenizers"), self._side, self.eos, self._backend.to_str()])
 
     @contextmanager
     def _bare(self) -> Iterator[None]:
@@ -80,7 +81,9 @@ class PlainEncoder:
         self._limit: dict[str, Any] = {}
         self.eos: str = tokenizer.eos_token
         special = tokenizer.special_tokens_map
-        self.identity = json.dumps([type(tokenizer).__qualname__, tokenizer.get_vocab(), special], sort_keys=True)
+        self.identity = json.dumps(
+            [version("transformers"), type(tokenizer).__qualname__, tokenizer.get_vocab(), special], sort_keys=True
+        )
 
     @contextmanager
     def truncating(self, max_length: int) -> Iterator[None]:
