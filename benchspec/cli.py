@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct
-from benchspec.terms.text import json_text, one_line, printable
+from benchspec.terms.harmless import json_text, one_line, printable
 
 if TYPE_CHECKING:
     from benchspec.cases.expand import Expansion

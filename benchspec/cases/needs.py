@@ -9,7 +9,7 @@ from typing import Any
 from benchspec.cases.case import Case
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
-from benchspec.terms.text import json_text
+from benchspec.terms.harmless import json_text
 from benchspec.terms.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32

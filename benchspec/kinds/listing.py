@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.registry import Registry
-from benchspec.terms.text import json_text
+from benchspec.terms.harmless import json_text
 
 
 def as_json(registry: Registry) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from benchspec.cases.case import Case
 from benchspec.results.events import Event
 from benchspec.results.result import Result
-from benchspec.terms.text import brief, one_line
+from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.units import duration_text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
-from benchspec.terms.text import shortened
+from benchspec.terms.harmless import shortened
 
 
 def record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchspec.terms.text import escaped
+from benchspec.terms.harmless import escaped
 
 
 class BenchspecError(Exception):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from benchspec.terms.text import LONGEST, brief, escaped, json_text, one_line, printable, shortened
+from benchspec.terms.harmless import LONGEST, brief, escaped, json_text, one_line, printable, shortened
 
 #: what text from a spec, a plugin or a log may do to a terminal -> what is shown instead
 HARMFUL = {
@@ -36,7 +36,8 @@ def test_ordinary_text_stays_as_it_is(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["boom\nagain", "boom \r\n\tagain", "boom\u2028again", "boom\x85again\n", "\tboom\xa0again", "boom\x0b\x0cagain"]
+    "text",
+    ["boom\nagain", "boom \r\n\tagain", "boom\u2028again", "boom\x85again\n", "\tboom\xa0again", "boom\x0b\x0cagain"],
 )
 def test_every_kind_of_line_break_becomes_one_space(text):
     assert one_line(text) == "boom again"
