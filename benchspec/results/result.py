@@ -36,6 +36,8 @@ class Result:
     #: seconds since the epoch
     started: float
     finished: float
+    #: what a reader should know of the measurement, one sentence each
+    warnings: Sequence[str] = ()
     #: last lines of the log; empty if the outcome is ok
     log: Sequence[str] = ()
 

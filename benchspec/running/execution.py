@@ -20,6 +20,8 @@ class Run:
 
     spec: Spec
     folder: Path
+    #: the same as the user wrote it, for messages
+    shown: Path
     progress: Progress
     #: identifies this execution, so that each one reads its data once
     invocation: str

@@ -16,8 +16,8 @@ from benchspec.running.ending import Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight
 from benchspec.running.record import record
+from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
-from benchspec.terms.layout import KERNEL_KILLS
 
 
 def launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
@@ -69,7 +69,7 @@ def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
 
 def _kernel_killed(attempt: Path) -> bool:
     """Whether the kernel's count of out-of-memory kills has grown since the attempt started, when a file stored it."""
-    file, now = attempt / KERNEL_KILLS, kernel_kills()
+    file, now = attempt / layout.KERNEL_KILLS, kernel_kills()
     before = file.read_bytes() if file.exists() else b""
     return now is not None and before.isdigit() and now > int(before)
 
@@ -93,4 +93,7 @@ def finish(
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
-    run.progress.ended(case, result)
+    log = layout.attempt_folder(run.shown, case.experiment, case.id) / attempt.name / layout.STDERR
+    run.progress.ended(case, result, log if log.is_file() else None)
+    for warning in result.warnings:
+        run.progress.note(f"{case.experiment}/{case.id}: warning: {warning}")

@@ -67,7 +67,7 @@ def _run_in(folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Cas
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
     recorded = {(line.experiment, line.case, line.attempt) for line in lines}
-    current = Run(spec, folder.absolute(), progress, f"{os.getpid()}-{time.time_ns()}", recorded)
+    current = Run(spec, folder.absolute(), folder, progress, f"{os.getpid()}-{time.time_ns()}", recorded)
     pending = unfinished(cases, lines)
     machine = runfile.machine_of(earlier) if earlier and not pending else runfile.machine_here(spec, earlier, lines)
     runfile.write(folder, spec, every, machine)

@@ -53,13 +53,13 @@ def test_a_line_is_in_schema_3_and_holds_nothing_that_was_published(tmp_path):
 def test_a_line_in_schema_1_is_read_without_what_was_published(tmp_path):
     told = {"source": "a paper", "hardware": None, "metric": "train_runtime", "value": 900, "ratio": 1.0}
     (found,) = read_journal(journal(tmp_path, line(schema=1, references=[told])))
-    assert found == result(axes={}, log=[])
+    assert found == result(axes={}, log=[], warnings=[])
 
 
 def test_a_line_in_schema_2_is_read_and_says_nothing_of_what_it_depends_on(tmp_path):
     old = {key: value for key, value in result().to_json().items() if key != "record"}
     (found,) = read_journal(journal(tmp_path, json.dumps({**old, "schema": 2}).encode() + b"\n"))
-    assert found == result(axes={}, log=[])
+    assert found == result(axes={}, log=[], warnings=[])
     assert found.record == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_finished_case_in_a_line():
     assert summary(failed, 1, 2).endswith("oom in first-step: CUDA out of memory")
 
 
+def test_a_case_that_failed_names_its_log():
+    failed = result(outcome="crash", phase="build", reason="ValueError: no")
+    log = Path("runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log")
+    assert summary(failed, 1, 2, log).endswith(
+        "crash in build: ValueError: no (log: runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log)"
+    )
+
+
 def test_plain_lines_say_the_first_step_and_then_one_in_a_while(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
@@ -67,7 +76,7 @@ def test_plain_lines_say_the_first_step_and_then_one_in_a_while(monkeypatch):
         now[0] += 1
         lines.saw(CASE, 0, step(number, now[0]))
         lines.saw(CASE, 1, step(number, now[0]))
-    lines.ended(CASE, result())
+    lines.ended(CASE, result(), None)
     said = stream.getvalue().splitlines()
     assert [line.split("  ")[2] for line in said] == ["start", "step 1", "step 12", "step 23", "step 34", "ok"]
 
@@ -105,7 +114,7 @@ def test_what_a_failed_case_says_cannot_act_on_the_terminal(display):
     shown.begin(1)
     shown.started(CASE)
     reason = "boom\x1b]52;c;cHduZWQ=\x07 [bold]x[/bold]\n\u202eagain " + "x" * 10_000
-    shown.ended(CASE, result(outcome="crash", phase="tr\x1b[2Jain", reason=reason))
+    shown.ended(CASE, result(outcome="crash", phase="tr\x1b[2Jain", reason=reason), None)
     shown.end()
     text = " ".join(stream.getvalue().split())
     assert r"crash in tr\x1b[2Jain: boom\x1b]52;c;cHduZWQ=\x07 [bold]x[/bold] \u202eagain x" in text.replace("\x1b", "")
