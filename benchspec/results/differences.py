@@ -34,7 +34,7 @@ def differences(before: Record, now: Record) -> list[Difference]:
     Data are compared by what the data set says they depend on, where it says so in both: without reading them, no
     more is known.
     """
-    if not before:
+    if not before.get("libraries"):
         return [Difference("record", "what it depends on", "not recorded, as in earlier versions of benchspec", "")]
     return [_difference(*pair) for pair in _pairs(before, now) if pair[2] != pair[3]]
 
@@ -44,7 +44,7 @@ def by_kind(changed: Sequence[Sequence[Difference]]) -> list[str]:
     kinds: dict[tuple[str, str], list[Difference]] = {}
     for each in (difference for found in changed for difference in found):
         kinds.setdefault((each.part, each.name), []).append(each)
-    return [f"{len(found)} of {len(changed)} kept: {_together(found)}" for found in kinds.values()]
+    return [f"{_together(found)} ({len(found)} result{'s' if len(found) > 1 else ''})" for found in kinds.values()]
 
 
 def _pairs(before: Record, now: Record) -> Iterator[tuple[str, str, Any, Any]]:

@@ -60,10 +60,9 @@ def notes(changed: Sequence[Changed], pending: Iterable[Case]) -> list[str]:
     kept = [each.differences for each in changed if _key(each.case) not in again]
     if not kept:
         return []
-    count = f"{len(kept)} kept result{'s' if len(kept) > 1 else ''}"
     return [
-        *(f"{count} would depend on something else now: {text}" for text in by_kind(kept)),
-        "run with --rerun changed to measure again what has changed",
+        *(f"kept although it has changed since: {text}" for text in by_kind(kept)),
+        "run with --rerun changed to measure these cases again",
     ]
 
 

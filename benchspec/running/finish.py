@@ -15,7 +15,7 @@ from benchspec.results.evidence import Evidence
 from benchspec.running.ending import Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight
-from benchspec.running.record import record
+from benchspec.running.record import data_warnings, record
 from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
 
@@ -32,6 +32,8 @@ def collect(run: Run, flight: Flight) -> bool:
     """Whether a case has ended; if so, its result has been added to the journal."""
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
+        for warning in data_warnings({rank: [event]}) if rank == 0 else ():
+            _warn(run, flight.case, warning)
     failed: Ending | None = None
     timeout: float | None = None
     try:
@@ -95,5 +97,10 @@ def finish(
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
     log = layout.attempt_folder(run.shown, case.experiment, case.id) / attempt.name / layout.STDERR
     run.progress.ended(case, result, log if log.is_file() else None)
-    for warning in result.warnings:
-        run.progress.note(f"{case.experiment}/{case.id}: warning: {warning}")
+    # What ranks said of their data was shown when they said it.
+    for warning in [text for text in result.warnings if text not in data_warnings(seen.ranks)]:
+        _warn(run, case, warning)
+
+
+def _warn(run: Run, case: Case, warning: str) -> None:
+    run.progress.note(f"{case.experiment}/{case.id}: warning: {warning}")

@@ -13,7 +13,9 @@ from benchspec.results import reduce
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
+from benchspec.results.steps import Ranks, of_kind
 from benchspec.running.ending import Ending
+from benchspec.terms.harmless import shortened
 from benchspec.terms.layout import RECORD
 
 
@@ -36,14 +38,15 @@ def record(
         outcome=ending.outcome,
         phase=ending.phase,
         rank=ending.rank,
-        reason=ending.reason,
+        reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
         intervals=reduced.intervals,
         proof=_proof(evidence.ranks),
+        warnings=data_warnings(evidence.ranks),
         record={**_kept(attempt), "data": _data(evidence.ranks)},
         started=started,
         finished=finished,
-        log=list(ending.log),
+        log=[shortened(line) for line in ending.log],
     )
 
 
@@ -58,8 +61,15 @@ def _kept(attempt: Path) -> dict[str, Any]:
 
 def _data(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
     """The data as the first rank that has them describes them; all ranks have the same."""
-    found = next((event for rank in sorted(ranks) for event in ranks[rank] if event["event"] == "data"), {})
+    found = next(of_kind(ranks, "data"), {})
     return {key: found.get(key) for key in ("fingerprint", "identity")}
+
+
+def data_warnings(ranks: Ranks) -> list[str]:
+    """What the ranks warn of in the data, each warning once: all ranks have the same data."""
+    return list(
+        dict.fromkeys(shortened(str(event["warning"])) for event in of_kind(ranks, "data") if event.get("warning"))
+    )
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:

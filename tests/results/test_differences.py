@@ -80,6 +80,6 @@ def test_differences_of_many_results_are_told_once_a_kind():
         differences(RECORD, now(libraries=newer, processes=4)),
     ]
     assert by_kind(changed) == [
-        "3 of 3 kept: torch: 2.12.0 or 2.11.0, now 2.13.0",
-        "1 of 3 kept: processes: 2, now 4",
+        "torch: 2.12.0 or 2.11.0, now 2.13.0 (3 results)",
+        "processes: 2, now 4 (1 result)",
     ]

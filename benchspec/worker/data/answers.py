@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
 from benchspec.terms.errors import BenchspecError
-from benchspec.terms.shares import unanswered_text
 from benchspec.worker.data.batches import TokenData
 
+#: the share of rows without an answer from which there is a warning
+WARN_FROM = 0.01
 
-def check(data: TokenData, name: str, max_length: int) -> None:
-    """Raise `BenchspecError` if no row of the data set `name` has a labelled token; warn on stderr of many without."""
+
+def check(data: TokenData, name: str, max_length: int) -> str | None:
+    """A warning if many rows of the data set `name` have no labelled token; None if there are few.
+
+    Raises `BenchspecError` if no row has any.
+    """
     rows, without = data.prepared.rows, data.prepared.without_answer
-    text = unanswered_text(rows, without)
-    if text is None:
-        return
+    if without < WARN_FROM * rows:
+        return None
     lengths = data.prompt_lengths()
-    longest, median = int(lengths.max()), int(np.median(lengths))
+    longest = int(lengths.max())
     words = (
-        f"dataset {name!r}: {text}: prompts take {median} tokens in the median and {longest} at most, and "
-        f"train.max_length is {max_length}; set it to more than {longest}, or shorten the prompts"
+        f"dataset '{name}': {100 * without / rows:.3g}% of its {rows:,} rows have no answer within train.max_length "
+        f"({max_length} tokens), because their prompts fill it: prompts take {int(np.median(lengths))} tokens in the "
+        f"median, {longest} at most; set train.max_length to more than {longest}, or shorten the prompts"
     )
     if without == rows:
         raise BenchspecError(words)
-    print(f"warning: {words}", file=sys.stderr)  # noqa: T201
+    return words

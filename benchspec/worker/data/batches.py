@@ -49,6 +49,10 @@ class TokenData:
         self.tokens = prepared.tokens
         self._places = range(self.rows)
 
+    def prompt_lengths(self) -> NDArray[np.int32]:
+        """The tokens of each distinct row's prompt, before truncation."""
+        return self._prompts
+
     def __len__(self) -> int:
         return self.rows
 
