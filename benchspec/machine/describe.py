@@ -33,6 +33,8 @@ LIBRARIES = (
     "numpy",
     "pluggy",
 )
+#: those of them that what is measured depends on
+COMPUTING = ("benchspec", "torch", "transformers", "accelerate", "deepspeed", "tokenizers")
 
 
 def describe() -> dict[str, Any]:

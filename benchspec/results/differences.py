@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchspec.terms.errors import one_line
+from benchspec.terms.harmless import one_line
 
 #: `Result.record`: `data`, `processes`, `machine`, `libraries` and `commits`, as result.schema.json describes them
 Record = Mapping[str, Any]

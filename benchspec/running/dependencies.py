@@ -15,9 +15,7 @@ from benchspec.kinds.bases import CASE_KINDS, Dataset, Launcher
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.registry import Registry
 from benchspec.machine import checkout, text
-
-#: libraries that a measurement may depend on, beside the packages of plugins
-LIBRARIES = ("torch", "transformers", "accelerate", "deepspeed", "tokenizers", "benchspec")
+from benchspec.machine.describe import COMPUTING
 
 
 class Dependencies:
@@ -30,7 +28,7 @@ class Dependencies:
         """
         self._registry = registry
         self._machine = text.parts(found)
-        self._libraries = {"python": found["python"], **{name: found["libraries"][name] for name in LIBRARIES}}
+        self._libraries = {"python": found["python"], **{name: found["libraries"][name] for name in COMPUTING}}
         self._own_commit = found["commit"]
         self._working = checkout.commit_of_folder(Path.cwd(), [without])
         self._code = cache(self._code_of)

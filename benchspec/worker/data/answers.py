@@ -22,9 +22,10 @@ def check(data: TokenData, name: str, max_length: int) -> str | None:
     lengths = data.prompt_lengths()
     longest = int(lengths.max())
     words = (
-        f"dataset '{name}': {100 * without / rows:.3g}% of its {rows:,} rows have no answer within train.max_length "
-        f"({max_length} tokens), because their prompts fill it: prompts take {int(np.median(lengths))} tokens in the "
-        f"median, {longest} at most; set train.max_length to more than {longest}, or shorten the prompts"
+        f"dataset '{name}': {100 * without / rows:.3g}% of the rows ({without:,} of {rows:,}) have no answer within "
+        f"train.max_length, {max_length} tokens, because their prompts fill it: prompts have "
+        f"{int(np.median(lengths))} tokens in the median, {longest} at most; set train.max_length to more than "
+        f"{longest}, or shorten the prompts"
     )
     if without == rows:
         raise BenchspecError(words)

@@ -4,7 +4,7 @@ A folder holds, for one set of rows:
 
     ids.npy      int32, the token ids of all rows, concatenated
     starts.npy   int64, the start of each row in `ids`, followed by the end of the last row
-    prompts.npy  int32, the number of prompt tokens at the start of each row
+    prompts.npy  int32, the number of prompt tokens of each row, before truncation
     words.npy    int32, whitespace-separated words in each row's instruction, input and output
     tokens.npy   int32, tokens in the same, without the template, before truncation
     manifest.json, written last: if it exists, the folder is complete; it has each file's size and SHA-256

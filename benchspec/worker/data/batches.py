@@ -61,7 +61,7 @@ class TokenData:
         place = self._places[place]
         row = place if self._order is None else self._order[place]
         ids = self._ids[self._starts[row] : self._starts[row + 1]]
-        return {"input_ids": ids, "prompt": int(self._prompts[row])}
+        return {"input_ids": ids, "prompt": min(int(self._prompts[row]), len(ids))}
 
 
 def padding_token(tokenizer: Any) -> int:
