@@ -64,7 +64,7 @@ def complete(spec: Spec, fields: Node) -> Fields:
     definitions = spec.schema["$defs"]
     for kind in CASE_KINDS:
         default = definitions["fields"]["properties"][kind].get("default")
-        node = fields.get(kind) or (document.bare(default) if default else None)
+        node = fields.get(kind) or (document.bare(spec.registry.own(kind, default)) if default else None)
         if node:
             found.values[kind] = completed(spec.registry, kind, choices.with_absolute_paths(spec.registry, kind, node))
             nodes = choices.missing_files(spec.registry, kind, node)
@@ -105,7 +105,7 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
     except Exception as error:
         found.problems.append(_refusal(spec, fields, found.values, "launcher", error))
     if "backend" not in found.values:
-        name = "fsdp" if count is not None and count > 1 else "single"
+        name = spec.registry.own("backend", "fsdp" if count is not None and count > 1 else "single")
         found.values["backend"] = completed(spec.registry, "backend", name)
     plugins = dict(_created(spec, fields, found))
     if count is not None and {"backend", "recipe"} <= plugins.keys():

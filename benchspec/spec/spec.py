@@ -53,8 +53,13 @@ class Spec:
         """The reporters, each a name or a mapping with options and `path`."""
         node = self.node.get("report")
         if node is None:
-            return list(self.schema["properties"]["report"]["default"])
+            return [self._own_reporter(entry) for entry in self.schema["properties"]["report"]["default"]]
         return [choices.with_absolute_paths(self.registry, "reporter", entry) for entry in node.value]
+
+    def _own_reporter(self, entry: str | Mapping[str, Any]) -> str | dict[str, Any]:
+        if isinstance(entry, str):
+            return self.registry.own("reporter", entry)
+        return {**entry, "name": self.registry.own("reporter", entry["name"])}
 
     @cached_property
     def references(self) -> list[Reference]:
@@ -65,14 +70,15 @@ class Spec:
     @cached_property
     def hardware_is_valid(self) -> bool:
         """Whether the spec's `hardware` passes the schema."""
-        if self.hardware is None or str(self.hardware.value) in self.registry.names("hardware"):
+        if self.hardware is None or self.registry.has("hardware", str(self.hardware.value)):
             return True
         return schema.validator(self.schema, "hardware").is_valid(self.hardware.plain())
 
     @cached_property
     def facts(self) -> Facts:
         """The facts of the spec's machine; raises `PluginError` if the hardware plugin fails."""
-        node = self.hardware or document.bare(self.schema["properties"]["hardware"]["default"])
+        default = self.registry.own("hardware", self.schema["properties"]["hardware"]["default"])
+        node = self.hardware or document.bare(default)
         value = completed(self.registry, "hardware", choices.with_absolute_paths(self.registry, "hardware", node))
         return facts_of(self.registry, value)
 
