@@ -178,7 +178,7 @@ def counting_trainer() -> type:
 
         def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
             with self.saving():
-                super()._save_checkpoint(*args, **kwargs)  # type: ignore[no-untyped-call]
+                super()._save_checkpoint(*args, **kwargs)
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             dataset: Any = self.train_dataset
