@@ -37,6 +37,7 @@ def record(
         rank=ending.rank,
         reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
+        currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(evidence.ranks),
         started=started,
