@@ -32,7 +32,7 @@ def unused_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
         for path in reference.per or ():
             if all(lookup(case.fields, path) is None for case in mine):
                 yield reference.node.problem(f"'per' names the field '{path}', which no case has", severity="warning")
-        if reference.hardware and reference.hardware not in spec.registry.names("hardware"):
+        if reference.hardware and not spec.registry.has("hardware", reference.hardware):
             known = spec.registry.names("hardware")
             message = f"no hardware is called '{reference.hardware}'{suggest(reference.hardware, known)}"
             yield reference.node.problem(message, severity="warning")

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchspec.cases.matrix import Combination
 from benchspec.kinds.bases import CASE_KINDS
+from benchspec.terms.where import OWN
 
 
 def case_id(said: Mapping[str, Any], combination: Combination) -> str:
@@ -29,5 +30,5 @@ def _words(path: str, value: Any) -> str:
     """An axis value in a case's id: a plugin's name and options, or a scalar after the last part of its path."""
     if isinstance(value, dict):
         options = [f"{key}-{item}" for key, item in value.items() if key != "name" and not isinstance(item, dict)]
-        return "-".join([*([str(value["name"])] if "name" in value else []), *options])
-    return str(value) if path in CASE_KINDS else f"{path.split('.')[-1]}-{value}"
+        return "-".join([*([str(value["name"]).removeprefix(OWN)] if "name" in value else []), *options])
+    return str(value).removeprefix(OWN) if path in CASE_KINDS else f"{path.split('.')[-1]}-{value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -25,8 +26,14 @@ GROUP = "benchspec"
 class Origin:
     """Where a plugin comes from."""
 
+    #: its name and version
     distribution: str
     module: str
+
+    @property
+    def project(self) -> str:
+        """The distribution's name as package indexes write it (PEP 503)."""
+        return re.sub(r"[-_.]+", "-", self.distribution.rsplit(" ", 1)[0]).lower()
 
     def __str__(self) -> str:
         return f"{self.distribution} ({self.module})"
@@ -42,6 +49,11 @@ class Entry:
     #: the options that the name sets; empty for the class itself
     preset: Mapping[str, Any]
     origin: Origin
+
+    @property
+    def full_name(self) -> str:
+        """`DISTRIBUTION:NAME`, which a spec can use instead of the name."""
+        return f"{self.origin.project}:{self.name}"
 
 
 @dataclass(frozen=True)

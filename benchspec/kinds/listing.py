@@ -12,7 +12,7 @@ def as_json(registry: Registry) -> str:
     plugins = [
         {
             "kind": entry.kind,
-            "name": entry.name,
+            "name": registry.name(entry),
             "class": entry.cls.__name__,
             "description": _summary(entry),
             "distribution": entry.origin.distribution,
@@ -30,7 +30,7 @@ def as_json(registry: Registry) -> str:
 def as_table(registry: Registry) -> str:
     from tabulate import tabulate
 
-    rows = [[entry.kind, entry.name, _summary(entry), str(entry.origin)] for entry in registry.entries()]
+    rows = [[entry.kind, registry.name(entry), _summary(entry), str(entry.origin)] for entry in registry.entries()]
     text = tabulate(rows, ["kind", "name", "description", "package"], tablefmt="simple", disable_numparse=True)
     lost = "".join(f"\n  {broken}" for broken in registry.broken)
     return f"{text}\n\nNot loaded:{lost}" if lost else text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchspec.kinds.bases import KINDS
 from benchspec.terms.errors import PluginError
 from benchspec.terms.units import DURATIONS, SIZES, quantity
+from benchspec.terms.where import OWN
 
 if TYPE_CHECKING:
     from benchspec.kinds.discovery import Entry
@@ -38,8 +39,12 @@ def completed(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> 
 
 
 def as_given(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> Options:
-    """A plugin's value as `{name, option…}` with the given options only."""
-    given: Options = mapped(registry, kind, value, lambda entry, name, options: {"name": name, **options})
+    """A plugin's value as `{name, option…}` with the given options only; benchspec's own plugins by their bare name."""
+
+    def named(entry: Entry, name: str, options: Options) -> Options:
+        return {"name": name.removeprefix(OWN), **options}
+
+    given: Options = mapped(registry, kind, value, named)
     return given
 
 

@@ -1,29 +1,34 @@
 """The installed plugins, by kind and name.
 
-A plugin that is broken or installed twice affects only the specs that name it. The reason is kept for
-`benchspec plugins` and for the error messages of those specs.
+A plugin that is broken affects only the specs that name it. The reason is kept for `benchspec plugins` and for the
+error messages of those specs. Where two distributions have a plugin of the same name, a spec chooses one by
+`DISTRIBUTION:NAME`; the name alone is a mistake in the specs that use it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint
+from itertools import chain
 from typing import Any
 
 from benchspec.kinds import discovery, options
 from benchspec.kinds.bases import KINDS, Plugin
 from benchspec.kinds.discovery import Broken, Entry
 from benchspec.terms.errors import PluginError, suggest
+from benchspec.terms.where import OWN
 
 
 class Registry:
     """The installed plugins, by kind and name."""
 
     def __init__(self, entries: Iterable[Entry], broken: Iterable[Broken] = ()):
+        #: (kind, NAME or DISTRIBUTION:NAME) -> the entries of that name
         self._entries: dict[tuple[str, str], list[Entry]] = {}
         for entry in entries:
-            self._entries.setdefault((entry.kind, entry.name), []).append(entry)
-        self.broken = [*broken, *map(_conflict, self._conflicts())]
+            for name in (entry.name, entry.full_name):
+                self._entries.setdefault((entry.kind, name), []).append(entry)
+        self.broken = [*broken, *(_twice(found) for found in self._inseparable())]
 
     @classmethod
     def load(cls, points: Iterable[EntryPoint] | None = None) -> Registry:
@@ -31,33 +36,57 @@ class Registry:
         return cls(*discovery.discover(points))
 
     def names(self, kind: str) -> list[str]:
-        """Every usable name of a kind, sorted."""
-        return [entry.name for entry in self.entries(kind)]
+        """The name of each usable plugin of a kind, as `name` gives it, sorted."""
+        return [self.name(entry) for entry in self.entries(kind)]
+
+    def name(self, entry: Entry) -> str:
+        """The shortest name that means this entry: NAME, or DISTRIBUTION:NAME if another distribution has that name."""
+        return entry.name if len(self._entries[entry.kind, entry.name]) == 1 else entry.full_name
+
+    def spellings(self, entry: Entry) -> list[str]:
+        """Every name that means this entry."""
+        return list(dict.fromkeys([self.name(entry), entry.full_name]))
+
+    def own(self, kind: str, name: str) -> str:
+        """A plugin of benchspec's own, such as a default, even where another distribution has its name too."""
+        return name if len(self._entries.get((kind, name), ())) <= 1 else f"{OWN}{name}"
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether a name means exactly one plugin."""
+        return len(self._entries.get((kind, name), ())) == 1
 
     def entries(self, kind: str | None = None) -> list[Entry]:
         """Every usable entry, of one kind or of all, sorted by kind and name."""
-        alone = [found[0] for found in self._entries.values() if len(found) == 1]
+        usable = {id(entry): entry for entry in self._all() if self.has(entry.kind, entry.full_name)}
         order = list(KINDS)
         return sorted(
-            (entry for entry in alone if kind in (None, entry.kind)), key=lambda e: (order.index(e.kind), e.name)
+            (entry for entry in usable.values() if kind in (None, entry.kind)),
+            key=lambda entry: (order.index(entry.kind), entry.name, entry.origin.project),
         )
+
+    @property
+    def packages(self) -> set[str]:
+        """The top-level modules of the plugins, by which `faults.explained` finds their lines in a traceback."""
+        modules = {module for entry in self._all() for module in (entry.cls.__module__, entry.origin.module)}
+        return {module.partition(":")[0].partition(".")[0] for module in modules}
 
     def find(self, kind: str, name: str) -> Entry:
         """The entry with a name; raises `PluginError` if there is none, or more than one."""
-        found = self._entries.get((kind, name), [])
-        if len(found) == 1:
-            return found[0]
-        raise PluginError(str(_conflict(found)) if found else self.unknown(kind, name))
+        if self.has(kind, name):
+            return self._entries[kind, name][0]
+        raise PluginError(self.unknown(kind, name))
 
     def unknown(self, kind: str, name: str) -> str:
         """The message for a name that cannot be used."""
         if found := self._entries.get((kind, name)):
-            return _conflict(found).reason
+            return _conflict(found)
         names = self.names(kind)
+        # A wrong DISTRIBUTION:NAME is compared with names of the same form.
+        alike = [entry.full_name for entry in self.entries(kind)] if ":" in name else names
         name = name if len(name) <= 80 else f"{name[:77]}…"
         broken = ", ".join(str(each.origin) for each in self.broken)
         hint = f"; not loaded (`benchspec plugins` shows why): {broken}" if broken else ""
-        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, names)}{hint}"
+        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, alike)}{hint}"
 
     def create(self, kind: str, value: Mapping[str, Any]) -> Plugin:
         """The instance for a completed value `{name, option…}`; nested plugins are created first."""
@@ -68,11 +97,21 @@ class Registry:
         created: Plugin = options.mapped(self, kind, value, instance)
         return created
 
-    def _conflicts(self) -> list[list[Entry]]:
-        return [found for found in self._entries.values() if len(found) > 1]
+    def _all(self) -> Iterator[Entry]:
+        return chain.from_iterable(self._entries.values())
+
+    def _inseparable(self) -> list[list[Entry]]:
+        """Entries of one kind, name and distribution: nothing that a spec can say means only one of them."""
+        return [found for (_, name), found in self._entries.items() if ":" in name and len(found) > 1]
 
 
-def _conflict(found: list[Entry]) -> Broken:
+def _twice(found: list[Entry]) -> Broken:
+    return Broken(found[0].origin, _conflict(found))
+
+
+def _conflict(found: list[Entry]) -> str:
     first = found[0]
     origins = " and ".join(sorted({str(entry.origin) for entry in found}))
-    return Broken(first.origin, f"the {first.kind} '{first.name}' is installed more than once, by {origins}")
+    names = sorted({entry.full_name for entry in found})
+    choice = f"write {' or '.join(map(repr, names))}" if len(names) == len(found) else "rename or remove one of them"
+    return f"the {first.kind} '{first.name}' is installed more than once, by {origins}; {choice}"

@@ -62,9 +62,9 @@ def _parse(line: bytes, where: str) -> Result:
         data = json.loads(line)
     except ValueError as error:
         raise BenchspecError(f"{where}: error: not JSON ({error}); remove the line to run its case again") from None
-    if not isinstance(data, dict) or data.get("schema") not in (1, 2):
+    if not isinstance(data, dict) or data.get("schema") not in (1, 2, 3):
         raise BenchspecError(
-            f"{where}: error: not a result in schema 1 or 2; was it written by a newer version of benchspec?"
+            f"{where}: error: not a result in schema 1, 2 or 3; was it written by a newer version of benchspec?"
         )
     try:
         return Result.from_json(_upgraded(data))
@@ -73,6 +73,6 @@ def _parse(line: bytes, where: str) -> Result:
 
 
 def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A line converted to schema 2, without the published values of schema 1, which are in run.json now."""
+    """A line converted to schema 3, without the published values of schema 1, which are in run.json now."""
     old = ("references",) if data["schema"] == 1 else ()
-    return {**{key: value for key, value in data.items() if key not in old}, "schema": 2}
+    return {**{key: value for key, value in data.items() if key not in old}, "schema": 3}

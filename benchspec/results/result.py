@@ -12,7 +12,7 @@ from typing import Any
 class Result:
     """How a case ended and what was measured: a line of the journal, as `result.schema.json` describes it."""
 
-    schema: int = 2
+    schema: int = 3
     case: str
     attempt: str
     experiment: str
@@ -31,9 +31,13 @@ class Result:
     intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
     #: evidence that the model learned and was distributed over the processes as configured
     proof: Mapping[str, Any] = field(default_factory=dict)
+    #: what it depends on beside the case, as `dependencies.Record` describes it; empty if that was not recorded
+    record: Mapping[str, Any] = field(default_factory=dict)
     #: seconds since the epoch
     started: float
     finished: float
+    #: what a reader should know of the measurement, one sentence each
+    warnings: Sequence[str] = ()
     #: last lines of the log; empty if the outcome is ok
     log: Sequence[str] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from benchspec.cases.case import Case
@@ -19,7 +20,10 @@ QUIET_SECONDS = 10.0
 
 
 class Progress(Protocol):
-    """Receives what happens in a run: the interface of progress displays."""
+    """Receives what happens in a run: the interface of progress displays.
+
+    `log` is what the case wrote to stderr; None if there is no file. `note` is for a line that is of no running case.
+    """
 
     def begin(self, cases: int) -> None: ...
 
@@ -27,7 +31,9 @@ class Progress(Protocol):
 
     def saw(self, case: Case, rank: int, event: Event) -> None: ...
 
-    def ended(self, case: Case, result: Result) -> None: ...
+    def ended(self, case: Case, result: Result, log: Path | None) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def end(self) -> None: ...
 
@@ -44,7 +50,10 @@ class Quiet:
     def saw(self, case: Case, rank: int, event: Event) -> None:
         pass
 
-    def ended(self, case: Case, result: Result) -> None:
+    def ended(self, case: Case, result: Result, log: Path | None) -> None:
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def end(self) -> None:
@@ -101,11 +110,11 @@ class View:
         return rates
 
 
-def summary(result: Result, number: int, cases: int) -> str:
-    """A finished case as one line."""
+def summary(result: Result, number: int, cases: int, log: Path | None = None) -> str:
+    """A finished case as one line; one that failed with the place of its log."""
     head = f"case {number} of {cases}  {result.experiment}/{result.case}  {result.outcome}"
     if result.outcome != "ok":
-        return f"{head} in {result.phase}: {result.reason}"
+        return f"{head} in {result.phase}: {result.reason}" + (f" (log: {log})" if log else "")
     seconds, rows = result.metrics.get("train_runtime"), result.metrics.get("rows_per_second")
     parts = [f"trained in {duration_text(seconds)}" if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]
     return "  ".join([head, *filter(None, parts)])
@@ -136,9 +145,12 @@ class Lines:
             view.update(event)
             self._changed(view, important=event["event"] == "step" and event["step"] == 1)
 
-    def ended(self, case: Case, result: Result) -> None:
+    def ended(self, case: Case, result: Result, log: Path | None) -> None:
         view = self._views.pop((case.experiment, case.id))
-        self._print(summary(result, view.number, self._cases))
+        self._print(summary(result, view.number, self._cases, log))
+
+    def note(self, text: str) -> None:
+        self._print(text)
 
     def end(self) -> None:
         pass

@@ -18,6 +18,7 @@ from benchspec.results.result import Result
 from benchspec.spec import choices, references
 from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json
+from benchspec.terms.where import OWN
 
 
 def write(folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str, Any]) -> None:
@@ -97,9 +98,9 @@ def hardware_name(spec: Spec) -> str:
     """The spec's name for the machine; by default, a published machine that this one equals, or its accelerators."""
     default = spec.schema["properties"]["hardware"]["default"]
     named = choices.name_of(spec.hardware) if spec.hardware else default
-    if named != default:
+    if named.removeprefix(OWN) != default:
         return str(named)
     published = dict.fromkeys(reference.hardware for reference in spec.references if reference.hardware)
-    known = [name for name in published if name in spec.registry.names("hardware")]
+    known = [name for name in published if spec.registry.has("hardware", name)]
     facts = {name: facts_of(spec.registry, completed(spec.registry, "hardware", name)) for name in known}
     return identity.name_of(spec.facts, facts)

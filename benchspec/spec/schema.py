@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchspec.kinds.bases import CASE_KINDS, KINDS
+from benchspec.kinds.bases import CASE_KINDS, KINDS, Plugin
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.fragments import formats
 from benchspec.kinds.registry import Registry
@@ -34,7 +34,7 @@ def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
     definitions = schema["$defs"]
     for kind in KINDS:
         check_required = whole or kind not in CASE_KINDS
-        definitions[kind] = _kind(definitions[kind], registry.entries(kind), check_required)
+        definitions[kind] = _kind(definitions[kind], registry, kind, check_required)
     definitions["references"]["properties"]["metric"] = {
         "description": "what the values measure",
         "enum": list(METRICS),
@@ -46,7 +46,10 @@ def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
     """The same schema with plugin names where editors look for completions; editors mark a wrong name twice."""
     for kind in KINDS:
         definition = schema["$defs"][kind]
-        definition["anyOf"] = [definition["then"], {"type": "object"}]
+        names = definition["then"]["enum"]
+        # DISTRIBUTION:NAME is correct, but only worth offering where the name alone means nothing.
+        offered = [name for name in names if ":" not in name or name.split(":", 1)[1] not in names]
+        definition["anyOf"] = [{"enum": offered}, {"type": "string", "pattern": ":"}, {"type": "object"}]
     return schema
 
 
@@ -67,12 +70,16 @@ def options(entry: Entry, check_required: bool) -> dict[str, Any]:
     return {"type": "object", **given, "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _kind(base: Mapping[str, Any], entries: list[Entry], check_required: bool) -> dict[str, Any]:
+def _kind(base: Mapping[str, Any], registry: Registry, kind: str, check_required: bool) -> dict[str, Any]:
     """The schema of a plugin's value: one of the names, or a mapping with a name and that name's options."""
-    names = [entry.name for entry in entries]
+    entries = registry.entries(kind)
+    names = [name for entry in entries for name in registry.spellings(entry)]
     known = {"x-kind": base["x-kind"], "enum": names}
     extra = {key: value for key, value in base["properties"].items() if key != "name"}
-    named = [_named(group, fields, extra) for group, fields in _alike(entries, check_required)]
+    named = [
+        _named(group[0].cls, [name for entry in group for name in registry.spellings(entry)], fields, extra)
+        for group, fields in _alike(entries, check_required)
+    ]
     return {
         "x-kind": base["x-kind"],
         "description": base["description"],
@@ -96,14 +103,14 @@ def _alike(entries: list[Entry], check_required: bool) -> list[tuple[list[Entry]
     return list(groups.values())
 
 
-def _named(group: list[Entry], fields: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+def _named(cls: type[Plugin], names: list[str], fields: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     fields["properties"] = {**fields["properties"], **extra}
-    doc = (group[0].cls.__doc__ or "").strip().splitlines()
+    doc = (cls.__doc__ or "").strip().splitlines()
     return {
         "if": {
             "type": "object",
             "required": ["name"],
-            "properties": {"name": {"enum": [entry.name for entry in group]}},
+            "properties": {"name": {"enum": names}},
         },
         "then": {"description": doc[0] if doc else "", **fields},
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchspec.kinds.bases import Hardware
+from benchspec.kinds.faults import defined_at, explained, returned
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Fact, Facts
@@ -53,8 +54,13 @@ class Spec:
         """The reporters, each a name or a mapping with options and `path`."""
         node = self.node.get("report")
         if node is None:
-            return list(self.schema["properties"]["report"]["default"])
+            return [self._own_reporter(entry) for entry in self.schema["properties"]["report"]["default"]]
         return [choices.with_absolute_paths(self.registry, "reporter", entry) for entry in node.value]
+
+    def _own_reporter(self, entry: str | Mapping[str, Any]) -> str | dict[str, Any]:
+        if isinstance(entry, str):
+            return self.registry.own("reporter", entry)
+        return {**entry, "name": self.registry.own("reporter", entry["name"])}
 
     @cached_property
     def references(self) -> list[Reference]:
@@ -65,14 +71,15 @@ class Spec:
     @cached_property
     def hardware_is_valid(self) -> bool:
         """Whether the spec's `hardware` passes the schema."""
-        if self.hardware is None or str(self.hardware.value) in self.registry.names("hardware"):
+        if self.hardware is None or self.registry.has("hardware", str(self.hardware.value)):
             return True
         return schema.validator(self.schema, "hardware").is_valid(self.hardware.plain())
 
     @cached_property
     def facts(self) -> Facts:
         """The facts of the spec's machine; raises `PluginError` if the hardware plugin fails."""
-        node = self.hardware or document.bare(self.schema["properties"]["hardware"]["default"])
+        default = self.registry.own("hardware", self.schema["properties"]["hardware"]["default"])
+        node = self.hardware or document.bare(default)
         value = completed(self.registry, "hardware", choices.with_absolute_paths(self.registry, "hardware", node))
         return facts_of(self.registry, value)
 
@@ -110,15 +117,16 @@ def check(
 
 def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
     """The facts of a hardware plugin; their types are checked now, because a mistake would show hours later."""
-    origin = registry.find("hardware", value["name"]).origin
+    entry = registry.find("hardware", value["name"])
     try:
-        facts = cast(Hardware, registry.create("hardware", value)).facts()
+        hardware = cast(Hardware, registry.create("hardware", value))
+        facts = hardware.facts()
     except Exception as error:
-        raise PluginError(f"{origin}: facts() failed: {type(error).__name__}: {error}") from error
-    if not isinstance(facts, Facts):
-        raise PluginError(f"{origin}: facts() returned a {type(facts).__name__}, not a Facts")
+        said = explained(error, registry.packages, entry.cls)
+        raise PluginError(f"{entry.origin}: facts() failed: {said}") from error
+    returned(hardware.facts, facts, Facts, "a Facts")
     for name, found, wanted in _wrong(facts):
-        raise PluginError(f"{origin}: facts().{name} is {found!r}, not {wanted}")
+        raise PluginError(f"{entry.origin}: facts().{name} is {found!r}, not {wanted}{defined_at(hardware.facts)}")
     return facts
 
 

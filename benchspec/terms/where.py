@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+#: before the name of a plugin of benchspec's own, where another distribution has that name too
+OWN = "benchspec:"
+
 
 def matches(where: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
     """Whether a case's fields have the value that `where` gives for each dotted path."""
@@ -22,7 +25,9 @@ def lookup(fields: Mapping[str, Any], path: str) -> Any:
 def agrees(found: Any, wanted: Any) -> bool:
     """Whether two values are equal; a plugin also equals its name, and a mapping equals any subset of itself."""
     if isinstance(found, Mapping) and isinstance(wanted, str):
-        return bool(found.get("name") == wanted)
+        return agrees(found.get("name"), wanted)
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         return all(agrees(found.get(key), value) for key, value in wanted.items())
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found.removeprefix(OWN) == wanted.removeprefix(OWN)
     return bool(found == wanted)

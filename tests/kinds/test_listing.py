@@ -63,3 +63,10 @@ def test_json_holds_the_same():
     assert found["broken"] == [
         {"distribution": "benchspec-gone 0.3", "module": "benchspec_gone", "reason": BROKEN.reason},
     ]
+
+
+def test_plugins_of_one_name_are_listed_by_distribution():
+    other = Entry("dataset", "letters", Letters, {}, Origin("others 1.0", "others"))
+    found = json.loads(listing.as_json(Registry([*ENTRIES, other])))
+    assert [one["name"] for one in found["plugins"]][:2] == ["benchspec-letters:letters", "others:letters"]
+    assert found["broken"] == []

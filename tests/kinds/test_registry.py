@@ -4,6 +4,7 @@ import pytest
 from plugged import backend, dataset, only
 
 from benchspec import Dataset, PluginError
+from benchspec.kinds.discovery import Entry, Origin
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 
@@ -26,15 +27,47 @@ def test_an_unknown_name_lists_the_installed_names_with_a_suggestion(module):
     assert str(caught.value) == expected
 
 
-def test_two_plugins_of_one_name_are_both_unusable_and_both_named(module):
+ACME, PLAIN = Origin("Benchspec_Acme 1.0", "benchspec_acme"), Origin("plain-rows 0.2", "plain_rows")
+
+
+def entry(name, origin):
+    return Entry("dataset", name, dataset(name), {}, origin)
+
+
+def test_two_distributions_of_one_name_are_told_apart_by_distribution():
+    registry = Registry([entry("rows", ACME), entry("rows", PLAIN), entry("y", PLAIN)])
+    assert registry.names("dataset") == ["benchspec-acme:rows", "plain-rows:rows", "y"]
+    assert registry.find("dataset", "benchspec-acme:rows").origin == ACME
+    assert registry.find("dataset", "plain-rows:y") is registry.find("dataset", "y")
+    assert registry.broken == [], "nothing is lost: each can be named"
+
+
+def test_a_name_of_two_distributions_says_how_to_choose():
+    registry = Registry([entry("rows", ACME), entry("rows", PLAIN)])
+    with pytest.raises(PluginError) as caught:
+        registry.find("dataset", "rows")
+    assert str(caught.value) == (
+        "the dataset 'rows' is installed more than once, by Benchspec_Acme 1.0 (benchspec_acme) and "
+        "plain-rows 0.2 (plain_rows); write 'benchspec-acme:rows' or 'plain-rows:rows'"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["benchspec_acme:rows", "benchspec-acm:rows"])
+def test_a_wrong_distribution_gets_a_suggestion(wrong):
+    registry = Registry([entry("rows", ACME), entry("rows", PLAIN)])
+    assert registry.unknown("dataset", wrong).endswith("did you mean 'benchspec-acme:rows'?")
+
+
+def test_two_plugins_of_one_name_and_distribution_are_both_unusable_and_both_named(module):
     registry = Registry.load(
         [module("one", dataset("rows")), module("two", dataset("rows")), module("x", dataset("y"))]
     )
     assert registry.names("dataset") == ["y"]
-    with pytest.raises(PluginError) as caught:
+    (broken,) = registry.broken
+    assert "the dataset 'rows' is installed more than once" in broken.reason
+    assert "(one)" in broken.reason and "(two)" in broken.reason and "rename or remove" in broken.reason
+    with pytest.raises(PluginError, match="installed more than once"):
         registry.find("dataset", "rows")
-    assert "the dataset 'rows' is installed more than once" in str(caught.value)
-    assert "(one)" in str(caught.value) and "(two)" in str(caught.value)
 
 
 def test_one_name_of_two_kinds_is_no_conflict(module):

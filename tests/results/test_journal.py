@@ -43,17 +43,24 @@ def test_what_is_appended_is_read_back(tmp_path):
     assert found[0].metrics == {"train_runtime": 903.2}
 
 
-def test_a_line_is_in_schema_2_and_holds_nothing_that_was_published(tmp_path):
+def test_a_line_is_in_schema_3_and_holds_nothing_that_was_published(tmp_path):
     append(tmp_path, result())
     written = json.loads((tmp_path / "results.jsonl").read_text())
-    assert written["schema"] == 2
+    assert written["schema"] == 3
     assert "references" not in written
 
 
 def test_a_line_in_schema_1_is_read_without_what_was_published(tmp_path):
     told = {"source": "a paper", "hardware": None, "metric": "train_runtime", "value": 900, "ratio": 1.0}
     (found,) = read_journal(journal(tmp_path, line(schema=1, references=[told])))
-    assert found == result(axes={}, log=[])
+    assert found == result(axes={}, log=[], warnings=[])
+
+
+def test_a_line_in_schema_2_is_read_and_says_nothing_of_what_it_depends_on(tmp_path):
+    old = {key: value for key, value in result().to_json().items() if key != "record"}
+    (found,) = read_journal(journal(tmp_path, json.dumps({**old, "schema": 2}).encode() + b"\n"))
+    assert found == result(axes={}, log=[], warnings=[])
+    assert found.record == {}
 
 
 def test_no_journal_is_no_results(tmp_path):
@@ -68,11 +75,11 @@ def test_no_journal_is_no_results(tmp_path):
             r"results\.jsonl:2: error: not JSON .*; remove the line to run its case again",
         ),
         (
-            [line(), b'{"schema":3}\n'],
-            r"results\.jsonl:2: error: not a result in schema 1 or 2",
+            [line(), b'{"schema":4}\n'],
+            r"results\.jsonl:2: error: not a result in schema 1, 2 or 3",
         ),
-        ([b"[1]\n"], r"results\.jsonl:1: error: not a result in schema 1 or 2"),
-        ([b'{"schema":2}\n'], r"results\.jsonl:1: error: not a result: missing"),
+        ([b"[1]\n"], r"results\.jsonl:1: error: not a result in schema 1, 2 or 3"),
+        ([b'{"schema":3}\n'], r"results\.jsonl:1: error: not a result: missing"),
         ([line(references=[])], r"results\.jsonl:1: error: not a result: .* unexpected .*'references'"),
     ],
 )

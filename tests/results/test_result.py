@@ -14,6 +14,20 @@ from benchspec.spec import schema
 CHECK = Draft202012Validator(schema.load("result"))
 
 
+#: what a result depends on beside its case
+RECORD = {
+    "data": {"fingerprint": "9f8e7d", "identity": "sha256 1f9c2a"},
+    "processes": 2,
+    "machine": {"accelerators": "2 × NVIDIA H100 80GB HBM3", "cpu": "Intel Xeon Platinum 8470", "driver": "570.86.15"},
+    "libraries": {"python": "3.11.7", "torch": "2.13.0", "deepspeed": None},
+    "commits": {
+        "benchspec": {"id": "f" * 40, "dirty": True, "digest": "1f9c2a"},
+        "benchspec-example": {"id": None, "dirty": None, "digest": "9f8e7d"},
+        "working directory": None,
+    },
+}
+
+
 def test_the_schema_is_one():
     Draft202012Validator.check_schema(schema.load("result"))
 
@@ -33,6 +47,8 @@ def test_its_fields_are_those_of_a_result():
             intervals={"step_time_mean": [1.3, 1.4]},
             proof={"finite_losses": True, "sharded": ["OPTDecoderLayer"]},
         ),
+        result(record=RECORD),
+        result(record={"data": {"fingerprint": None, "identity": None}, "commits": {"working directory": None}}),
     ],
 )
 def test_results_are_as_the_schema_says(valid):
@@ -51,6 +67,8 @@ def test_results_are_as_the_schema_says(valid):
         result(basis={"mfu": "measured"}),
         result(intervals={"mfu": [1]}),
         result(schema=1),
+        result(record={"processes": "2"}),
+        result(record={"commits": {"benchspec": {"id": "f" * 40}}}),
     ],
 )
 def test_what_is_no_result_is_refused(wrong):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_finished_case_in_a_line():
     assert summary(failed, 1, 2).endswith("oom in first-step: CUDA out of memory")
 
 
+def test_a_case_that_failed_names_its_log():
+    failed = result(outcome="crash", phase="build", reason="ValueError: no")
+    log = Path("runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log")
+    assert summary(failed, 1, 2, log).endswith(
+        "crash in build: ValueError: no (log: runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log)"
+    )
+
+
 def test_plain_lines_say_the_first_step_and_then_one_in_a_while(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
@@ -67,7 +76,7 @@ def test_plain_lines_say_the_first_step_and_then_one_in_a_while(monkeypatch):
         now[0] += 1
         lines.saw(CASE, 0, step(number, now[0]))
         lines.saw(CASE, 1, step(number, now[0]))
-    lines.ended(CASE, result())
+    lines.ended(CASE, result(), None)
     said = stream.getvalue().splitlines()
     assert [line.split("  ")[2] for line in said] == ["start", "step 1", "step 12", "step 23", "step 34", "ok"]
 

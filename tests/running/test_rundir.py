@@ -2,7 +2,6 @@
 
 import errno
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from filelock import FileLock
 
 from benchspec import run
 from benchspec.results.journal import read_journal
+from benchspec.running import start
 from benchspec.running.rundir import move_aside
 from benchspec.terms import layout
 from benchspec.terms.errors import RunError
@@ -70,7 +70,7 @@ def test_a_full_disk_is_one_line_and_earlier_results_are_kept(scripted, monkeypa
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, content)
 
-    for module in (layout, sys.modules["benchspec.running.run"]):
+    for module in (layout, start):
         monkeypatch.setattr(module, "write_whole", full)
     with pytest.raises(RunError, match=r"^cannot write runs/demo: No space left on device$"):
         run(scripted("ok", "oom"))

@@ -70,6 +70,77 @@ def test_reports_are_those_of_the_spec_or_a_default(write):
     assert spec.report == ["csv", {"name": "markdown", "path": "report.md"}]
 
 
+ALPACAS = """
+from benchspec import Dataset, Launcher, Recipe, Reporter, hookimpl
+
+
+class Rows(Dataset):
+    name = "alpaca"
+
+    def rows(self):
+        return []
+
+
+class Loop(Recipe):
+    name = "alpaca"
+
+    def train(self, job):
+        pass
+
+
+class Start(Launcher):
+    name = "torchrun"
+
+    def start(self, case_dir):
+        pass
+
+    attach = start
+
+
+class Shown(Reporter):
+    name = "table"
+
+    def render(self, results):
+        return ""
+
+
+@hookimpl
+def benchspec_register():
+    return [Rows, Loop, Start, Shown]
+"""
+
+
+def test_another_packages_plugin_of_our_name_changes_no_spec_that_does_not_name_it(write, installed):
+    (before,) = plan(load(write(SMALL)))
+    installed("acme_rows", ALPACAS)
+    spec = load(write(SMALL))
+    (case,) = plan(spec)
+    assert case.id == before.id
+    assert [case.recipe["name"], case.launcher["name"]] == ["benchspec:alpaca", "benchspec:torchrun"]
+    assert spec.report[0] == "benchspec:table"
+
+
+def test_a_name_that_two_packages_have_is_a_mistake_until_the_spec_chooses(write, installed):
+    (before,) = plan(load(write(replaced("{name: synthetic, rows: 100}", "alpaca"))))
+    installed("acme_rows", ALPACAS)
+    (line,) = mistakes(write(replaced("{name: synthetic, rows: 100}", "alpaca")))
+    assert "the dataset 'alpaca' is installed more than once" in line
+    assert line.endswith("write 'acme-rows:alpaca' or 'benchspec:alpaca'")
+    ours, theirs = (
+        plan(load(write(replaced("{name: synthetic, rows: 100}", f"{name}:alpaca"))))[0]
+        for name in ("benchspec", "acme-rows")
+    )
+    assert ours.id == before.id and "path" in ours.dataset
+    assert theirs.id != before.id and theirs.dataset == {"name": "acme-rows:alpaca"}
+
+
+def test_a_distribution_may_be_given_where_no_other_has_the_name(write):
+    text = replaced("opt-tiny", "benchspec:opt-tiny") + "    expect: [{where: {model: opt-tiny}, outcome: oom}]\n"
+    (case,) = plan(load(write(text)))
+    (bare,) = plan(load(write(SMALL)))
+    assert case.id == bare.id and case.expected == ("oom",)
+
+
 def test_the_resolved_document_holds_what_was_included_and_set(write):
     write("defaults: {train: {epochs: 1, seed: 7}}", "base.yaml")
     spec = load(write(replaced("name: small", "name: small\ninclude: [base.yaml]")), ["defaults.train.seed=8"])

@@ -23,6 +23,8 @@ FIELDS = {
         ({"model.layers": 32, "dataset.rows": 11}, False),
         ({"dataset.of": "alpaca"}, True),
         ({"dataset.none": 1}, False),
+        ({"model": "benchspec:opt-6.7b"}, True),
+        ({"model": "acme:opt-6.7b"}, False),
     ],
 )
 def test_fields_match_where_every_path_has_the_value(where, agrees):

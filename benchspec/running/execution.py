@@ -1,0 +1,36 @@
+"""One execution of a spec in its run directory: what is the same for all of its cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from benchspec.cases.case import Case
+from benchspec.kinds.bases import Launcher
+from benchspec.spec.spec import Spec
+
+if TYPE_CHECKING:
+    from benchspec.running.progress import Progress
+
+
+@dataclass
+class Run:
+    """One execution of a spec in its run directory."""
+
+    spec: Spec
+    folder: Path
+    #: the same as the user wrote it, for messages
+    shown: Path
+    progress: Progress
+    #: identifies this execution, so that each one reads its data once
+    invocation: str
+    #: (experiment, case, attempt) of every line in the journal when the run started
+    recorded: set[tuple[str, str, str]]
+    #: `EXPERIMENT/CASE: reason` of each case that failed because of a user's mistake
+    mistakes: list[str] = field(default_factory=list)
+
+
+def launcher_of(spec: Spec, case: Case) -> Launcher:
+    """The case's launcher."""
+    return cast(Launcher, spec.registry.create("launcher", case.launcher))

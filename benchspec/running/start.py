@@ -1,0 +1,77 @@
+"""A case -> a running process group, or the result of an attempt that an earlier benchspec could not record."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from benchspec.cases.case import Case
+from benchspec.kinds.bases import Handle, Launcher
+from benchspec.kinds.faults import wrong
+from benchspec.machine import kernel_kills
+from benchspec.results import evidence
+from benchspec.running import attempts
+from benchspec.running.execution import Run, launcher_of
+from benchspec.running.finish import finish, judge_group, launcher_failed
+from benchspec.running.flight import Flight
+from benchspec.terms.layout import HANDLE, KERNEL_KILLS, write_whole
+from benchspec.terms.outcomes import FINAL
+
+
+def start_next(run: Run, case: Case) -> list[Flight]:
+    """Start a case, or resume the attempt of an earlier benchspec that was killed before it recorded a result."""
+    run.progress.started(case)
+    left = attempts.last(run.folder, case)
+    if left is None or (case.experiment, case.id, left.name) in run.recorded:
+        return _start(run, case)
+    launcher, seen = launcher_of(run.spec, case), evidence.read(left)
+    started, finished = seen.times or (time.time(), time.time())
+    if handle := _still_running(launcher, left):
+        return [Flight(case, left, launcher, handle, started)]
+    ending = judge_group(run, case, launcher, left, seen)
+    if ending.outcome not in FINAL:
+        return _start(run, case)
+    finish(run, case, left, seen, ending, started, finished)
+    return []
+
+
+def _start(run: Run, case: Case) -> list[Flight]:
+    attempt = attempts.new(run.folder, case, run.invocation)
+    if (count := kernel_kills()) is not None:
+        write_whole(attempt / KERNEL_KILLS, str(count).encode())
+    launcher, started = launcher_of(run.spec, case), time.time()
+    try:
+        handle = _started(launcher, attempt)
+    except Exception as error:
+        ending = launcher_failed(run, case, error)
+        finish(run, case, attempt, evidence.read(attempt), ending, started, time.time())
+        return []
+    try:
+        write_whole(attempt / HANDLE, os.fsencode(handle.id))
+    except BaseException:
+        handle.stop()
+        raise
+    return [Flight(case, attempt, launcher, handle, started)]
+
+
+def _started(launcher: Launcher, attempt: Path) -> Handle:
+    """The handle of a new process group, one that can be written down."""
+    handle = launcher.start(attempt)
+    if not isinstance(getattr(handle, "id", None), str):
+        raise wrong(launcher.start, handle, "a Handle with an id that is a string")
+    return handle
+
+
+def _still_running(launcher: Launcher, attempt: Path) -> Handle | None:
+    """The handle of a process group that an earlier benchspec started and that is still running; None otherwise."""
+    file = attempt / HANDLE
+    try:
+        handle = launcher.attach(os.fsdecode(file.read_bytes()))
+        if handle.poll() is None:
+            return handle
+        handle.stop()
+    except Exception:
+        # No handle, or one that was cut off or that the launcher cannot read: nothing can be followed.
+        return None
+    return None
