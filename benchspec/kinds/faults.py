@@ -51,7 +51,7 @@ def returned(method: Callable[..., Any], value: T, types: type | tuple[type, ...
 
 def wrong(method: Callable[..., Any], value: object, wanted: str) -> PluginError:
     """The error for a value that a plugin's method must not return; `wanted` says what it must."""
-    name = getattr(method, "__qualname__", type(method).__name__)
+    name = getattr(method, "__qualname__", type(method).__name__).rpartition("<locals>.")[2]
     shown = repr(value)
     shown = shown if len(shown) <= 80 else f"a {type(value).__name__}"
     return PluginError(f"{name}() returned {shown}, not {wanted}{defined_at(method)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchspec.kinds.bases import Hardware
-from benchspec.kinds.faults import defined_at, explained, returned
+from benchspec.kinds.faults import defined_at, explained, wrong
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Fact, Facts
@@ -124,7 +124,8 @@ def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
     except Exception as error:
         said = explained(error, registry.packages, entry.cls)
         raise PluginError(f"{entry.origin}: facts() failed: {said}") from error
-    returned(hardware.facts, facts, Facts, "a Facts")
+    if not isinstance(facts, Facts):
+        raise PluginError(f"{entry.origin}: {wrong(hardware.facts, facts, 'a Facts')}")
     for name, found, wanted in _wrong(facts):
         raise PluginError(f"{entry.origin}: facts().{name} is {found!r}, not {wanted}{defined_at(hardware.facts)}")
     return facts

@@ -302,7 +302,7 @@ def known(**figures):
     [
         (failing(OSError("no such device")), f": facts() failed: OSError: no such device ({__file__}:"),
         (failing(MISTAKE), ": facts() failed: no partition is called 'gpu'"),
-        (lambda self: 8, "() returned 8, not a Facts"),
+        (lambda self: 8, f": <lambda>() returned 8, not a Facts ({__file__}:"),
         (known(memory=80e9), ": facts().memory is 80000000000.0, not a Fact with a number, or None"),
         (known(memory=Fact("80 GiB", "a page")), ": facts().memory is Fact(value='80 GiB', source='a page'), not a"),
         (known(peak={"bf16": 1e15}), ": facts().peak['bf16'] is 1000000000000000.0, not a Fact with a number, or None"),
