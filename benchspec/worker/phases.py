@@ -66,4 +66,5 @@ def _prove(job: Rank, spread: Any) -> None:
     """Write the event `proof`: the model learned, and the backend distributed it as configured."""
     after = proof.snapshot(job.model, job.backend.local)
     learned = proof.learned(job.steps, job.before, after)
-    job.log.add("proof", **learned, dtype=proof.dtypes(job.model), **job.backend.prove(spread))
+    computed = {"dtype": proof.dtypes(job.model), "arithmetic": job.arithmetic["dtype"], "tf32": job.arithmetic["tf32"]}
+    job.log.add("proof", **learned, **computed, **job.backend.prove(spread))

@@ -106,6 +106,7 @@ class DrivenJob:
     phases: dict[str, float] = field(default_factory=dict)
     #: phases that an exception went through
     broken: list[str] = field(default_factory=list)
+    watch: Any = None
 
     def collate(self, rows: Any) -> dict[str, Any]:
         from benchspec.worker.data.batches import collate, padding_token
@@ -114,6 +115,10 @@ class DrivenJob:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
+        from benchspec.worker.arithmetic import Watch
+
+        if name == "train":
+            self.watch = Watch(self.model)
         start = time.time()
         try:
             yield
@@ -171,7 +176,7 @@ def train(training: dict[str, Any]) -> dict[str, Any]:
     trained = create(registered(training["recipe"]), {}).train(job)
     proof = job.backend.prove(job.model if trained is None else trained)
     local = sum(job.backend.local(parameter).numel() for parameter in job.model.parameters())
-    held = {"meta": meta, "parameters": parameters, "local": local}
+    held = {"meta": meta, "parameters": parameters, "local": local, "arithmetic": job.watch and job.watch.dtype}
     return {"steps": job.steps, "phases": job.phases, "proof": proof, **held}
 
 
