@@ -126,14 +126,10 @@ def test_a_cpu_has_no_tf32():
     assert not uses_tf32(torch.device("cpu"))
 
 
-class Case:
-    train = {"precision": "bf16"}
-
-
 def trained(folder, precision):
     """A rank whose case says bf16, and whose first micro-batch ran in `precision`."""
     job = rank(folder)
-    job.model, job.case = Network(), Case
+    job.model, job.case.train = Network(), {"precision": "bf16"}
     with job.phase("train"):
         micro_batch(job.model, precision)
         for _ in range(2):
