@@ -19,6 +19,7 @@ def test_training_has_a_first_step_and_a_steady_state(tmp_path):
     assert found == [
         ("begin", "train"),
         ("begin", "first-step"),
+        ("arithmetic", None),
         ("step", 1),
         ("end", "first-step"),
         ("begin", "steady"),
