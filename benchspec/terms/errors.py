@@ -31,6 +31,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text.strip())
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The text, cut to at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}…"
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One mistake in a spec, at the place where it was written; line and column count from 1."""
@@ -67,5 +72,5 @@ def suggest(wrong: str, allowed: list[str]) -> str:
     """`; did you mean 'x'?` if an allowed word is similar to the wrong one, else an empty string."""
     from difflib import get_close_matches
 
-    close = get_close_matches(wrong, allowed, n=1)
+    close = get_close_matches(wrong[:100], allowed, n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
