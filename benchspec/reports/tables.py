@@ -33,7 +33,10 @@ def build_report(results: Results) -> Report:
     known = published.collect(groups, results)
     titles = results.run.get("experiments", {})
     return Report(
-        sections=[_section(titles.get(name, {}).get("title") or name, groups[name], known) for name in groups],
+        sections=[
+            _section(titles.get(name, {}).get("title") or name, groups[name], known, results.run.get("other_figures"))
+            for name in groups
+        ],
         sources=known.source_lines(),
         warnings=[*known.other_machines(results.run.get("hardware")), *_without_result(results)],
         machine=str(results.run.get("machine_line", "")),
@@ -85,7 +88,7 @@ def metric_column(results: Sequence[Result], metric: str) -> Column:
     return Column(METRICS[metric].label, [measured_text(result, metric) for result in results], right=True)
 
 
-def _section(title: str, group: Sequence[Result], known: Published) -> Section:
+def _section(title: str, group: Sequence[Result], known: Published, other_figures: str | None) -> Section:
     axes, shown = axis_columns(group), shown_metrics(group)
     beside = published.columns(group, shown, known)
     table = [*axes, outcome_column(group), *beside.get(None, ())]
@@ -95,7 +98,12 @@ def _section(title: str, group: Sequence[Result], known: Published) -> Section:
         title=one_line(title),
         table=table,
         also=published.other_metrics(group, axes, shown, known),
-        notes=[*_failures(group), *_not_measured(group, shown), *known.slope_lines(group[0].experiment)],
+        notes=[
+            *_failures(group),
+            *_not_measured(group, shown),
+            *_other_figures(shown, other_figures),
+            *known.slope_lines(group[0].experiment),
+        ],
     )
 
 
@@ -143,6 +151,14 @@ def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
         f"~ {basis}, not measured: {labels} of {'every case' if len(names) == len(group) else ', '.join(names)}"
         for (basis, labels), names in cases.items()
     ]
+
+
+def _other_figures(shown: Sequence[str], other_figures: str | None) -> list[str]:
+    """The remark that MFU and cost use the figures of a named machine that this one is not, if any of them is shown."""
+    labels = [METRICS[metric].label for metric in ("mfu", "cost") if metric in shown]
+    if not labels or not other_figures:
+        return []
+    return [f"{' and '.join(labels)} use{'s' if len(labels) == 1 else ''} {other_figures}"]
 
 
 def _bases(result: Result, shown: Sequence[str]) -> Mapping[str, str]:

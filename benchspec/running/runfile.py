@@ -12,7 +12,6 @@ from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.kinds.options import completed
-from benchspec.kinds.values import Facts
 from benchspec.machine import identity
 from benchspec.results.result import Result
 from benchspec.spec import choices, references
@@ -61,25 +60,27 @@ def machine_here(spec: Spec, earlier: Mapping[str, Any] | None, lines: Sequence[
     """This machine, for run.json; its text also names the machine of `lines`, the earlier results, if it differs."""
     from benchspec.machine import describe, text
 
-    found, name = describe.describe(), hardware_name(spec)
-    remarks = [*_other_figures(name, spec.facts, found), *(_earlier(earlier, found) if earlier and lines else [])]
-    line = "; ".join([text.line(found), *remarks])
-    return {"hardware": name, "machine": found, "machine_line": line, "started": time.time()}
+    found, name = describe.describe(), _named_hardware(spec)
+    remarks = _earlier(earlier, found) if earlier and lines else []
+    return {
+        "hardware": name or hardware_title(spec),
+        "machine": found,
+        "machine_line": "; ".join([text.line(found), *remarks]),
+        "other_figures": _other_figures(spec, name) if name else None,
+        "started": time.time(),
+    }
 
 
 def machine_of(earlier: Mapping[str, Any]) -> dict[str, Any]:
     """The machine in an existing run.json, where all results of the run directory were measured."""
-    return {key: earlier.get(key) for key in ("hardware", "machine", "machine_line", "started")}
+    return {key: earlier.get(key) for key in ("hardware", "machine", "machine_line", "other_figures", "started")}
 
 
-def _other_figures(name: str, facts: Facts, found: Mapping[str, Any]) -> list[str]:
-    """The remark that MFU and cost use the figures of another machine, if this one has other accelerators."""
-    here = len(found["accelerators"])
-    if facts.accelerators == here:
-        return []
-    return [
-        f"MFU and cost use the figures of {name}; this machine differs: {here} accelerators, not {facts.accelerators}"
-    ]
+def _other_figures(spec: Spec, name: str) -> str | None:
+    """What a named machine's figures, which MFU and cost use, have different from this machine; None if nothing."""
+    here = facts_of(spec.registry, completed(spec.registry, "hardware", _default_hardware(spec)))
+    found = identity.differences(spec.facts, here)
+    return f"the figures of {name}; this machine differs: {'; '.join(found)}" if found else None
 
 
 def _earlier(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
@@ -94,13 +95,19 @@ def spec_hash(spec: Spec) -> str:
     return hashlib.sha256(json.dumps(spec.plain(), sort_keys=True).encode()).hexdigest()
 
 
-def hardware_name(spec: Spec) -> str:
-    """The spec's name for the machine; by default, a published machine that this one equals, or its accelerators."""
-    default = spec.schema["properties"]["hardware"]["default"]
-    named = choices.name_of(spec.hardware) if spec.hardware else default
-    if named.removeprefix(OWN) != default:
-        return str(named)
+def hardware_title(spec: Spec) -> str:
+    """The accelerators of this machine, and the published machines that have the same."""
     published = dict.fromkeys(reference.hardware for reference in spec.references if reference.hardware)
     known = [name for name in published if spec.registry.has("hardware", name)]
     facts = {name: facts_of(spec.registry, completed(spec.registry, "hardware", name)) for name in known}
-    return identity.name_of(spec.facts, facts)
+    return identity.title(spec.facts, facts)
+
+
+def _named_hardware(spec: Spec) -> str | None:
+    """The name that the spec gives the machine; None if it takes this one as it is, the default."""
+    name = choices.name_of(spec.hardware) if spec.hardware else _default_hardware(spec)
+    return None if name.removeprefix(OWN) == _default_hardware(spec) else name
+
+
+def _default_hardware(spec: Spec) -> str:
+    return str(spec.schema["properties"]["hardware"]["default"])

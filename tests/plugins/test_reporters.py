@@ -119,6 +119,13 @@ def test_csv_has_every_number_as_it_is():
     assert row["machine"] == RUN["machine_line"]
 
 
+def test_csv_says_which_figures_are_not_this_machine_s():
+    (row,) = rows(result(), other_figures="the figures of h200; this machine differs: a CPU, not 8 × NVIDIA H200")
+    assert row["machine"].endswith(
+        "; MFU and cost use the figures of h200; this machine differs: a CPU, not 8 × NVIDIA H200"
+    )
+
+
 def test_csv_keeps_its_columns_in_order():
     ok = result(basis={"mfu": "projected"}), published(value=900)
     assert list(rows(oom(), ok)[0]) == [

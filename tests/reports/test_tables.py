@@ -130,3 +130,13 @@ def test_a_reporter_can_make_a_table_of_its_own():
     peaks = metric_column(group, "peak_memory_reserved")
     assert peaks == Column("reserved memory", ["–", "–"], right=True)
     assert metric_column([result(metrics={"steps": 1200, "peak_memory_reserved": GIB})], "steps").cells == ["1,200"]
+
+
+def test_figures_of_a_machine_that_this_one_is_not_are_said_beside_what_uses_them():
+    other = "the figures of xe9680-h100; this machine differs: 8 × A100, not 8 × H100"
+    (section,) = build_report(results(result(), other_figures=other)).sections
+    assert section.notes == [f"MFU uses {other}"]
+    (section,) = build_report(results(result(metrics={"mfu": 0.1, "cost": 2.0}), other_figures=other)).sections
+    assert section.notes == [f"MFU and cost use {other}"]
+    (section,) = build_report(results(result(metrics={"energy": 2.0}), other_figures=other)).sections
+    assert section.notes == []

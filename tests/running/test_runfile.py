@@ -56,39 +56,49 @@ def test_the_hash_is_of_what_the_spec_says(scripted):
 
 
 @pytest.fixture
-def here(monkeypatch):
-    """Says which accelerators this machine has."""
+def gpus(monkeypatch):
+    """Gives this machine the named accelerators, of 80 GiB each."""
 
-    def set(*accelerators):
-        found = [{"name": name, "memory": 80e9} for name in accelerators]
-        nvidia = {"accelerators": found, "links": [], "driver": "570.1", "driver_cuda": "12.8"}
+    def set(*names):
+        found = [
+            Accelerator(name=name, uuid=None, memory=85_520_809_984, power_limit=None, mig=False) for name in names
+        ]
+        plain = [{"name": each.name, "memory": each.memory} for each in found]
+        nvidia = {"accelerators": plain, "links": [], "driver": "570.1", "driver_cuda": "12.8"}
         monkeypatch.setattr(describe, "nvidia", lambda: nvidia)
+        monkeypatch.setattr("benchspec.machine.accelerators", lambda: found)
 
     return set
 
 
-NAMED = ["hardware={name: custom, accelerators: 8}"]
+NAMED = ["hardware={name: custom, accelerator: Acme Two, accelerators: 8, peak: {bf16: 1e15}}"]
 
 
-def test_figures_of_another_machine_are_remarked_on(scripted, here):
-    here("Acme One", "Acme One")
+def test_a_named_machine_that_this_one_is_not_is_said(scripted, gpus):
+    gpus("Acme One", "Acme One")
     ran = run(scripted("ok", sets=NAMED)).run
     assert ran["hardware"] == "custom"
-    assert ran["machine_line"].startswith("2 × Acme One, driver 570.1")
-    assert ran["machine_line"].endswith(
-        "; MFU and cost use the figures of custom; this machine differs: 2 accelerators, not 8"
+    assert ran["other_figures"] == "the figures of custom; this machine differs: 2 × Acme One, not 8 × Acme Two"
+
+
+def test_a_named_machine_that_this_one_may_be_needs_no_remark(scripted, gpus):
+    gpus(*["Acme Two"] * 8)
+    assert run(scripted("ok", sets=NAMED)).run["other_figures"] is None
+
+
+def test_an_accelerator_is_not_taken_for_another_of_the_same_number(scripted, gpus):
+    gpus(*["NVIDIA A100-SXM4-80GB"] * 8)
+    found = run(scripted("ok", sets=["hardware=xe9680-h100"]))
+    assert found.run["other_figures"].endswith(
+        "8 × NVIDIA A100-SXM4-80GB, not 8 × NVIDIA H100 80GB HBM3; bf16 peak 312 TFLOP/s, not 989.4; "
+        "tf32 peak 156 TFLOP/s, not 494.7; fp32 peak 19.5 TFLOP/s, not 66.9"
     )
 
 
-def test_figures_of_this_machine_need_no_remark(scripted, here):
-    here(*["Acme One"] * 8)
-    assert "figures of" not in run(scripted("ok", sets=NAMED)).run["machine_line"]
-
-
-def test_earlier_results_from_another_machine_are_remarked_on(scripted, here):
-    here("Acme One")
+def test_earlier_results_from_another_machine_are_remarked_on(scripted, gpus):
+    gpus("Acme One")
     first = run(scripted("ok")).run["machine_line"]
-    here("Acme Two")
+    gpus("Acme Two")
     again = run(scripted("ok", "oom")).run["machine_line"]
     assert again.startswith("1 × Acme Two") and again.endswith(f"; earlier results: {first}")
 
@@ -100,10 +110,20 @@ references:
 
 
 @pytest.mark.parametrize(
-    ("accelerators", "name"),
-    [(8, "xe9680-h100"), (4, "4 × NVIDIA H100 80GB HBM3"), (0, "a CPU")],
+    ("accelerators", "words"),
+    [
+        (8, "8 × NVIDIA H100 80GB HBM3 (the accelerators of xe9680-h100)"),
+        (4, "4 × NVIDIA H100 80GB HBM3"),
+        (0, "a CPU"),
+    ],
 )
-def test_auto_is_the_published_machine_that_it_is_or_what_it_has(scripted, monkeypatch, accelerators, name):
-    gpu = Accelerator(name="NVIDIA H100 80GB HBM3", uuid="GPU-1", memory=85_520_809_984, power_limit=700.0, mig=False)
-    monkeypatch.setattr("benchspec.machine.accelerators", lambda: [gpu] * accelerators)
-    assert runfile.hardware_name(scripted("ok", more=REFERENCE)) == name
+def test_auto_is_what_this_machine_has_never_a_published_machine(scripted, gpus, accelerators, words):
+    gpus(*["NVIDIA H100 80GB HBM3"] * accelerators)
+    ran = run(scripted("ok", more=REFERENCE)).run
+    assert (ran["hardware"], ran["other_figures"]) == (words, None)
+
+
+def test_only_who_names_a_machine_makes_it_that_machine(scripted, gpus):
+    gpus(*["NVIDIA H100 80GB HBM3"] * 8)
+    ran = run(scripted("ok", more=REFERENCE, sets=["hardware=xe9680-h100"])).run
+    assert (ran["hardware"], ran["other_figures"]) == ("xe9680-h100", None)

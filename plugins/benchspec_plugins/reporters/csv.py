@@ -41,7 +41,7 @@ class Csv(Reporter):
     def render(self, results: Results) -> str:
         from benchspec.reports import axis_paths, verdicts_by_case
 
-        verdicts, machine = verdicts_by_case(results), results.run.get("machine_line")
+        verdicts, machine = verdicts_by_case(results), _machine(results.run)
         rows = [
             _row(result, verdicts.get((result.experiment, result.case), ()), {"machine": machine} if machine else {})
             for result in results
@@ -52,6 +52,12 @@ class Csv(Reporter):
         writer.writeheader()
         writer.writerows(rows)
         return stream.getvalue()
+
+
+def _machine(run: Mapping[str, Any]) -> str:
+    """The machine, and what MFU and cost use if it is not the one that the spec names."""
+    other = run.get("other_figures")
+    return "; ".join(filter(None, (run.get("machine_line"), other and f"MFU and cost use {other}")))
 
 
 def _columns(axes: Sequence[str], rows: Sequence[Row]) -> list[str]:
