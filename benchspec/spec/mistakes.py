@@ -73,6 +73,8 @@ def _message(error: Any, registry: Registry) -> str:
         return str(error.cause) if error.cause else f"{shown(found)} is not a valid {wanted}"
     if value in _BOUNDS:
         return f"{shown(found)} must be {_BOUNDS[value]} {wanted}"
+    if value in _COUNTED:
+        return f"has {len(found):,} {_COUNTED[value]}; at most {wanted:,} are allowed"
     if value == "dependentRequired":
         return "; ".join(
             f"'{key}' needs {' and '.join(map(repr, needed))}" for key, needed in wanted.items() if key in found
@@ -100,8 +102,8 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
-    "maxItems": "at most of length",
 }
+_COUNTED = {"maxItems": "entries", "maxProperties": "keys"}
 
 
 def shown(value: Any) -> str:

@@ -29,7 +29,7 @@ def included(
         raise SpecError([asked.problem(f"circular include: {chain}")])
     root = yaml12.read(file, shown, asked, budget)
     if asked and not isinstance(root.value, dict):
-        raise SpecError([asked.problem(f"'{shortened(shown)}' is no part of a spec: it must hold a mapping")])
+        raise SpecError([asked.problem(f"'{shortened(shown, 300)}' is no part of a spec: it must hold a mapping")])
     base: Node | None = None
     for item in _include_list(root):
         tree = included(file.parent / item.value, str(Path(shown).parent / item.value), item, (*above, real), budget)

@@ -67,7 +67,7 @@ def _check_size(text: str, file: str, values: int) -> None:
             values -= 1
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH or values < 0:
-            mark = event.start_mark
+            mark: Any = event.start_mark
             message = _TOO_DEEP if depth > MAX_DEPTH else _TOO_MANY
             raise SpecError([Problem(file, mark.line + 1, mark.column + 1, "", message)])
 
@@ -82,13 +82,20 @@ def read(file: Path, shown: str, asked: Node | None = None, budget: Budget | Non
     try:
         text = _content(file, budget, included=asked is not None).decode("utf-8-sig")
     except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error)).lower()
+        reason = "no such file" if isinstance(error, FileNotFoundError) else _said(error)
     except UnicodeDecodeError:
         reason = "not a text file in UTF-8"
     else:
         return parse(text, shown, file.parent, budget=budget)
-    problem = asked.problem(f"cannot read '{shown}': {reason}") if asked else Problem(shown, 1, 1, "", reason)
+    problem = (
+        asked.problem(f"cannot read '{shortened(shown, 300)}': {reason}") if asked else Problem(shown, 1, 1, "", reason)
+    )
     raise SpecError([problem])
+
+
+def _said(error: OSError) -> str:
+    text = error.strerror or str(error)
+    return f"{text[0].lower()}{text[1:]}"
 
 
 def _content(file: Path, budget: Budget, included: bool) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 
 class BenchspecError(Exception):
@@ -58,6 +59,18 @@ def distinct(problems: Iterable[Problem]) -> list[Problem]:
     for problem in problems:
         places.setdefault((problem.file, problem.line, problem.column, problem.message), problem)
     return sorted(places.values())
+
+
+#: mistakes that are shown of one spec; a wrong file can have a million
+MAX_PROBLEMS = 100
+
+
+def first(problems: Iterable[Problem]) -> list[Problem]:
+    """The first mistakes of many, and a last one that says that there are more."""
+    found = list(islice(problems, MAX_PROBLEMS + 1))
+    if len(found) > MAX_PROBLEMS:
+        found[-1] = replace(found[-1], path="", message=f"and more; only {MAX_PROBLEMS} mistakes are shown at a time")
+    return found
 
 
 class SpecError(BenchspecError):
