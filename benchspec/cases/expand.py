@@ -16,7 +16,7 @@ from benchspec.spec.fields import FieldCheck, Fields, complete
 from benchspec.spec.schema import validator
 from benchspec.spec.spec import Spec
 from benchspec.spec.yaml12 import MAX_DEPTH
-from benchspec.terms.errors import MAX_PROBLEMS, Problem, SpecError, distinct, first, shortened, suggest
+from benchspec.terms.errors import MAX_PROBLEMS, Problem, SpecError, clipped, distinct, first, suggest
 from benchspec.terms.where import matches
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _unknown_axes(spec: Spec, matrix: Node) -> list[Problem]:
 
 
 def _unknown_axis(path: str, known: list[str]) -> str:
-    shown = shortened(path)
+    shown = clipped(path)
     return f"unknown axis path '{shown}' (a path starts with one of {', '.join(known)}){suggest(path, known)}"
 
 

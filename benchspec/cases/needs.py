@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from benchspec.kinds.bases import Plugin
 from benchspec.results.result import Result
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
+from benchspec.terms.harmless import json_text
 from benchspec.terms.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32
@@ -61,7 +61,7 @@ def _name(case: Case) -> tuple[str, str]:
 
 def as_json(plans: Sequence[Plan]) -> str:
     cases = [{**plan.case.to_json(), "needs": plan.needs, "outcome": plan.outcome, "done": plan.done} for plan in plans]
-    return json.dumps(cases, indent=1, ensure_ascii=False)
+    return json_text(cases)
 
 
 def needs(spec: Spec, case: Case, plugins: Mapping[str, Plugin]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
+from benchspec.terms.harmless import shortened
 
 
 def record(
@@ -21,10 +22,10 @@ def record(
     """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
     reduced = reduce.reduce(
         evidence.ranks,
+        case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
-        started=started,
-        finished=finished,
+        wall_time=finished - started,
     )
     return Result(
         case=case.id,
@@ -34,17 +35,17 @@ def record(
         outcome=ending.outcome,
         phase=ending.phase,
         rank=ending.rank,
-        reason=ending.reason,
+        reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
         intervals=reduced.intervals,
         proof=_proof(evidence.ranks),
         started=started,
         finished=finished,
-        log=list(ending.log),
+        log=[shortened(line) for line in ending.log],
     )
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
     """Rank 0's proof; a rank cannot finish without one."""
     proofs = [event for event in ranks.get(0, []) if event["event"] == "proof"]
-    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}
+    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time", "clock")} if proofs else {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node
-from benchspec.terms.errors import Problem, shortened, suggest
+from benchspec.terms.errors import Problem, clipped, suggest
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -83,7 +83,7 @@ def _message(error: Any, registry: Registry) -> str:
         return f"{shown(found)} is longer than {wanted} characters"
     if value in ("minItems", "minProperties", "minLength"):
         return "is empty" if wanted == 1 else f"needs {wanted} values, found {len(found)}"
-    return shortened(" ".join(error.message.split()), 300)
+    return clipped(" ".join(error.message.split()), 300)
 
 
 _NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$(?!\n)"
@@ -107,9 +107,9 @@ _COUNTED = {"maxItems": "entries", "maxProperties": "keys"}
 
 
 def shown(value: Any) -> str:
-    """A value as error messages show it: strings quoted and shortened, mappings and lists by type only."""
+    """A value as error messages show it: strings quoted and clipped, mappings and lists by type only."""
     if isinstance(value, str):
-        return f"'{shortened(value)}'"
+        return f"'{clipped(value)}'"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchspec.spec import document, yaml12
 from benchspec.spec.document import Node
 from benchspec.spec.yaml12 import MAX_DEPTH, Budget
-from benchspec.terms.errors import Problem, SpecError, shortened, suggest
+from benchspec.terms.errors import Problem, SpecError, clipped, suggest
 
 
 def included(
@@ -29,7 +29,7 @@ def included(
         raise SpecError([asked.problem(f"circular include: {chain}")])
     root = yaml12.read(file, shown, asked, budget)
     if asked and not isinstance(root.value, dict):
-        raise SpecError([asked.problem(f"'{shortened(shown, 300)}' is no part of a spec: it must hold a mapping")])
+        raise SpecError([asked.problem(f"'{clipped(shown, 300)}' is no part of a spec: it must hold a mapping")])
     base: Node | None = None
     for item in _include_list(root):
         tree = included(file.parent / item.value, str(Path(shown).parent / item.value), item, (*above, real), budget)
@@ -58,7 +58,7 @@ def _with_set(root: Node, text: str) -> Node:
     if not equals or not all(parts):
         raise SpecError([Problem(shown, 1, 1, "", "expected PATH=VALUE, such as defaults.train.max_steps=20")])
     if len(parts) > MAX_DEPTH:
-        raise SpecError([Problem(shortened(shown, 100), 1, 1, "", f"a path has at most {MAX_DEPTH} parts")])
+        raise SpecError([Problem(clipped(shown, 100), 1, 1, "", f"a path has at most {MAX_DEPTH} parts")])
     node = yaml12.parse(value, shown, Path.cwd(), tuple(parts)) if value.strip() else None
     if node is None:
         raise SpecError([Problem(shown, 1, 1, path, "the value is empty; write null for none")])

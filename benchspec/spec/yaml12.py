@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from benchspec.spec.document import Mark, Node, Step, dotted
-from benchspec.terms.errors import Problem, SpecError, shortened
+from benchspec.terms.errors import Problem, SpecError, clipped
 
 #: levels of nesting; specs rarely have more than five
 MAX_DEPTH = 50
@@ -88,7 +88,7 @@ def read(file: Path, shown: str, asked: Node | None = None, budget: Budget | Non
     else:
         return parse(text, shown, file.parent, budget=budget)
     problem = (
-        asked.problem(f"cannot read '{shortened(shown, 300)}': {reason}") if asked else Problem(shown, 1, 1, "", reason)
+        asked.problem(f"cannot read '{clipped(shown, 300)}': {reason}") if asked else Problem(shown, 1, 1, "", reason)
     )
     raise SpecError([problem])
 
@@ -170,7 +170,7 @@ class _Tree:
             return [self.node(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode) and (kind := node.tag.removeprefix("tag:yaml.org,2002:")) in _SCALARS:
             return self._scalar(node, kind, path)
-        return self._wrong(node, path, f"the tag '{shortened(node.tag)}' is not allowed; a spec is plain data")
+        return self._wrong(node, path, f"the tag '{clipped(node.tag)}' is not allowed; a spec is plain data")
 
     def _entries(self, node: yaml.MappingNode, path: tuple[Step, ...]) -> Iterator[tuple[str, Node]]:
         """A mapping's entries; those merged with `<<` come first, so that its own override them."""
@@ -185,7 +185,7 @@ class _Tree:
                 self._wrong(key, path, "a key must be a string")
             elif first := seen.get(key.value):
                 line = first.start_mark.line + 1
-                self._wrong(key, (*path, key.value), f"duplicate key '{shortened(key.value)}' (first in line {line})")
+                self._wrong(key, (*path, key.value), f"duplicate key '{clipped(key.value)}' (first in line {line})")
             else:
                 seen[key.value] = key
                 yield key.value, self.node(value, (*path, key.value), self._mark(key))
@@ -200,11 +200,11 @@ class _Tree:
 
     def _scalar(self, node: yaml.ScalarNode, kind: str, path: tuple[Step, ...]) -> Any:
         if "${{" in node.value:
-            return self._wrong(node, path, f"'{shortened(node.value)}' is plain text: {_NO_EXPRESSIONS}")
+            return self._wrong(node, path, f"'{clipped(node.value)}' is plain text: {_NO_EXPRESSIONS}")
         try:
             return _SCALARS[kind](node.value)
         except (ValueError, KeyError):
-            return self._wrong(node, path, f"'{shortened(node.value)}' is not {_MEANT[kind]}")
+            return self._wrong(node, path, f"'{clipped(node.value)}' is not {_MEANT[kind]}")
 
     def _mark(self, node: yaml.Node) -> Mark:
         return Mark(self.file, node.start_mark.line + 1, node.start_mark.column + 1, self.folder)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from benchspec.terms.harmless import escaped
+
 
 class BenchspecError(Exception):
     """An error that the user or a plugin's author can fix; its message is one clear line."""
@@ -27,12 +29,7 @@ class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
     exit_code = 3
 
 
-def one_line(text: str) -> str:
-    """The text as one printable line; text from specs and plugins may contain any character."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text.strip())
-
-
-def shortened(text: str, most: int = 60) -> str:
+def clipped(text: str, most: int = 60) -> str:
     """The text, cut to at most so many characters."""
     return text if len(text) <= most else f"{text[: most - 3]}…"
 
@@ -50,7 +47,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
-        return one_line(f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}")
+        return escaped(f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}".strip())
 
 
 def distinct(problems: Iterable[Problem]) -> list[Problem]:

@@ -48,7 +48,7 @@ def test_metrics_use_the_machines_facts_and_what_was_measured_up_to_then(cases, 
 
 
 def test_the_first_steps_that_the_case_keeps_out_of_the_steady_state_are_kept_out(cases, tmp_path):
-    counts = {"rows": 1, "tokens": 1, "padded_tokens": 1, "loss_tokens": 1, "loss": 1.0, "grad_norm": 1.0}
+    counts = {"rows": 32, "tokens": 32, "padded_tokens": 32, "loss_tokens": 1, "loss": 1.0, "grad_norm": 1.0}
     steps = [
         {"event": "step", "step": number, "time": time, **counts} for number, time in enumerate((20, 21, 22, 24), 1)
     ]
@@ -68,3 +68,11 @@ def test_an_attempt_that_left_nothing_has_a_result_too(cases, tmp_path):
     _, found = recorded(cases, tmp_path, ending=ending)
     assert (found.outcome, found.proof, found.reason) == ("crash", {}, "the launcher failed")
     assert json.dumps(found.to_json())
+
+
+def test_a_long_reason_and_long_lines_of_the_log_are_cut_off_and_say_so(cases, tmp_path):
+    ending = Ending("crash", "train", 0, "x" * 10_000, ("y" * 10_000, "short"))
+    _, found = recorded(cases, tmp_path, ending=ending)
+    assert found.log[1] == "short"
+    for text in (found.reason, found.log[0]):
+        assert len(text) <= 500 and text.endswith("more characters)")
