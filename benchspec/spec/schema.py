@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import CASE_KINDS, KINDS, Plugin
 from benchspec.kinds.discovery import Entry
+from benchspec.kinds.fragments import formats
 from benchspec.kinds.options import UNITS
 from benchspec.kinds.registry import Registry
 from benchspec.terms.metrics import METRICS
@@ -56,16 +57,15 @@ def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
 
 def validator(schema: Mapping[str, Any], definition: str | None = None) -> Draft202012Validator:
     """A validator for a composed schema, or for one of its definitions."""
-    from jsonschema import Draft202012Validator, FormatChecker, validators
+    from jsonschema import Draft202012Validator, validators
 
-    checker = FormatChecker(formats=())
-    for name, units in UNITS.items():
-        checker.checks(name, raises=ValueError)(lambda value, units=units: _has_unit(value, units))
     part = {"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"} if definition else schema
     checks = {name: _on_quantities(Draft202012Validator.VALIDATORS[name]) for name in _BOUNDS}
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
     extend: Any = validators.extend
-    found: Draft202012Validator = extend(Draft202012Validator, checks, type_checker=types)(part, format_checker=checker)
+    found: Draft202012Validator = extend(Draft202012Validator, checks, type_checker=types)(
+        part, format_checker=formats()
+    )
     return found
 
 
@@ -101,12 +101,6 @@ def options(entry: Entry, check_required: bool) -> dict[str, Any]:
     required = [key for key in wanted if key not in entry.preset]
     properties = {"name": {"type": "string"}, **given.pop("properties", {})}
     return {"type": "object", **given, "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _has_unit(value: object, units: dict[str, float]) -> bool:
-    if isinstance(value, str):
-        quantity(value, units)
-    return True
 
 
 def _kind(base: Mapping[str, Any], registry: Registry, kind: str, check_required: bool) -> dict[str, Any]:
