@@ -25,10 +25,10 @@ def record(
     """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
     reduced = reduce.reduce(
         evidence.ranks,
+        case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
-        started=started,
-        finished=finished,
+        wall_time=finished - started,
     )
     return Result(
         case=case.id,
@@ -40,6 +40,7 @@ def record(
         rank=ending.rank,
         reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
+        currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(evidence.ranks),
         warnings=data_warnings(evidence.ranks),
@@ -75,4 +76,4 @@ def data_warnings(ranks: Ranks) -> list[str]:
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
     """Rank 0's proof; a rank cannot finish without one."""
     proofs = [event for event in ranks.get(0, []) if event["event"] == "proof"]
-    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}
+    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time", "clock")} if proofs else {}

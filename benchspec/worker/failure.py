@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection
 
+from benchspec.kinds.faults import raised_at
 from benchspec.terms.errors import BenchspecError
 from benchspec.terms.outcomes import OUT_OF_MEMORY, TIMED_OUT
 
@@ -30,3 +32,9 @@ def reason_of(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message that is not blank."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
+
+
+def place_of(error: BaseException, outcome: str, packages: Collection[str]) -> str:
+    """` (FILE:LINE)`, the innermost line of a plugin in a crash; nothing for a user's mistake or a lack of memory."""
+    a_bug = outcome == "crash" and not isinstance(error, BenchspecError)
+    return raised_at(error.__traceback__, packages) if a_bug else ""

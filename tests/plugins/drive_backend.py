@@ -104,8 +104,11 @@ class DrivenJob:
     stop_after: int | None = None
     steps: list[dict[str, Any]] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
+    #: the phases in their order, and the steps so far in which each began and ended: `("save", 8, 8)`
+    trail: list[tuple[str, int, int]] = field(default_factory=list)
     #: phases that an exception went through
     broken: list[str] = field(default_factory=list)
+    watch: Any = None
 
     def collate(self, rows: Any) -> dict[str, Any]:
         from benchspec.worker.data.batches import collate, padding_token
@@ -114,13 +117,18 @@ class DrivenJob:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        start = time.time()
+        from benchspec.worker.arithmetic import Watch
+
+        if name == "train":
+            self.watch = Watch(self.model)
+        start, steps, place = time.monotonic(), len(self.steps), len(self.trail)
         try:
             yield
         except BaseException:
             self.broken.append(name)
             raise
-        self.phases[name] = time.time() - start
+        self.phases[name] = time.monotonic() - start
+        self.trail.insert(place, (name, steps, len(self.steps)))
 
     def step(self, rows: int, tokens: int, padded_tokens: int, loss_tokens: int, loss: float, grad_norm: Any) -> bool:
         counts = {"rows": rows, "tokens": tokens, "padded": padded_tokens, "loss_tokens": loss_tokens}
@@ -171,8 +179,8 @@ def train(training: dict[str, Any]) -> dict[str, Any]:
     trained = create(registered(training["recipe"]), {}).train(job)
     proof = job.backend.prove(job.model if trained is None else trained)
     local = sum(job.backend.local(parameter).numel() for parameter in job.model.parameters())
-    held = {"meta": meta, "parameters": parameters, "local": local}
-    return {"steps": job.steps, "phases": job.phases, "proof": proof, **held}
+    held = {"meta": meta, "parameters": parameters, "local": local, "arithmetic": job.watch and job.watch.dtype}
+    return {"steps": job.steps, "trail": job.trail, "proof": proof, **held}
 
 
 def forget() -> None:

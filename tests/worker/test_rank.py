@@ -19,6 +19,7 @@ def test_training_has_a_first_step_and_a_steady_state(tmp_path):
     assert found == [
         ("begin", "train"),
         ("begin", "first-step"),
+        ("arithmetic", None),
         ("step", 1),
         ("end", "first-step"),
         ("begin", "steady"),
@@ -61,6 +62,29 @@ def test_a_phase_ends_with_all_that_is_open_within_it(tmp_path):
             raise OSError("a checkpoint that the recipe can do without")
     assert [event["phase"] for event in logged(tmp_path, "end")] == ["first-step", "save", "steady", "train"]
     assert job.open == []
+
+
+def test_a_save_that_failed_ends_before_the_next_step(tmp_path):
+    job = rank(tmp_path)
+    with job.phase("train"):
+        with suppress(OSError), job.phase("save"):
+            raise OSError("a checkpoint that the recipe can do without")
+        job.step(8, 80, 96, 40, 1.0, 1.0)
+    names = [(event["event"], event.get("phase")) for event in events.read(tmp_path / "rank-0.jsonl")]
+    assert names[2:7] == [
+        ("begin", "save"),
+        ("end", "save"),
+        ("arithmetic", None),
+        ("step", None),
+        ("end", "first-step"),
+    ]
+
+
+def test_a_step_that_cannot_be_is_refused_and_not_recorded(tmp_path):
+    job = rank(tmp_path)
+    with pytest.raises(TypeError, match=r"the recipe 'mine' reports rows as 8\.0, a float64"), job.phase("train"):
+        job.step(np.float64(8), 80, 96, 40, 1.0, 1.0)
+    assert logged(tmp_path, "step") == []
 
 
 def test_a_step_says_go_on(tmp_path):

@@ -75,7 +75,7 @@ class FastEncoder:
 
     def _length(self, encoding: Any) -> int:
         """The number of ids without truncation, from those that are kept and those that overflow."""
-        return len(encoding) + sum(len(rest) - self._added for rest in encoding.overflowing)
+        return int(len(encoding) + sum(len(rest) - self._added for rest in encoding.overflowing))
 
 
 class PlainEncoder:

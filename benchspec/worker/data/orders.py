@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchspec.kinds.bases import Dataset
+from benchspec.kinds.faults import defined_at
 from benchspec.terms.errors import BenchspecError
 from benchspec.terms.layout import writing_whole
 from benchspec.worker.data.arrays import warn_of_damage, writing
@@ -22,13 +24,15 @@ from benchspec.worker.data.batches import mapped
 SPAN = 1 << 20
 
 
-def checked(given: Any, rows: int, name: str) -> NDArray[Any]:
+def checked(dataset: Dataset, given: Any, rows: int) -> NDArray[Any]:
     """The order, if it is one of `rows` rows: a dataset may be a third-party plugin."""
+    name = dataset.name
     order = np.asarray(given)
     if order.ndim != 1 or order.dtype.kind not in "iu":
         found = f"{order.dtype} array of {order.ndim} dimensions"
         raise BenchspecError(
             f"dataset {name!r}: order() must return a one-dimensional array of integers, not a {found}"
+            f"{defined_at(dataset.order)}"
         )
     if len(order) == 0:
         raise BenchspecError(f"dataset {name!r} has an empty order")

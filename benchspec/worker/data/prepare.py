@@ -28,6 +28,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from benchspec.kinds.bases import Dataset
+from benchspec.kinds.faults import defined_at
 from benchspec.kinds.values import Row
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker.data import arrays, orders, prepared
@@ -128,6 +129,7 @@ def _identity(dataset: Dataset) -> str | None:
     if identity is not None and not isinstance(identity, str):
         raise BenchspecError(
             f"dataset {dataset.name!r}: identity() must return a string or None, not {type(identity).__name__}"
+            f"{defined_at(dataset.identity)}"
         )
     return identity
 
@@ -135,24 +137,27 @@ def _identity(dataset: Dataset) -> str | None:
 def _resolve(request: Request, cache: Path) -> Prepared:
     """Read the rows and their order, and add what is missing to the cache."""
     dataset = request.dataset
-    rows = _checked_rows(dataset.rows(), dataset.name)
+    rows = _checked_rows(dataset)
     name = _arrays(request, rows, cache)
     given = dataset.order()
     if given is None:
         return _described(cache, name, None, np.ones(len(rows), np.int64))
-    order = orders.checked(given, len(rows), dataset.name)
+    order = orders.checked(dataset, given, len(rows))
     with _locked(cache / "orders.lock"):
         file = orders.keep(order, cache)
     return _described(cache, name, file, orders.counted(order, len(rows)))
 
 
-def _checked_rows(rows: Any, name: str) -> Sequence[Row]:
+def _checked_rows(dataset: Dataset) -> Sequence[Row]:
     """The rows, after checking their types, because a dataset may be a third-party plugin."""
+    rows: Any = dataset.rows()
+    name, place = dataset.name, defined_at(dataset.rows)
     if not isinstance(rows, Sequence):
-        raise BenchspecError(f"dataset {name!r}: rows() must return a sequence of Row, not {type(rows).__name__}")
+        found = type(rows).__name__
+        raise BenchspecError(f"dataset {name!r}: rows() must return a sequence of Row, not {found}{place}")
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Row) or not all(isinstance(field, str) for field in row):
-            raise BenchspecError(f"dataset {name!r}: row {number} is not a Row of three strings: {row!r:.80}")
+            raise BenchspecError(f"dataset {name!r}: row {number} is not a Row of three strings: {row!r:.80}{place}")
     if not rows:
         raise BenchspecError(f"dataset {name!r} has no rows")
     return rows
