@@ -19,8 +19,10 @@ def record(
     case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
 ) -> Result:
     """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+    # Where one event cannot be used, a metric of the others would be wrong.
+    ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
-        evidence.ranks,
+        ranks,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
         started=started,
@@ -37,9 +39,10 @@ def record(
         reason=ending.reason,
         metrics=reduced.metrics,
         intervals=reduced.intervals,
-        proof=_proof(evidence.ranks),
+        proof=_proof(ranks),
         started=started,
         finished=finished,
+        warnings=list(evidence.passed_over),
         log=list(ending.log),
     )
 
