@@ -11,9 +11,7 @@ import psutil
 import pytest
 
 from benchspec_plugins.launchers import group
-from benchspec_plugins.launchers.group import MARK
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="the guarantees about killed processes are Linux's")
+from benchspec_plugins.launchers.group import MARK, Group, Left
 
 
 @pytest.fixture
@@ -21,16 +19,21 @@ def sleeper():
     """Starts a process in a session of its own, as torchrun's workers are; it belongs to a case."""
     started = []
 
-    def start(case_dir, program="import time; time.sleep(60)"):
-        environment = {**os.environ, MARK: str(case_dir)}
-        started.append(subprocess.Popen([sys.executable, "-c", program], env=environment, start_new_session=True))
-        time.sleep(0.1)
+    def start(case_dir, program="import time; print(flush=True); time.sleep(60)"):
+        command, environment = [sys.executable, "-S", "-c", program], {**os.environ, MARK: str(case_dir)}
+        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True))
+        started[-1].stdout.readline()
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def _no_wait(monkeypatch):
+    monkeypatch.setattr(group, "STOP_TIMEOUT", 0.2)
 
 
 def gone(process):
@@ -40,40 +43,27 @@ def gone(process):
         return True
 
 
-def test_stopping_ends_every_process_of_the_case_and_no_others(tmp_path, sleeper):
-    mine, others = sleeper(tmp_path / "1"), sleeper(tmp_path / "2")
-    group.attach(f"0 0 {tmp_path / '1'}").stop()
+def test_what_is_left_of_a_case_is_ended_and_no_other_process(tmp_path, sleeper):
+    mine, others = sleeper(tmp_path / "a case"), sleeper(tmp_path / "a case of others")
+    left = Left(str(tmp_path / "a case"))
+    assert left.poll() == -1
+    left.stop()
     assert gone(mine)
     assert not gone(others)
 
 
-def test_a_process_that_ignores_sigterm_is_killed(tmp_path, sleeper, monkeypatch):
-    monkeypatch.setattr(group, "TERM_TIMEOUT", 0.3)
-    stubborn = sleeper(tmp_path, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
-    time.sleep(0.3)
-    found = psutil.Process(stubborn.pid)
-    attached = group.attach(f"{found.pid} {found.create_time()} {tmp_path}")
-    assert attached.poll() is None
-    attached.stop()
-    assert gone(stubborn)
+@pytest.mark.parametrize("id", ["", "1", f"{os.getpid()} 1.0 /tmp"])
+def test_an_id_that_is_none_ends_no_process(id):
+    Left(id).stop()
 
 
-def test_a_group_that_no_longer_runs_has_ended(tmp_path):
-    assert group.attach(f"{2**22 + 1} 1.0 {tmp_path}").poll() == -1
-
-
-def test_a_process_that_later_got_the_same_pid_is_not_the_group(tmp_path):
-    attached = group.attach(f"{os.getpid()} 1.0 {tmp_path}")
-    assert attached.poll() == -1
-    attached.stop()
-
-
-def test_the_folder_may_have_blanks_in_its_name(tmp_path, sleeper):
-    folder = tmp_path / "a run of mine"
-    mine = sleeper(folder)
-    found = psutil.Process(mine.pid)
-    group.attach(f"{found.pid} {found.create_time()} {folder}").stop()
-    assert gone(mine)
+def test_a_supervisor_that_is_killed_or_does_not_answer_leaves_none_either(tmp_path, sleeper):
+    deaf = sleeper(
+        tmp_path,
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)",
+    )
+    Group(deaf, tmp_path).stop()
+    assert gone(deaf)
 
 
 def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path, monkeypatch):
@@ -85,41 +75,45 @@ def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path,
     assert group._environment(tmp_path, 2)["OMP_NUM_THREADS"] == "3"
 
 
-WORKER = "import time; from benchspec.machine.process import die_with_starter; die_with_starter(); time.sleep(60)"
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([], []),
+        (["0 -9"], [(0, -9)]),
+        # A victim's exit comes after that of the rank that it has lost.
+        (["1 0", "0 1"], [(1, 0), (0, 1)]),
+        # A rank that torchrun ended with SIGTERM explains nothing, unless it was the first.
+        (["1 3", "0 -15", "2 -6"], [(1, 3), (2, -6)]),
+        (["1 -15", "0 1"], [(1, -15), (0, 1)]),
+        # How those ended that the supervisor killed says nothing.
+        (["stopped", "0 -9", "1 -9"], []),
+        (["2 3", "stopped", "0 -9"], [(2, 3)]),
+    ],
+)
+def test_the_first_rank_to_end_comes_first(tmp_path, lines, found):
+    (tmp_path / "exits").write_text("".join(f"{line}\n" for line in lines))
+    assert list(group.deaths(tmp_path).items()) == found
 
 
-@linux
-def test_a_worker_whose_starter_died_before_it_checked_ends_at_once():
-    environment = {**os.environ, "BENCHSPEC_PARENT": "1"}
-    assert subprocess.run([sys.executable, "-c", WORKER], env=environment, timeout=30).returncode == -9
+def test_a_group_of_which_no_rank_ended_has_no_deaths(tmp_path):
+    assert group.deaths(tmp_path) == {}
 
 
-@linux
-def test_a_worker_dies_with_its_starter(tmp_path):
-    starter = (
-        "import os, subprocess, sys, time; os.environ['BENCHSPEC_PARENT'] = str(os.getpid()); "
-        f"print(subprocess.Popen([sys.executable, '-c', {WORKER!r}], start_new_session=True).pid, flush=True); "
-        "time.sleep(60)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True)
-    worker = psutil.Process(int(process.stdout.readline()))
-    time.sleep(1)
-    assert worker.is_running()
-    process.kill()
-    process.communicate()
-    psutil.wait_procs([worker], timeout=5)
-    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
-
-
-@linux
 @pytest.mark.slow
-def test_torchrun_gets_the_case_and_dies_with_benchspec(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="the guarantees about processes are Linux's")
+def test_torchrun_starts_the_ranks_and_puts_its_files_into_the_case(tmp_path, monkeypatch):
     pytest.importorskip("torch")
-    (tmp_path / "case.json").write_text("no case")
-    started = group.start(tmp_path, 1)
+    temporary, folder = tmp_path / "tmp", tmp_path / "case"
+    temporary.mkdir()
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    (folder / "case.json").write_text("no case")
+    started = group.start(folder, 1)
     while started.poll() is None:
         time.sleep(0.1)
     started.stop()
     assert started.poll() == 1
-    assert "JSONDecodeError" in (tmp_path / "stderr.log").read_text()
-    assert '"world":1' in (tmp_path / "rank-0.jsonl").read_text()
+    assert "JSONDecodeError" in (folder / "stderr.log").read_text()
+    assert '"world":1' in (folder / "rank-0.jsonl").read_text()
+    assert group.deaths(folder) == {0: 1}
+    assert not list(temporary.iterdir())

@@ -1,4 +1,4 @@
-"""torchrun and its workers as one process group that is started, polled, and stopped without leftover processes."""
+"""The process group of a case: its supervisor, torchrun and the ranks, started, polled and stopped as one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from typing import IO
 import psutil
 
 from benchspec import Handle
-from benchspec.machine.process import PARENT, die_with
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import STDERR, STDOUT
+from benchspec_plugins.launchers import supervisor
 
 #: the environment variable by which the processes of a case are found, whatever their parent
 MARK = "BENCHSPEC_CASE_DIR"
 #: in the case's folder, torchrun's own output; its workers write to stdout.log and stderr.log
 LOG = "torchrun.log"
-#: starts a worker with its output in the logs of the case's folder, given as the argument;
-#: -P: a module in the working directory, such as a user's struct.py, must not replace one of Python's
-_WORKER = f'exec "$0" -P -m benchspec.worker "$1" >>"$1/{STDOUT}" 2>>"$1/{STDERR}"'
-#: seconds after SIGTERM in which torchrun may stop its workers, before they are killed
-TERM_TIMEOUT = 5.0
+#: in the case's folder, torchrun's own files
+FILES = "torchrun"
+#: seconds in which a supervisor ends its case, before everything that bears the case's mark is killed
+STOP_TIMEOUT = 10.0
 #: seconds after which a process that survives SIGKILL counts as stuck in the kernel
 KILL_TIMEOUT = 60.0
 
@@ -39,94 +38,103 @@ def start(case_dir: Path, processes: int) -> Group:
         return Group(_spawn(case_dir, processes, log), case_dir)
 
 
-def own_log(case_dir: Path) -> str:
-    """torchrun's own output."""
-    file = case_dir / LOG
-    return file.read_text(errors="replace") if file.exists() else ""
+def deaths(case_dir: Path) -> dict[int, int]:
+    """The ranks that ended by themselves and their exit codes, the first to end first.
 
-
-def attach(id: str) -> Group:
-    """The group that an earlier process started."""
-    pid, created, case_dir = id.split(" ", 2)
-    return Group(_find(int(pid), created), Path(case_dir))
+    After the first, SIGTERM is how torchrun ends the others.
+    """
+    file = case_dir / supervisor.EXITS
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    if supervisor.STOPPED in lines:
+        lines = lines[: lines.index(supervisor.STOPPED)]
+    ends = [(int(rank), int(code)) for rank, code in (line.split(" ", 1) for line in lines)]
+    return {rank: code for number, (rank, code) in enumerate(ends) if not number or code != -signal.SIGTERM}
 
 
 class Group(Handle):
-    """torchrun and its workers."""
+    """A case's processes, started by this process."""
 
-    def __init__(self, leader: psutil.Process | None, case_dir: Path):
-        self._leader = leader
+    def __init__(self, supervising: subprocess.Popen[bytes], case_dir: Path):
+        self._supervisor = supervising
         self._case_dir = case_dir
-        self._code: int | None = None
-        self.id = f"{leader.pid} {leader.create_time()} {case_dir}" if leader else f"0 0 {case_dir}"
+        self._ended = False
+        self.id = str(case_dir)
 
     def poll(self) -> int | None:
-        """The exit code; -1 if another process started the group, because the exit code is then unknown."""
-        if self._code is None:
-            self._code = self._exit_code()
-            if self._code is not None:
-                _copy_own_log(self._case_dir)
-        return self._code
-
-    def _exit_code(self) -> int | None:
-        if self._leader is None or not self._leader.is_running():
-            return -1
-        try:
-            code = self._leader.wait(timeout=0)
-        except psutil.TimeoutExpired:
-            return None
-        return -1 if code is None else code
+        """torchrun's exit code; by then no process of the case is left."""
+        code = self._supervisor.poll()
+        if code is not None and not self._ended:
+            self._ended = True
+            _copy_own_log(self._case_dir)
+        return code
 
     def stop(self) -> None:
-        if self._leader and self.poll() is None:
-            with suppress(psutil.NoSuchProcess):
-                self._leader.send_signal(signal.SIGTERM)
-            self._wait()
-        # torchrun may have ended, or been killed, while its workers still run: each worker has its own session.
-        end = time.monotonic() + KILL_TIMEOUT
-        while members := _members(self._case_dir):
-            if time.monotonic() > end:
-                pids = ", ".join(str(process.pid) for process in members)
-                raise RunError(f"these processes cannot be killed: {pids}; is a driver or a file system hung?")
-            for process in members:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-            psutil.wait_procs(members, timeout=1)
+        if self.poll() is None:
+            self._supervisor.terminate()
+            # It may have been stopped.
+            self._supervisor.send_signal(signal.SIGCONT)
+            with suppress(subprocess.TimeoutExpired):
+                self._supervisor.wait(STOP_TIMEOUT)
+        # The supervisor may have been killed; and no other system than Linux tells it of orphans.
+        _end_marked(self._case_dir)
 
-    def _wait(self) -> None:
-        end = time.monotonic() + TERM_TIMEOUT
-        while self.poll() is None and time.monotonic() < end:
+
+class Left(Handle):
+    """What is left of the processes of a case whose benchspec has gone: its supervisor is ending them."""
+
+    def __init__(self, id: str):
+        self.id = id
+
+    def poll(self) -> int:
+        """-1: the exit code is not known."""
+        return -1
+
+    def stop(self) -> None:
+        end = time.monotonic() + STOP_TIMEOUT
+        while _members(Path(self.id)) and time.monotonic() < end:
             time.sleep(0.05)
+        _end_marked(Path(self.id))
+
+
+def _end_marked(case_dir: Path) -> None:
+    """Kill every process that bears the case's mark."""
+    end = time.monotonic() + KILL_TIMEOUT
+    while members := _members(case_dir):
+        if time.monotonic() > end:
+            pids = ", ".join(str(process.pid) for process in members)
+            raise RunError(f"these processes cannot be killed: {pids}; is a driver or a file system hung?")
+        for process in members:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(members, timeout=1)
 
 
 def _copy_own_log(case_dir: Path) -> None:
     """Copy torchrun's own log to stderr.log if no rank wrote there: it is then the only explanation."""
-    log = case_dir / STDERR
-    if not log.exists() or not log.stat().st_size:
+    own, log = case_dir / LOG, case_dir / STDERR
+    if own.exists() and (not log.exists() or not log.stat().st_size):
         with suppress(OSError), log.open("a") as file:
-            file.write(own_log(case_dir))
+            file.write(own.read_text(errors="replace"))
 
 
-def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> psutil.Process:
+def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    # Without `site`, which takes as long as all the rest of the start.
+    supervising = [sys.executable, "-P", "-S", supervisor.__file__]
     torchrun = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [*torchrun, "--no-python", "/bin/sh", "-c", _WORKER, sys.executable, str(case_dir)]
-    environment = _environment(case_dir, processes)
-    parent = os.getpid()
-
-    def in_the_child() -> None:
-        # If benchspec is killed, so is torchrun, and with torchrun its workers.
-        die_with(parent)
-        os.environ.update(environment)
-        os.environ[PARENT] = str(os.getpid())
-
-    # In a new session, so that Ctrl-C reaches only benchspec, which then stops the group.
-    return psutil.Popen(
-        command,
+    # -P: a module in the working directory, such as a user's struct.py, must not replace one of Python's.
+    worker = [sys.executable, "-P", "-m", "benchspec.worker", str(case_dir)]
+    return subprocess.Popen(
+        [
+            *(*supervising, "group", str(os.getpid()), str(case_dir)),
+            *(*torchrun, "--log-dir", str(case_dir / FILES), "--no-python"),
+            *(*supervising, "rank", str(case_dir), *worker),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
+        env=_environment(case_dir, processes),
+        # Ctrl-C reaches only benchspec, which then stops the group.
         start_new_session=True,
-        preexec_fn=in_the_child,
     )
 
 
@@ -138,15 +146,6 @@ def _environment(case_dir: Path, processes: int) -> dict[str, str]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _find(pid: int, created: str) -> psutil.Process | None:
-    """The process with a pid; None if the pid now belongs to another process."""
-    try:
-        process = psutil.Process(pid)
-        return process if str(process.create_time()) == created else None
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _members(case_dir: Path) -> list[psutil.Process]:

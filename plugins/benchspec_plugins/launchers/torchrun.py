@@ -36,14 +36,14 @@ class Torchrun(Launcher):
         return group.start(case_dir, self.options["processes"])
 
     def deaths(self, case_dir: Path) -> Mapping[int, int]:
-        from benchspec_plugins.launchers import group, torchrun_log
+        from benchspec_plugins.launchers import group
 
-        return torchrun_log.deaths(group.own_log(case_dir))
+        return group.deaths(case_dir)
 
     def attach(self, id: str) -> Handle:
         from benchspec_plugins.launchers import group
 
-        return group.attach(id)
+        return group.Left(id)
 
 
 @hookimpl
