@@ -93,7 +93,6 @@ _SHARE = ("learning", "reached", "layers")
 _COUNT = Need("a whole number from 0", _is_count)
 _FROM_1 = Need("a whole number from 1", lambda value: _is_count(value) and value > 0)
 _COUNT_OR_NULL = Need("a whole number from 0 or null", lambda value: value is None or _is_count(value))
-_NUMBER = Need("a finite number", _is_number)
 _NUMBER_OR_NULL = Need("a finite number or null", lambda value: value is None or _is_number(value))
 _TIME = Need("a time in seconds", _is_time)
 _TEXT = Need("a text", lambda value: isinstance(value, str))
@@ -136,7 +135,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
             **dict.fromkeys(("loss", "grad_norm"), _NUMBER_OR_NULL),
         },
         "memory": {**dict.fromkeys(("allocated", "reserved"), _COUNT_OR_NULL), "host": _COUNT},
-        "energy": {"joules": _NUMBER},
+        "energy": {"joules": Need("a finite number from 0", lambda value: _is_number(value) and value >= 0)},
         "proof": {},
         "failure": {
             "outcome": _OUTCOME,

@@ -77,7 +77,7 @@ def _last_message(evidence: Evidence) -> str:
     if evidence.cut_off:
         return f"{evidence.cut_off[0]} breaks off in the middle of a line; is the disk full?"
     lines = evidence.stderr.splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "they left no message")[:500]
+    return next((line.strip() for line in reversed(lines) if line.strip()), "they left no message")
 
 
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:
@@ -121,7 +121,7 @@ def _cause(stderr: str, code: int, kernel_killed: bool) -> tuple[str, str]:
         return "crash", f"ended with exit code {code} before it had finished, without a message"
     said = _said(stderr)
     outcome = next((ABORTED[text] for text in ABORTED if text in said), "crash") if code == -signal.SIGABRT else "crash"
-    return outcome, f"ended by {_signal_name(-code)}" + (f": {said}"[:500] if said else "")
+    return outcome, f"ended by {_signal_name(-code)}" + (f": {said}" if said else "")
 
 
 def _said(stderr: str) -> str:

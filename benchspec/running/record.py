@@ -13,6 +13,7 @@ from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
+from benchspec.terms.harmless import shortened
 
 
 def record(
@@ -36,14 +37,14 @@ def record(
         outcome=ending.outcome,
         phase=ending.phase,
         rank=ending.rank,
-        reason=ending.reason,
+        reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
         intervals=reduced.intervals,
         proof=_proof(ranks),
         started=started,
         finished=finished,
         warnings=list(evidence.passed_over),
-        log=list(ending.log),
+        log=[shortened(line) for line in ending.log],
     )
 
 

@@ -118,11 +118,6 @@ def test_an_exit_code_is_said_in_words(tmp_path, code, said, outcome, reason):
     assert reason in found.reason
 
 
-def test_a_long_cause_is_shortened(tmp_path):
-    found = ending(leave(tmp_path, TRAINING, stderr="CUDA error: " + "x" * 5_000), [(0, -6)])
-    assert len(found.reason) == 500
-
-
 def test_events_that_cannot_be_used_are_a_crash_whatever_came_of_the_processes(tmp_path):
     leave(tmp_path, [{"event": "energy"}, DONE])
     found = ending(tmp_path)
