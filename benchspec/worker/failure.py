@@ -42,10 +42,19 @@ _FULL = 256 << 20
 
 def outcome_of(error: BaseException) -> str:
     """`oom`, `host-oom`, `hang` or `crash`: what the exception, or one that it was raised from, means."""
-    outcome = _outcome_of_one(error)
-    if outcome == "crash" and error.__cause__ is not None:
-        return outcome_of(error.__cause__)
-    return outcome
+    return _telling(error)[0]
+
+
+def _telling(error: BaseException) -> tuple[str, BaseException]:
+    """The outcome, and the exception that tells it: the first that is more than a crash, of those it was raised from.
+
+    Only `raise … from …` counts: code that catches an out-of-memory and then fails of itself has not run out of memory.
+    """
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None and cause not in chain:
+        chain.append(cause)
+    outcomes = ((_outcome_of_one(each), each) for each in chain)
+    return next((pair for pair in outcomes if pair[0] != "crash"), ("crash", error))
 
 
 def _outcome_of_one(error: BaseException) -> str:
@@ -100,14 +109,12 @@ def device_is_full() -> bool:
 def reason_of(error: BaseException) -> str:
     """The exception's type and the first line of its message; for a user's mistake, the message only.
 
-    An exception that says how a case ended only by the one that it was raised from is followed by that one.
+    It is followed by the exception that it was raised from, if that one tells the outcome.
     """
     if isinstance(error, BenchspecError):
         return first_line(error)
-    reason = f"{type(error).__name__}: {first_line(error)}"[:500]
-    if error.__cause__ is not None and _outcome_of_one(error) == "crash" != outcome_of(error):
-        return f"{reason} (from {reason_of(error.__cause__)})"
-    return reason
+    reason, cause = f"{type(error).__name__}: {first_line(error)}", _telling(error)[1]
+    return reason if cause is error else f"{reason} (from {type(cause).__name__}: {first_line(cause)})"
 
 
 def first_line(error: BaseException) -> str:
