@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchspec.terms.outcomes import INNER_PHASES, OUTCOMES, PHASES
+from benchspec.terms.strict import DEEPEST, is_shallow
 
 Event = Mapping[str, Any]
 
@@ -42,7 +43,7 @@ def problem(event: Event) -> str | None:
                 return f"the event '{kind}' has no '{name}'"
         elif not need.holds(event[name]):
             return f"'{name}' of the event '{kind}' is {_shown(event[name])}, not {need.words}"
-    if kind == "proof" and not _is_shallow(event):
+    if kind == "proof" and not is_shallow(event, _DEEPEST):
         return f"the event 'proof' is nested more than {_DEEPEST} levels deep"
     return None
 
@@ -61,10 +62,10 @@ def _shown(value: Any) -> str:
     return repr(value) if len(repr(value)) <= 60 else repr(value)[:60] + "…"
 
 
+#: levels of lists and mappings in the evidence of a backend's `prove`; a line of the journal puts a few around it
+_DEEPEST = DEEPEST // 2
 #: the smallest whole number that is too large to be a count of anything
 _LARGEST = 1 << 63
-#: levels of lists and mappings in the evidence of a backend's `prove`
-_DEEPEST = 32
 
 
 def _is_count(value: Any) -> bool:
@@ -78,13 +79,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_time(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < 1e11
-
-
-def _is_shallow(value: Any, levels: int = _DEEPEST) -> bool:
-    if isinstance(value, dict | list):
-        within: Sequence[Any] = list(value.values()) if isinstance(value, dict) else value
-        return levels > 0 and all(_is_shallow(each, levels - 1) for each in within)
-    return True
 
 
 _SHAPE = ("layers", "hidden", "parameters", "lookup_parameters")

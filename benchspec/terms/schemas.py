@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,11 @@ def load(name: str) -> dict[str, Any]:
     return schema
 
 
-def validator(name: str) -> Draft202012Validator:
-    """A validator for the schema of this name."""
+def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """A validator for a schema."""
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(load(name))
+    return Draft202012Validator(schema)
 
 
 def violation(check: Draft202012Validator, value: Any) -> str | None:
