@@ -13,6 +13,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from benchspec.machine.host import host
 from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
 from benchspec.terms.errors import BenchspecError
@@ -41,7 +42,7 @@ def main(folder: Path) -> None:
 def _start(folder: Path) -> Rank:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     log = EventLog(folder, rank)
-    log.add("start", rank=rank, world=world, pid=os.getpid())
+    log.add("start", rank=rank, world=world, pid=os.getpid(), host=host())
     return Rank(folder, log, rank, world)
 
 

@@ -157,7 +157,7 @@ def test_evidence_that_the_metrics_stumble_over_costs_that_case_alone(scripted, 
     plain = reduce.reduce
     monkeypatch.setattr(reduce, "reduce", stumble)
     (found,) = run(asked)
-    assert (found.outcome, found.reason) == ("crash", "the events cannot be used: KeyError: 'step'")
+    assert (found.outcome, found.reason) == ("crash", "the events cannot be used: KeyError: 'time'")
 
 
 def test_the_evidence_of_a_case_is_read_once(scripted, monkeypatch):
