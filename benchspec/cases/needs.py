@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from benchspec.cases.case import Case
+from benchspec.kinds.faults import explained, returned
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
 from benchspec.terms.harmless import json_text
@@ -31,20 +32,19 @@ def needs(spec: Spec, case: Case) -> dict[str, Any]:
     try:
         return _needs(case, *plugins.values())
     except Exception as error:
-        names = ", ".join(str(spec.registry.find(kind, case.fields[kind]["name"]).origin) for kind in plugins)
-        reason = f"{type(error).__name__}: {error}"
-        raise PluginError(f"{case.id}: a plugin cannot tell what the case needs ({names}): {reason}") from error
+        reason = explained(error, spec.registry.packages)
+        raise PluginError(f"{case.id}: a plugin cannot tell what the case needs: {reason}") from error
 
 
 def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any) -> dict[str, Any]:
-    rows, processes, shape = _whole(dataset.size()), launcher.processes(), model.shape()
+    rows, processes, shape = _whole(dataset.size, dataset.size()), launcher.processes(), model.shape()
     steps = recipe.steps(rows, case.train, processes) if rows else case.train["max_steps"]
     return {
         "processes": processes,
-        "hosts": _whole(launcher.hosts()),
+        "hosts": _whole(launcher.hosts, launcher.hosts()),
         "rows_per_step": case.train["batch_size"] * case.train["gradient_accumulation"] * processes,
         "rows": rows,
-        "steps": _whole(steps),
+        "steps": _whole(recipe.steps, steps),
         "parameters": shape.parameters if shape else None,
         "training_state_bytes": shape.parameters * STATE_BYTES if shape else None,
         "shape": asdict(shape) if shape else None,
@@ -52,10 +52,8 @@ def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any) -> 
     }
 
 
-def _whole(number: Any) -> int | None:
-    if number is not None and not isinstance(number, int):
-        raise TypeError(f"{number!r} is not an integer or None")
-    return number
+def _whole(method: Callable[..., int | None], number: int | None) -> int | None:
+    return returned(method, number, (int, type(None)), "an integer or None")
 
 
 def as_table(spec: Spec, cases: Sequence[Case]) -> str:

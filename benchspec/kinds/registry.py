@@ -64,6 +64,12 @@ class Registry:
             key=lambda entry: (order.index(entry.kind), entry.name, entry.origin.project),
         )
 
+    @property
+    def packages(self) -> set[str]:
+        """The top-level modules of the plugins, by which `faults.explained` finds their lines in a traceback."""
+        modules = {module for entry in self._all() for module in (entry.cls.__module__, entry.origin.module)}
+        return {module.partition(":")[0].partition(".")[0] for module in modules}
+
     def find(self, kind: str, name: str) -> Entry:
         """The entry with a name; raises `PluginError` if there is none, or more than one."""
         if self.has(kind, name):

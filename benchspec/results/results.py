@@ -9,6 +9,7 @@ from typing import Any, overload
 from benchspec.results import evidence
 from benchspec.results.journal import read_journal
 from benchspec.results.result import Result
+from benchspec.results.rows import rows
 from benchspec.results.run_file import read_run
 from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
@@ -48,6 +49,15 @@ class Results(Sequence[Result]):
         """`EXPERIMENT/CASE` of each judged case that has no result."""
         found = {(each.experiment, each.case) for each in self}
         return [f"{experiment}/{case}" for experiment, case in self.judged if (experiment, case) not in found]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat mapping per case, for a data frame: all have the same keys, and None where a case has no value.
+
+        The keys are those of the reporter `csv`: `experiment`, `case`, `attempt`, the axes by their dotted paths,
+        `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, `basis:METRIC` for numbers
+        that were not measured, published values, and `machine`.
+        """
+        return rows(self, self.verdicts, self.run)
 
     def as_expected(self) -> bool:
         """Whether every judged case has a result, and an outcome that the spec expects; by default that is `ok`."""

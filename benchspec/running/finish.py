@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Launcher
+from benchspec.kinds.faults import explained, wrong
 from benchspec.machine import kernel_kills
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
@@ -24,8 +25,9 @@ from benchspec.terms.errors import BenchspecError
 def launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
     """The ending of a case whose launcher raised an exception."""
     name = case.launcher["name"]
-    origin = run.spec.registry.find("launcher", name).origin
-    reason = f"the launcher '{name}' of {origin} failed: {type(error).__name__}: {error}"
+    entry = run.spec.registry.find("launcher", name)
+    said = explained(error, run.spec.registry.packages, entry.cls)
+    reason = f"the launcher '{name}' of {entry.origin} failed: {said}"
     return Ending("crash", "start", reason=reason, mistake=isinstance(error, BenchspecError))
 
 
@@ -66,7 +68,7 @@ def judge_group(
 def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
     found = launcher.deaths(attempt)
     if not isinstance(found, Mapping) or not all(type(number) is int for pair in found.items() for number in pair):
-        raise TypeError(f"deaths() returned {found!r}, not a mapping of ranks to exit codes")
+        raise wrong(launcher.deaths, found, "a mapping of ranks to exit codes")
     return found
 
 

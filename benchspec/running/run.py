@@ -112,7 +112,7 @@ def _run_cases(run: Run, cases: Sequence[Case]) -> None:
     run.progress.begin(len(waiting))
     try:
         while waiting or running:
-            while waiting and len(running) < max(1, launcher_of(run.spec, waiting[0]).parallel):
+            while waiting and len(running) < launcher_of(run.spec, waiting[0]).parallel:
                 running += start_next(run, waiting.pop(0))
             running = [flight for flight in running if not collect(run, flight)]
             time.sleep(INTERVAL if running else 0)

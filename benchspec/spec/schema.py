@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import CASE_KINDS, KINDS, Plugin
 from benchspec.kinds.discovery import Entry
-from benchspec.kinds.options import UNITS
+from benchspec.kinds.fragments import formats
 from benchspec.kinds.registry import Registry
 from benchspec.terms.metrics import METRICS
 from benchspec.terms.schemas import load as load
-from benchspec.terms.units import quantity
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -47,13 +46,10 @@ def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
 
 def validator(schema: Mapping[str, Any], definition: str | None = None) -> Draft202012Validator:
     """A validator for a composed schema, or for one of its definitions."""
-    from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema import Draft202012Validator
 
-    checker = FormatChecker(formats=())
-    for name, units in UNITS.items():
-        checker.checks(name, raises=ValueError)(lambda value, units=units: _has_unit(value, units))
     part = {"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"} if definition else schema
-    return Draft202012Validator(part, format_checker=checker)
+    return Draft202012Validator(part, format_checker=formats())
 
 
 def options(entry: Entry, check_required: bool) -> dict[str, Any]:
@@ -63,12 +59,6 @@ def options(entry: Entry, check_required: bool) -> dict[str, Any]:
     required = [key for key in wanted if key not in entry.preset]
     properties = {"name": {"type": "string"}, **given.pop("properties", {})}
     return {"type": "object", **given, "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _has_unit(value: object, units: dict[str, float]) -> bool:
-    if isinstance(value, str):
-        quantity(value, units)
-    return True
 
 
 def _kind(base: Mapping[str, Any], registry: Registry, kind: str, check_required: bool) -> dict[str, Any]:

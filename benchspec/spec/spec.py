@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchspec.kinds.bases import Hardware
+from benchspec.kinds.faults import defined_at, explained, wrong
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Fact, Facts
@@ -116,15 +117,17 @@ def check(
 
 def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
     """The facts of a hardware plugin; their types are checked now, because a mistake would show hours later."""
-    origin = registry.find("hardware", value["name"]).origin
+    entry = registry.find("hardware", value["name"])
     try:
-        facts = cast(Hardware, registry.create("hardware", value)).facts()
+        hardware = cast(Hardware, registry.create("hardware", value))
+        facts = hardware.facts()
     except Exception as error:
-        raise PluginError(f"{origin}: facts() failed: {type(error).__name__}: {error}") from error
+        said = explained(error, registry.packages, entry.cls)
+        raise PluginError(f"{entry.origin}: facts() failed: {said}") from error
     if not isinstance(facts, Facts):
-        raise PluginError(f"{origin}: facts() returned a {type(facts).__name__}, not a Facts")
+        raise PluginError(f"{entry.origin}: {wrong(hardware.facts, facts, 'a Facts')}")
     for name, found, wanted in _wrong(facts):
-        raise PluginError(f"{origin}: facts().{name} is {found!r}, not {wanted}")
+        raise PluginError(f"{entry.origin}: facts().{name} is {found!r}, not {wanted}{defined_at(hardware.facts)}")
     return facts
 
 

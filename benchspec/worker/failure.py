@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
+from benchspec.kinds.faults import raised_at
 from benchspec.terms.errors import BenchspecError
 
 #: what a plain RuntimeError of torch says when memory is exhausted: allocators of the CPU, cuBLAS, cuDNN, C++.
@@ -128,3 +129,9 @@ def message(error: BaseException) -> str:
         return str(error)
     except Exception as another:
         return f"its message cannot be shown: __str__ raised {type(another).__name__}"
+
+
+def place_of(error: BaseException, outcome: str, packages: Collection[str]) -> str:
+    """` (FILE:LINE)`, the innermost line of a plugin in a crash; nothing for a user's mistake or a lack of memory."""
+    a_bug = outcome == "crash" and not isinstance(error, BenchspecError)
+    return raised_at(error.__traceback__, packages) if a_bug else ""

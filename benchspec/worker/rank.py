@@ -38,6 +38,8 @@ class Rank:
         self.log = log
         self.rank = rank
         self.world = world
+        #: the top-level modules of the installed plugins, once they are known
+        self.packages: set[str] = set()
         #: phases that have begun and not ended, the innermost last
         self.open: list[str] = []
         self.steps = proof.Steps()

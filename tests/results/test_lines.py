@@ -14,7 +14,7 @@ SCHEMA = schema.load("event")
 #: fields that no metric and no ending is made of
 UNUSED = {"rank", "pid", "dtype", "method"}
 #: fields that may be absent, since they are newer than 0.1.0
-NEWER = {"clock", "host"}
+NEWER = {("start", "host")} | {(kind, "clock") for kind in EVENTS}
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,18 @@ def test_a_field_that_is_needed_is_named_if_it_is_absent_or_wrong(kind, name, va
     if value is ...:
         del event[name]
     problem = lines.problem(event)
-    fits = name in NEWER and value is ... or CHECKS.get(name, lambda value: False)(value)
+    fits = (kind, name) in NEWER if value is ... else CHECKS.get((kind, name), lambda value: False)(value)
     assert (problem is None) == (name in UNUSED or fits), problem
     assert problem is None or (f"'{name}'" in problem and len(problem) < 250)
 
 
 #: the wrong values above that are right for a field
 CHECKS = {
-    "host": lambda value: value == "x",
-    "reason": lambda value: value == "x",
-    "precision": lambda value: value == "x",
-    "loss": lambda value: value == -1,
-    "grad_norm": lambda value: value == -1,
+    ("start", "host"): lambda value: value == "x",
+    ("failure", "reason"): lambda value: value == "x",
+    ("model", "precision"): lambda value: value == "x",
+    ("step", "loss"): lambda value: value == -1,
+    ("step", "grad_norm"): lambda value: value == -1,
 }
 
 

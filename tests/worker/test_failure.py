@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker import failure
-from benchspec.worker.failure import outcome_of, reason_of
+from benchspec.worker.failure import outcome_of, place_of, reason_of
 
 NO_HANDLE = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
 #: as a process of torch's DataLoader repeats an exception
@@ -131,3 +131,25 @@ def test_an_exception_that_is_its_own_cause_is_a_crash():
 )
 def test_a_reason_is_one_line(error, reason):
     assert reason_of(error) == reason
+
+
+def raised(error):
+    """The error, raised in this module."""
+    try:
+        raise error
+    except type(error) as caught:
+        return caught
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "shown"),
+    [
+        (ValueError("no"), "crash", True),
+        (MemoryError(), "oom", False),
+        (BenchspecError("row 3: no key 'output'"), "crash", False),
+    ],
+)
+def test_a_crash_comes_with_the_line_of_the_plugin(error, outcome, shown):
+    found = raised(error)
+    assert place_of(found, outcome, {__name__}).startswith(f" ({__file__}:") == shown
+    assert place_of(found, outcome, {"another_package"}) == ""
