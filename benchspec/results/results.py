@@ -54,8 +54,8 @@ class Results(Sequence[Result]):
         """A flat mapping per case, for a data frame: all have the same keys, and None where a case has no value.
 
         The keys are those of the reporter `csv`: `experiment`, `case`, `attempt`, the axes by their dotted paths,
-        `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, `basis:METRIC` for numbers
-        that were not measured, published values, and `machine`.
+        `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, the `currency` of `cost`,
+        `basis:METRIC` for numbers that were not measured, published values, and `machine`.
         """
         return rows(self, self.verdicts, self.run)
 

@@ -39,6 +39,7 @@ def record(
         rank=ending.rank,
         reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
+        currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
         started=started,
