@@ -23,8 +23,10 @@ def record(
     case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
 ) -> Result:
     """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+    # Where one event cannot be used, a metric of the others would be wrong.
+    ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
-        evidence.ranks,
+        ranks,
         case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
@@ -42,11 +44,11 @@ def record(
         metrics=reduced.metrics,
         currency=facts.currency,
         intervals=reduced.intervals,
-        proof=_proof(evidence.ranks),
-        warnings=data_warnings(evidence.ranks),
-        record={**_kept(attempt), "data": _data(evidence.ranks)},
+        proof=_proof(ranks),
+        record={**_kept(attempt), "data": _data(ranks)},
         started=started,
         finished=finished,
+        warnings=[*evidence.passed_over, *data_warnings(ranks)],
         log=[shortened(line) for line in ending.log],
     )
 

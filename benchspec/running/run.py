@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.machine import describe
 from benchspec.results import journal
-from benchspec.results.results import Results, read_run
+from benchspec.results.results import Results
+from benchspec.results.run_file import BrokenRunFileError, read_run
 from benchspec.running import agenda, rundir, runfile
 from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
@@ -70,7 +71,7 @@ def _run_in(
     folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], again: bool, progress: Progress
 ) -> Results:
     """Run cases in a run directory that is locked for this process; `again`: also those whose result has changed."""
-    earlier = read_run(folder) if (folder / RUN).exists() else None
+    earlier = _earlier(folder, progress)
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
     recorded = {(line.experiment, line.case, line.attempt) for line in lines}
@@ -88,9 +89,23 @@ def _run_in(
     for text in agenda.notes(changed, pending):
         progress.note(text)
     _run_cases(current, pending)
+    if not (folder / RUN).exists():
+        progress.note(f"warning: {folder / RUN} was removed while the cases ran; it is written again")
+        folder.mkdir(parents=True, exist_ok=True)
+        runfile.write(folder, spec, every, machine, changed)
     results = Results.load(folder)
+    results.judged = [(case.experiment, case.id) for case in cases]
     results.mistakes = current.mistakes
     return results
+
+
+def _earlier(folder: Path, progress: Progress) -> Mapping[str, Any] | None:
+    """What run.json holds; None if there is none, or one that was cut off by a power failure: it is written anew."""
+    try:
+        return read_run(folder) if (folder / RUN).exists() else None
+    except BrokenRunFileError as error:
+        progress.note(f"warning: {error}; done now")
+        return None
 
 
 def _ready(expansion: Expansion) -> list[Case]:
