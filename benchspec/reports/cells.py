@@ -14,17 +14,17 @@ from benchspec.terms.units import duration_text
 ABSENT = "–"
 
 
-def metric_text(metric: str, value: float) -> str:
-    """A number formatted for its metric's unit: `15 min 3 s`, `40.5 GiB`, `10.4%`."""
-    return _BY_UNIT.get(METRICS[metric].unit, number_text)(value)
+def metric_text(metric: str, value: float, currency: str | None = None) -> str:
+    """A number formatted for its metric's unit: `15 min 3 s`, `40.5 GiB`, `10.4%`; a cost in `currency`."""
+    text = _BY_UNIT.get(METRICS[metric].unit, number_text)(value)
+    return f"{text} {currency}" if currency and metric == "cost" else text
 
 
 def measured_text(result: Result, metric: str) -> str:
     """A metric of a result as text; `~` marks a number that was not measured, `–` an unknown one."""
-    # A crashed case did not prove that its model learned, so its numbers would mislead; memory is valid regardless.
-    if metric not in result.metrics or (result.outcome == "crash" and "memory" not in metric):
+    if metric not in result.numbers:
         return ABSENT
-    return basis_mark(result, metric) + metric_text(metric, result.metrics[metric])
+    return basis_mark(result, metric) + metric_text(metric, result.numbers[metric], result.currency)
 
 
 def basis_mark(result: Result, metric: str) -> str:
@@ -115,8 +115,3 @@ def verdict_text(verdict: Mapping[str, Any]) -> str:
     if verdict["kind"] == "value":
         return ABSENT if verdict["ratio"] is None else ratio_text(verdict["ratio"])
     return {True: "met", False: "not met", None: ABSENT}[verdict["met"]]
-
-
-def one_line(text: str) -> str:
-    """Text on one line, without control characters, which could move a terminal's cursor."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

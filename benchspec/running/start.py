@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Handle, Launcher
+from benchspec.kinds.faults import wrong
 from benchspec.machine import kernel_kills
 from benchspec.results import evidence
 from benchspec.running import attempts
@@ -41,7 +42,7 @@ def _start(run: Run, case: Case) -> list[Flight]:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
     launcher, started = launcher_of(run.spec, case), time.time()
     try:
-        handle = _started(launcher.start(attempt))
+        handle = _started(launcher, attempt)
     except Exception as error:
         ending = launcher_failed(run, case, error)
         finish(run, case, attempt, evidence.read(attempt), ending, started, time.time())
@@ -54,10 +55,11 @@ def _start(run: Run, case: Case) -> list[Flight]:
     return [Flight(case, attempt, launcher, handle, started)]
 
 
-def _started(handle: Handle) -> Handle:
-    """The handle, if it is one that can be written down."""
+def _started(launcher: Launcher, attempt: Path) -> Handle:
+    """The handle of a new process group, one that can be written down."""
+    handle = launcher.start(attempt)
     if not isinstance(getattr(handle, "id", None), str):
-        raise TypeError(f"start() returned {handle!r}, not a Handle with an id that is a string")
+        raise wrong(launcher.start, handle, "a Handle with an id that is a string")
     return handle
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from example_results import GIB, oom, published, result, results
 
 from benchspec.reports import Column, axis_columns, build_report, by_experiment, metric_column, no_results_text
@@ -61,8 +62,16 @@ def test_the_heading_says_whose_memory_it_is():
 
 
 def test_energy_and_cost_are_shown_where_they_are_known():
-    (row,) = rows(result(metrics={"energy": 1_780_000.0, "cost": 1234.5}))
-    assert (row["energy"], row["cost"]) == ("1.78 MJ", "1,234.50")
+    known = {"energy": 1_780_000.0, "cost": 1234.5}
+    (row,) = rows(result(metrics=known, currency="USD"))
+    assert (row["energy"], row["cost"]) == ("1.78 MJ", "1,234.50 USD")
+    assert notes(result(metrics=known, currency="USD")) == []
+
+
+def test_a_cost_without_a_currency_says_how_to_name_it():
+    unnamed = result(metrics={"cost": 1234.5})
+    assert rows(unnamed)[0]["cost"] == "1,234.50"
+    assert notes(unnamed) == ["cost is in the currency of price_per_hour, which the hardware's option `currency` names"]
 
 
 def test_an_axis_is_headed_by_the_last_part_of_its_path_unless_another_has_the_same():
@@ -84,7 +93,7 @@ def test_without_axes_the_case_is_named():
 
 def test_a_case_that_failed_has_a_note_that_cannot_move_the_cursor():
     assert notes(oom(reason="boom\x1b[31m\n\tagain")) == [
-        "opt-30b-1f9c2a: oom in first-step on rank 3: boom [31m again"
+        "opt-30b-1f9c2a: oom in first-step on rank 3: boom\\x1b[31m again"
     ]
 
 
@@ -100,11 +109,14 @@ def test_what_was_not_measured_is_marked_and_noted():
     assert notes(projected)[0].endswith("train time of every case")
 
 
-def test_what_a_crashed_case_measured_is_not_shown_but_for_its_memory():
-    crashed = result("opt-13b", outcome="crash", phase="train", rank=0, reason="the loss was not finite")
-    _, row = rows(result(), crashed)
-    assert (row["outcome"], row["peak memory"]) == ("crash (train)", "40.5 GiB")
-    assert {row[heading] for heading in ("train time", "rows/s", "MFU", "final loss")} == {"–"}
+@pytest.mark.parametrize("outcome", ["crash", "oom", "timeout", "hang"])
+def test_what_a_case_that_is_not_ok_had_measured_is_not_shown(outcome):
+    failed = result("opt-13b", outcome=outcome, phase="train", rank=0, reason="a reason", basis={"mfu": "projected"})
+    _, row = rows(result(), failed)
+    assert row.pop("model") == "opt-13b" and row.pop("outcome") == f"{outcome} (train)"
+    assert set(row.values()) == {"–"}
+    assert not any("projected" in note for note in notes(result(), failed))
+    assert list(rows(failed)[0]) == ["model", "outcome"]
 
 
 def test_cases_without_a_result_are_counted():
@@ -136,7 +148,9 @@ def test_figures_of_a_machine_that_this_one_is_not_are_said_beside_what_uses_the
     other = "the figures of xe9680-h100; this machine differs: 8 × A100, not 8 × H100"
     (section,) = build_report(results(result(), other_figures=other)).sections
     assert section.notes == [f"MFU uses {other}"]
-    (section,) = build_report(results(result(metrics={"mfu": 0.1, "cost": 2.0}), other_figures=other)).sections
+    (section,) = build_report(
+        results(result(metrics={"mfu": 0.1, "cost": 2.0}, currency="USD"), other_figures=other)
+    ).sections
     assert section.notes == [f"MFU and cost use {other}"]
     (section,) = build_report(results(result(metrics={"energy": 2.0}), other_figures=other)).sections
     assert section.notes == []
