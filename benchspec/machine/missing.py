@@ -36,7 +36,7 @@ def _not_installed(facts: Mapping[str, Any]) -> list[str]:
 
 def _unsupported(facts: Mapping[str, Any]) -> list[str]:
     return [
-        f"{name} {found} is not supported ({_range(least, below)}): pip install '{name}>={least}{f',<{below}' if below else ''}'"
+        f"{name} {found} is not supported ({_range(least, below)}): pip install '{name}{_wanted(least, below)}'"
         for name, (least, below) in SUPPORTED.items()
         if (found := facts["libraries"][name]) and not _within(found, least, below)
     ]
@@ -44,6 +44,10 @@ def _unsupported(facts: Mapping[str, Any]) -> list[str]:
 
 def _range(least: str, below: str | None) -> str:
     return f"it must be {least} or newer" + (f", and older than {below}" if below else "")
+
+
+def _wanted(least: str, below: str | None) -> str:
+    return f">={least}" + (f",<{below}" if below else "")
 
 
 def _within(found: str, least: str, below: str | None) -> bool:

@@ -219,5 +219,5 @@ def test_without_hub_and_cache_the_message_says_what_to_do(tmp_path):
 
 def test_without_the_library_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(BenchspecError, match=r"pip install 'benchspec\[train\]'.*`path:`.*`dataset: synthetic`"):
+    with pytest.raises(BenchspecError, match=r"pip install -e '\.\[train\]'.*`path:`.*`dataset: synthetic`"):
         Alpaca({"path": None}).rows()
