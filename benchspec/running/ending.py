@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence, furthest_behind, open_phase
+from benchspec.running.culprit import Hang
 from benchspec.terms.outcomes import ABORTED, LOST_PEER
 from benchspec.terms.units import duration_text
 
@@ -33,16 +34,23 @@ class Ending:
 
 
 def judge(
-    evidence: Evidence, deaths: Mapping[int, int], *, timeout: float | None = None, kernel_killed: bool = False
+    evidence: Evidence,
+    deaths: Mapping[int, int],
+    *,
+    timeout: float | None = None,
+    hang: Hang | None = None,
+    kernel_killed: bool = False,
 ) -> Ending:
     """How a process group ended; it must have no process left.
 
     `deaths` are the exit codes that the launcher reports, `timeout` is the limit in seconds if the group was stopped
-    for it, and `kernel_killed` says whether the kernel's out-of-memory killer has killed processes during the case.
+    for it, `hang` says that it stood still, and `kernel_killed` says whether the kernel's out-of-memory killer has killed processes during the case.
     """
     if evidence.finished:
         return Ending("ok")
     log = tuple(evidence.stderr.splitlines()[-LOG_LINES:])
+    if hang is not None:
+        return Ending("hang", hang.phase, hang.rank, hang.reason, log)
     failure, death = _first_failure(evidence), _first_death(evidence, deaths)
     if death and (failure is None or _follows(failure[1], death[1])):
         rank, code = death

@@ -14,7 +14,7 @@ from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
 from benchspec.running.ending import Ending, judge
 from benchspec.running.execution import Run
-from benchspec.running.flight import Flight
+from benchspec.running.flight import Flight, Stop
 from benchspec.running.record import record
 from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
@@ -33,31 +33,31 @@ def collect(run: Run, flight: Flight) -> bool:
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
     failed: Ending | None = None
-    timeout: float | None = None
+    stop: Stop | None = None
     try:
         stop = flight.stopped()
         if stop is None:
             return False
-        timeout = stop.timeout
     except Exception as error:
         failed = launcher_failed(run, flight.case, error)
         with suppress(Exception):
             flight.handle.stop()
     seen = evidence.read(flight.attempt)
-    ending = failed or judge_group(run, flight.case, flight.launcher, flight.attempt, seen, timeout)
+    ending = failed or judge_group(run, flight.case, flight.launcher, flight.attempt, seen, stop)
     finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending))
     return True
 
 
 def judge_group(
-    run: Run, case: Case, launcher: Launcher, attempt: Path, seen: Evidence, timeout: float | None = None
+    run: Run, case: Case, launcher: Launcher, attempt: Path, seen: Evidence, stop: Stop | None = None
 ) -> Ending:
     """How a process group ended; it must have no process left."""
     try:
         deaths = {} if seen.finished else _deaths(launcher, attempt)
     except Exception as error:
         return launcher_failed(run, case, error)
-    return judge(seen, deaths, timeout=timeout, kernel_killed=_kernel_killed(attempt))
+    timeout, hang = (stop.timeout, stop.hang) if stop else (None, None)
+    return judge(seen, deaths, timeout=timeout, hang=hang, kernel_killed=_kernel_killed(attempt))
 
 
 def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
