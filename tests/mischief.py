@@ -11,7 +11,7 @@ from pathlib import Path
 from benchspec import Backend, Recipe, hookimpl
 from benchspec_plugins.recipes.alpaca import Alpaca
 
-FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit"]
+FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "loop", "stop", "lock", "exit", "vanish"]
 
 
 class Plain(Recipe):
@@ -71,6 +71,20 @@ class Plain(Recipe):
 
     def hang(self):
         time.sleep(600)
+
+    def loop(self):
+        while True:
+            pass
+
+    def stop(self):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def lock(self):
+        # A call of a C library that is not told to let other threads run.
+        ctypes.PyDLL(None).sleep(600)
+
+    def vanish(self):
+        os._exit(0)
 
     def exit(self):
         raise SystemExit(0)

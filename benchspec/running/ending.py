@@ -46,11 +46,12 @@ def judge(
     `deaths` are the exit codes that the launcher reports, `timeout` is the limit in seconds if the group was stopped
     for it, `hang` says that it stood still, and `kernel_killed` says whether the kernel's out-of-memory killer has killed processes during the case.
     """
-    if evidence.finished:
-        return Ending("ok")
     log = tuple(evidence.stderr.splitlines()[-LOG_LINES:])
     if hang is not None:
+        # What was interrupted to tell its stacks may even have finished.
         return Ending("hang", hang.phase, hang.rank, hang.reason, log)
+    if evidence.finished:
+        return Ending("ok")
     failure, death = _first_failure(evidence), _first_death(evidence, deaths)
     if death and (failure is None or _follows(failure[1], death[1])):
         rank, code = death

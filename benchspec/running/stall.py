@@ -26,6 +26,8 @@ class Place:
 
     #: phases that have begun and not ended, the innermost last
     open: list[str] = field(default_factory=list)
+    #: the phase that ended last
+    closed: str = "start"
     step: int = 0
     #: how many events it has written
     events: int = 0
@@ -40,8 +42,8 @@ class Place:
 
     @property
     def phase(self) -> str:
-        """The innermost open phase."""
-        return self.open[-1] if self.open else "start" if not self.events else "train"
+        """The innermost open phase; between phases, the one that ended last."""
+        return self.open[-1] if self.open else self.closed
 
     def take(self, event: Event) -> None:
         """Move on by an event."""
@@ -51,8 +53,9 @@ class Place:
             self.open.append(event["phase"])
             self.begun = clock if event["phase"] == FIRST_STEP else self.begun
         elif kind == "end":
-            if event["phase"] in self.open:
-                self.open.remove(event["phase"])
+            self.closed = event["phase"]
+            if self.closed in self.open:
+                self.open.remove(self.closed)
             self.begun = clock if event["phase"] == "save" else self.begun
         elif kind == "step":
             if self.begun is not None:

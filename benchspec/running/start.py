@@ -9,7 +9,9 @@ from pathlib import Path
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.machine import kernel_kills
+from benchspec.machine.host import host
 from benchspec.results import evidence
+from benchspec.results.evidence import Evidence
 from benchspec.running import attempts
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import finish, judge_group, launcher_failed
@@ -24,10 +26,11 @@ def start_next(run: Run, case: Case) -> list[Flight]:
     left = attempts.last(run.folder, case)
     if left is None or (case.experiment, case.id, left.name) in run.recorded:
         return _start(run, case)
-    launcher, seen = launcher_of(run.spec, case), evidence.read(left)
+    launcher = launcher_of(run.spec, case)
+    handle, seen = _still_running(launcher, left), evidence.read(left)
     started, finished = seen.times or (time.time(), time.time())
-    if handle := _still_running(launcher, left):
-        return [Flight(case, left, launcher, handle, started)]
+    if handle:
+        return [Flight(case, left, launcher, handle, started, begun=_begun(seen), least_stall=run.least_stall)]
     ending = judge_group(run, case, launcher, left, seen)
     if ending.outcome not in FINAL:
         return _start(run, case)
@@ -39,7 +42,7 @@ def _start(run: Run, case: Case) -> list[Flight]:
     attempt = attempts.new(run.folder, case, run.invocation)
     if (count := kernel_kills()) is not None:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
-    launcher, started = launcher_of(run.spec, case), time.time()
+    launcher, started, begun = launcher_of(run.spec, case), time.time(), time.monotonic()
     try:
         handle = _started(launcher.start(attempt))
     except Exception as error:
@@ -51,7 +54,16 @@ def _start(run: Run, case: Case) -> list[Flight]:
     except BaseException:
         handle.stop()
         raise
-    return [Flight(case, attempt, launcher, handle, started)]
+    return [Flight(case, attempt, launcher, handle, started, begun=begun, least_stall=run.least_stall)]
+
+
+def _begun(seen: Evidence) -> float:
+    """When a group began by this host's monotonic clock; now, if none of its ranks has."""
+    now, today = time.monotonic(), time.time()
+    starts = [event for found in seen.ranks.values() for event in found if event["event"] == "start"]
+    here = [event["clock"] for event in starts if event.get("host") == host() and "clock" in event]
+    # Clocks of other hosts say nothing here; their dates do.
+    return min(here or [now - max(0.0, today - event["time"]) for event in starts], default=now)
 
 
 def _started(handle: Handle) -> Handle:
@@ -65,7 +77,10 @@ def _still_running(launcher: Launcher, attempt: Path) -> Handle | None:
     """The handle of a process group that an earlier benchspec started and that is still running; None otherwise."""
     file = attempt / HANDLE
     try:
-        handle = launcher.attach(os.fsdecode(file.read_bytes()))
+        id = os.fsdecode(file.read_bytes())
+        if not id:
+            return None
+        handle = launcher.attach(id)
         if handle.poll() is None:
             return handle
         handle.stop()
