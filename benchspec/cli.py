@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct, one_line
+from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct
+from benchspec.terms.harmless import json_text, one_line, printable
 
 if TYPE_CHECKING:
     from benchspec.cases.expand import Expansion
@@ -73,9 +73,19 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
 
 
 def _fail(lines: Iterable[str], code: int) -> NoReturn:
-    for line in lines:
-        click.echo(one_line(line), err=True)
+    _warn(lines)
     sys.exit(code)
+
+
+def _warn(lines: Iterable[object]) -> None:
+    """Print each as one line on stderr."""
+    for line in lines:
+        click.echo(one_line(str(line)), err=True)
+
+
+def _print(text: str) -> None:
+    """Print on stdout; control characters, which names and reports may hold, are shown and do not act."""
+    click.echo(printable(text))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -127,7 +137,7 @@ def validate(specs: Sequence[str], form: str) -> int:
     checked = [(path, *_problems(path, registry)) for path in specs]
     problems = [problem for _, _, found in checked for problem in found]
     if form == "json":
-        click.echo(json.dumps([_as_json(problem) for problem in problems], indent=1, ensure_ascii=False))
+        _print(json_text([_as_json(problem) for problem in problems]))
     else:
         _print_checked(checked)
     return 2 if any(problem.severity == "error" for problem in problems) else 0
@@ -143,7 +153,7 @@ def plan(spec: str, sets: Sequence[str], form: str) -> None:
 
     loaded, expansion = _checked(spec, sets)
     show = needs.as_json if form == "json" else needs.as_table
-    click.echo(show(loaded, expansion.cases))
+    _print(show(loaded, expansion.cases))
 
 
 @cli.command()
@@ -169,7 +179,7 @@ def plugins(form: str) -> None:
     from benchspec.kinds.registry import Registry
 
     show = listing.as_json if form == "json" else listing.as_table
-    click.echo(show(Registry.load()))
+    _print(show(Registry.load()))
 
 
 @cli.command()
@@ -180,7 +190,7 @@ def schema(name: str) -> None:
     from benchspec.spec import schema as schemas
 
     found = schemas.for_editors(schemas.compose(Registry.load())) if name == "spec" else schemas.load(name)
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    _print(json_text(found, indent=2))
 
 
 @cli.command()
@@ -189,7 +199,7 @@ def machine() -> None:
     from benchspec.machine import describe, missing, text
 
     facts = describe.describe()
-    click.echo(text.report(facts, missing.missing(facts)))
+    _print(text.report(facts, missing.missing(facts)))
 
 
 def _kept(folder: str, again: str) -> str:
@@ -211,8 +221,7 @@ def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion]:
     spec, expansion, problems = check(path, sets)
     if spec is None or problems:
         raise SpecError(problems)
-    for problem in unused_references(spec, expansion.cases):
-        click.echo(problem, err=True)
+    _warn(unused_references(spec, expansion.cases))
     return spec, expansion
 
 
@@ -231,10 +240,9 @@ def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
 
 def _print_checked(checked: Sequence[tuple[str, int, list[Problem]]]) -> None:
     for path, cases, problems in checked:
-        for problem in problems:
-            click.echo(problem, err=True)
+        _warn(problems)
         if not any(problem.severity == "error" for problem in problems):
-            click.echo(f"{path}: ok, {cases} case{'' if cases == 1 else 's'}")
+            _print(f"{one_line(path)}: ok, {cases} case{'' if cases == 1 else 's'}")
 
 
 def _as_json(problem: Problem) -> dict[str, Any]:
@@ -253,11 +261,10 @@ def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
     from benchspec.reports import render as reports
 
     for text in reports.printed(registry, results, names):
-        click.echo(text.rstrip("\n"))
+        _print(text.rstrip("\n"))
 
 
 def _exit_code(results: Results) -> int:
     """0 if every outcome is as expected, 1 otherwise, 2 if the user has a mistake to correct."""
-    for mistake in results.mistakes:
-        click.echo(f"error: {mistake}", err=True)
+    _warn(f"error: {mistake}" for mistake in results.mistakes)
     return 2 if results.mistakes else int(not results.as_expected())

@@ -121,3 +121,51 @@ def test_without_a_command_the_help_is_readable(folder):
     assert shown.returncode == 2
     lines = shown.stderr.splitlines()
     assert lines[0].startswith("Usage: ") and any(line.startswith("  run ") for line in lines)
+
+
+#: a file name and a docstring that would write to the clipboard of a terminal, and colour it
+HOSTILE = "\x1b]52;c;cHduZWQ=\x07\x1b[31m"
+
+
+def shown(monkeypatch, capsys, *arguments):
+    """What a command prints, which must hold nothing that a terminal would act on."""
+    called(monkeypatch, *arguments)
+    text = "".join(capsys.readouterr())
+    assert text.replace("\n", "").isprintable()
+    return text
+
+
+def test_a_hostile_file_name_is_shown_and_does_not_act(folder, monkeypatch, capsys):
+    good, bad = Path(f"{HOSTILE}.yaml"), Path(f"bad{HOSTILE}.yaml")
+    good.write_text(SPEC)
+    bad.write_text(SPEC + "more: 1\n")
+    text = shown(monkeypatch, capsys, "validate", good, bad)
+    assert r"\x1b]52;c;cHduZWQ=\x07\x1b[31m.yaml: ok, 1 case" in text
+    assert r"bad\x1b]52;c;cHduZWQ=\x07\x1b[31m.yaml:6:1: error: " in text
+    assert r"\x1b[31m: no such" in shown(monkeypatch, capsys, "report", HOSTILE)
+
+
+def test_a_hostile_plugin_is_shown_and_does_not_act(folder, installed, monkeypatch, capsys):
+    source = f"""\
+        from benchspec import Reporter, hookimpl
+
+
+        class Loud(Reporter):
+            {f"Loud {HOSTILE}."!r}
+
+            name = "loud"
+
+            def render(self, results):
+                return {HOSTILE!r}
+
+
+        @hookimpl
+        def benchspec_register():
+            return [Loud]
+    """
+    installed("loud", source)
+    assert r"Loud \x1b]52;c" in shown(monkeypatch, capsys, "plugins")
+    assert r"Loud \u001b]52;c" in shown(monkeypatch, capsys, "plugins", "--format", "json")
+    Path("run").mkdir()
+    Path("run/results.jsonl").touch()
+    assert r"\x1b]52;c" in shown(monkeypatch, capsys, "report", "run", "--reporter", "loud")

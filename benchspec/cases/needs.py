@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from benchspec.cases.case import Case
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
+from benchspec.terms.harmless import json_text
 from benchspec.terms.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32
@@ -20,7 +20,7 @@ _NUMBERS = ("parameters", "state", "processes", "rows/step", "length")
 
 def as_json(spec: Spec, cases: Sequence[Case]) -> str:
     plans = [{**case.to_json(), "needs": needs(spec, case)} for case in cases]
-    return json.dumps(plans, indent=1, ensure_ascii=False)
+    return json_text(plans)
 
 
 def needs(spec: Spec, case: Case) -> dict[str, Any]:

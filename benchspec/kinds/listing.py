@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.registry import Registry
+from benchspec.terms.harmless import json_text
 
 
 def as_json(registry: Registry) -> str:
@@ -24,7 +23,7 @@ def as_json(registry: Registry) -> str:
         {"distribution": one.origin.distribution, "module": one.origin.module, "reason": one.reason}
         for one in registry.broken
     ]
-    return json.dumps({"plugins": plugins, "broken": broken}, indent=1, ensure_ascii=False)
+    return json_text({"plugins": plugins, "broken": broken})
 
 
 def as_table(registry: Registry) -> str:

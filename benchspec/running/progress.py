@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from benchspec.cases.case import Case
 from benchspec.results.events import Event
 from benchspec.results.result import Result
+from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.units import duration_text
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def summary(result: Result, number: int, cases: int, log: Path | None = None) ->
     """A finished case as one line; one that failed with the place of its log."""
     head = f"case {number} of {cases}  {result.experiment}/{result.case}  {result.outcome}"
     if result.outcome != "ok":
-        return f"{head} in {result.phase}: {result.reason}" + (f" (log: {log})" if log else "")
+        where = f" (log: {log})" if log else ""
+        return f"{head} in {result.phase}: {brief(result.reason or 'no reason known')}{where}"
     seconds, rows = result.metrics.get("train_runtime"), result.metrics.get("rows_per_second")
     parts = [f"trained in {duration_text(seconds)}" if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]
     return "  ".join([head, *filter(None, parts)])
@@ -163,7 +165,7 @@ class Lines:
         self._printed = time.monotonic()
         # The run continues when the reader of its output has gone.
         with suppress(OSError):
-            self._stream.write(text + "\n")
+            self._stream.write(one_line(text) + "\n")
             self._stream.flush()
 
 
@@ -190,12 +192,13 @@ class Screen(Lines):
             self._live.update(self._text(), refresh=True)
 
     def _print(self, text: str) -> None:
-        self._live.console.print(text, highlight=False, markup=False)
+        self._live.console.print(one_line(text), highlight=False, markup=False)
 
     def _text(self) -> Any:
         from rich.text import Text
 
-        return Text("\n".join(view.text(self._cases) for view in self._views.values()), overflow="ellipsis")
+        lines = [one_line(view.text(self._cases)) for view in self._views.values()]
+        return Text("\n".join(lines), overflow="ellipsis")
 
 
 def for_stream(stream: TextIO) -> Progress:

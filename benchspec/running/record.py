@@ -13,6 +13,7 @@ from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
+from benchspec.terms.harmless import shortened
 
 
 def record(
@@ -34,13 +35,13 @@ def record(
         outcome=ending.outcome,
         phase=ending.phase,
         rank=ending.rank,
-        reason=ending.reason,
+        reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
         intervals=reduced.intervals,
         proof=_proof(evidence.ranks),
         started=started,
         finished=finished,
-        log=list(ending.log),
+        log=[shortened(line) for line in ending.log],
     )
 
 

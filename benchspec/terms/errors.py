@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from benchspec.terms.harmless import escaped
+
 
 class BenchspecError(Exception):
     """An error that the user or a plugin's author can fix; its message is one clear line."""
@@ -26,11 +28,6 @@ class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
     exit_code = 3
 
 
-def one_line(text: str) -> str:
-    """The text as one printable line; text from specs and plugins may contain any character."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text.strip())
-
-
 @dataclass(frozen=True, order=True)
 class Problem:
     """One mistake in a spec, at the place where it was written; line and column count from 1."""
@@ -44,7 +41,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
-        return one_line(f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}")
+        return escaped(f"{self.file}:{self.line}:{self.column}: {self.severity}: {where}{self.message}".strip())
 
 
 def distinct(problems: Iterable[Problem]) -> list[Problem]:

@@ -105,3 +105,18 @@ def test_a_run_with_nothing_left_to_do_says_so():
     stream = StringIO()
     Lines(stream).begin(0)
     assert stream.getvalue() == "all cases have results already\n"
+
+
+@pytest.mark.parametrize("display", [Lines, Screen])
+def test_what_a_failed_case_says_cannot_act_on_the_terminal(display):
+    stream = StringIO()
+    shown = display(stream)
+    shown.begin(1)
+    shown.started(CASE)
+    reason = "boom\x1b]52;c;cHduZWQ=\x07 [bold]x[/bold]\n\u202eagain " + "x" * 10_000
+    shown.ended(CASE, result(outcome="crash", phase="tr\x1b[2Jain", reason=reason), None)
+    shown.end()
+    text = " ".join(stream.getvalue().split())
+    assert r"crash in tr\x1b[2Jain: boom\x1b]52;c;cHduZWQ=\x07 [bold]x[/bold] \u202eagain x" in text.replace("\x1b", "")
+    assert not {"\x07", "\u202e"} & set(text) and "\x1b]52" not in text and "\x1b[2J" not in text
+    assert len(text) < 800 and "more characters)" in text

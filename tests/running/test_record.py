@@ -68,3 +68,11 @@ def test_an_attempt_that_left_nothing_has_a_result_too(cases, tmp_path):
     _, found = recorded(cases, tmp_path, ending=ending)
     assert (found.outcome, found.proof, found.reason) == ("crash", {}, "the launcher failed")
     assert json.dumps(found.to_json())
+
+
+def test_a_long_reason_and_long_lines_of_the_log_are_cut_off_and_say_so(cases, tmp_path):
+    ending = Ending("crash", "train", 0, "x" * 10_000, ("y" * 10_000, "short"))
+    _, found = recorded(cases, tmp_path, ending=ending)
+    assert found.log[1] == "short"
+    for text in (found.reason, found.log[0]):
+        assert len(text) <= 500 and text.endswith("more characters)")

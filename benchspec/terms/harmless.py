@@ -1,0 +1,55 @@
+"""Text from specs, plugins, data and logs, made harmless to show.
+
+Such text may hold escape codes, which can move a terminal's cursor or write to its clipboard, marks that reverse the
+direction of writing, and lone surrogates, which cannot be encoded. A reporter also escapes what its format interprets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+#: the length of a reason or of a line of a log, in characters; the case's files hold the whole text
+LONGEST = 500
+#: tabs, line breaks and unusual spaces, with all white space around them
+_BREAK = re.compile(r"(?<! ) *+[^\S ]\s*")
+
+
+def escaped(text: str, kept: str = "") -> str:
+    r"""The text with an escape, such as `\x1b` or `\n`, for each unprintable character that is not in `kept`."""
+    return text if text.isprintable() else "".join(c if c in kept else _shown(c) for c in text)
+
+
+def printable(text: str) -> str:
+    r"""Text of several lines with an escape, such as `\x1b`, for each unprintable character; tabs stay."""
+    return escaped(text, kept="\n\t")
+
+
+def one_line(text: str) -> str:
+    """The text as one printable line: line breaks and tabs become a space, other unprintable characters escapes."""
+    return escaped(_BREAK.sub(" ", text)).strip()
+
+
+def brief(text: str) -> str:
+    """The text as one printable line of at most `LONGEST` characters; it says how many are missing."""
+    return shortened(one_line(text))
+
+
+def shortened(text: str) -> str:
+    """The text, or its beginning and how many characters are missing; at most `LONGEST` characters together."""
+    if len(text) <= LONGEST:
+        return text
+    kept = LONGEST - len(f"… ({len(text)} more characters)")
+    return f"{text[:kept]}… ({len(text) - kept} more characters)"
+
+
+def json_text(value: Any, indent: int = 1) -> str:
+    """Strict JSON of printable characters; raises `ValueError` for a number that JSON does not have."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    # Unprintable characters stand in strings only.
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
