@@ -15,7 +15,7 @@ NO_PULSE = 10.0
 #: the shares of a core that a rank uses at least while it computes, and at most while it waits
 COMPUTES, WAITS = 0.5, 0.1
 #: in the path of a frame's file: here a rank waits for the others
-COLLECTIVE = ("/torch/distributed/", "/torch/autograd/", "/deepspeed/comm/", "/accelerate/utils/operations")
+COLLECTIVE = ("/torch/distributed/", "/torch/autograd/")
 
 
 class Frame(NamedTuple):

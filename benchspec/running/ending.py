@@ -43,8 +43,9 @@ def judge(
 ) -> Ending:
     """How a process group ended; it must have no process left.
 
-    `deaths` are the exit codes that the launcher reports, `timeout` is the limit in seconds if the group was stopped
-    for it, `hang` says that it stood still, and `kernel_killed` says whether the kernel's out-of-memory killer has killed processes during the case.
+    `deaths` are the exit codes that the launcher reports; `timeout` is the limit in seconds if the group was stopped
+    for it, and `hang` what was seen if it was stopped because it stood still; `kernel_killed` says whether the kernel's
+    out-of-memory killer has killed processes during the case.
     """
     log = tuple(evidence.stderr.splitlines()[-LOG_LINES:])
     if hang is not None:

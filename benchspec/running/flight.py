@@ -30,7 +30,7 @@ class Flight:
     #: seconds since the epoch; moved forward while it waits in a queue
     started: float
     #: the same moment by the monotonic clock, by which limits are judged
-    begun: float = field(default_factory=time.monotonic)
+    begun: float = field(default_factory=lambda: time.monotonic())
     #: seconds for which a rank that trains may stand still at least
     least_stall: float = stall.LEAST
     tail: events.Tail = field(init=False)

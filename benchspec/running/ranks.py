@@ -1,4 +1,4 @@
-"""The processes of a case's ranks, where they are on this host: which have gone, and what those that stall are doing."""
+"""The processes of a case's ranks on this host: which of them have gone, and what those are doing that stand still."""
 
 from __future__ import annotations
 
@@ -73,10 +73,11 @@ class Ranks:
 
     def _keep_stacks(self) -> None:
         """Have every rank write its stacks, py-spy's included where that is installed."""
-        for rank, process in self._processes.items():
-            _dump(process, self._attempt / stacks_file(rank))
+        living = self._processes.keys() - self.gone()
+        for rank in living:
+            _dump(self._processes[rank], self._attempt / stacks_file(rank))
         end = time.monotonic() + STACKS_TIMEOUT
-        files = [self._attempt / stacks_file(rank) for rank in self._processes]
+        files = [self._attempt / stacks_file(rank) for rank in living]
         sizes: list[int] = []
         while not (all(sizes) and sizes == _sizes(files)) and time.monotonic() < end:
             sizes = _sizes(files)
