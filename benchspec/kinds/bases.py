@@ -223,7 +223,10 @@ class Job(Protocol):
         (rows, longest row), padded on the right. Prompt and padding have the label -100, which the loss ignores."""
 
     def phase(self, name: str) -> AbstractContextManager[None]:
-        """A context for the phase `shard`, `train` or `save`; enter `train` once the model is distributed."""
+        """A context for the phase `shard`, `train` or `save`; enter `train` once the model is distributed.
+
+        `save` may lie within `train`: its time is then part of the training's, but of no step.
+        """
 
     def step(
         self,

@@ -6,7 +6,6 @@ from benchspec.reports.cells import (
     measured_text,
     metric_text,
     number_text,
-    one_line,
     published_text,
     ratio_text,
     verdict_text,
@@ -23,6 +22,7 @@ from benchspec.reports.tables import (
     outcome_column,
     shown_metrics,
 )
+from benchspec.terms.harmless import one_line
 
 __all__ = [
     "ABSENT",

@@ -21,10 +21,9 @@ def metric_text(metric: str, value: float) -> str:
 
 def measured_text(result: Result, metric: str) -> str:
     """A metric of a result as text; `~` marks a number that was not measured, `–` an unknown one."""
-    # A crashed case did not prove that its model learned, so its numbers would mislead; memory is valid regardless.
-    if metric not in result.metrics or (result.outcome == "crash" and "memory" not in metric):
+    if metric not in result.numbers:
         return ABSENT
-    return basis_mark(result, metric) + metric_text(metric, result.metrics[metric])
+    return basis_mark(result, metric) + metric_text(metric, result.numbers[metric])
 
 
 def basis_mark(result: Result, metric: str) -> str:
@@ -115,8 +114,3 @@ def verdict_text(verdict: Mapping[str, Any]) -> str:
     if verdict["kind"] == "value":
         return ABSENT if verdict["ratio"] is None else ratio_text(verdict["ratio"])
     return {True: "met", False: "not met", None: ABSENT}[verdict["met"]]
-
-
-def one_line(text: str) -> str:
-    """Text on one line, without control characters, which could move a terminal's cursor."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

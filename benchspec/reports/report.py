@@ -1,9 +1,15 @@
-"""A report as plain values: sections, each with tables of text."""
+"""A report as plain values: sections, each with tables of text.
+
+All of its text is harmless to show, whichever spec, plugin or log it is from. A reporter escapes what its format
+interprets.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from benchspec.terms.harmless import one_line
 
 
 @dataclass(frozen=True)
@@ -14,6 +20,9 @@ class Column:
     cells: Sequence[str]
     #: whether to align the cells to the right, as numbers are
     right: bool = False
+
+    def __post_init__(self) -> None:
+        _keep(self, heading=one_line(self.heading), cells=_lines(self.cells))
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,9 @@ class Section:
     #: lines to show below the tables: how cases failed, what was not measured
     notes: Sequence[str]
 
+    def __post_init__(self) -> None:
+        _keep(self, title=one_line(self.title), notes=_lines(self.notes))
+
 
 @dataclass(frozen=True)
 class Report:
@@ -41,3 +53,15 @@ class Report:
     warnings: Sequence[str]
     #: the machine, as one line; empty if it is not known
     machine: str
+
+    def __post_init__(self) -> None:
+        _keep(self, sources=_lines(self.sources), warnings=_lines(self.warnings), machine=one_line(self.machine))
+
+
+def _lines(texts: Iterable[str]) -> list[str]:
+    return [one_line(text) for text in texts]
+
+
+def _keep(frozen: Column | Section | Report, **fields: str | list[str]) -> None:
+    for name, value in fields.items():
+        object.__setattr__(frozen, name, value)

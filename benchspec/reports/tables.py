@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchspec.reports import published
-from benchspec.reports.cells import axis_texts, measured_text, one_line
+from benchspec.reports.cells import axis_texts, measured_text
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
 from benchspec.results.result import Result
 from benchspec.results.results import Results
+from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS
 
 #: the metrics that have a column in a report
@@ -45,7 +46,7 @@ def build_report(results: Results) -> Report:
 
 def no_results_text(results: Results) -> str:
     """The text to show if there is no result."""
-    return f"No results: no case of '{results.name}' has ended yet."
+    return one_line(f"No results: no case of '{results.name}' has ended yet.")
 
 
 def by_experiment(results: Iterable[Result]) -> dict[str, list[Result]]:
@@ -66,7 +67,7 @@ def shown_metrics(results: Sequence[Result]) -> list[str]:
 
     Host memory is shown only if no result has accelerator memory.
     """
-    known = [metric for metric in SHOWN if any(metric in result.metrics for result in results)]
+    known = [metric for metric in SHOWN if any(metric in result.numbers for result in results)]
     return [metric for metric in known if metric != "host_peak_memory" or "peak_memory_allocated" not in known]
 
 
@@ -95,7 +96,7 @@ def _section(title: str, group: Sequence[Result], known: Published, other_figure
     for metric in shown:
         table += [metric_column(group, metric), *beside.get(metric, ())]
     return Section(
-        title=one_line(title),
+        title=title,
         table=table,
         also=published.other_metrics(group, axes, shown, known),
         notes=[
@@ -110,7 +111,7 @@ def _section(title: str, group: Sequence[Result], known: Published, other_figure
 def _axis_column(group: Sequence[Result], path: str, heading: str) -> Column:
     values = [result.axes[path] for result in group if path in result.axes]
     texts = iter(axis_texts(values))
-    cells = [one_line(next(texts)) if path in result.axes else "" for result in group]
+    cells = [next(texts) if path in result.axes else "" for result in group]
     return Column(heading, cells, right=all(isinstance(value, int | float) for value in values))
 
 
@@ -138,7 +139,7 @@ def _failures(group: Sequence[Result]) -> list[str]:
 def _failure(result: Result) -> str:
     where = f" in {result.phase}" if result.phase else ""
     rank = "" if result.rank is None else f" on rank {result.rank}"
-    return f"{result.case}: {result.outcome}{where}{rank}: {one_line(result.reason or 'no reason known')}"
+    return f"{result.case}: {result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}"
 
 
 def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
@@ -164,7 +165,9 @@ def _other_figures(shown: Sequence[str], other_figures: str | None) -> list[str]
 def _bases(result: Result, shown: Sequence[str]) -> Mapping[str, str]:
     """`projected` or `predicted` -> the labels of those shown metrics, joined."""
     labels = {
-        basis: [METRICS[metric].label for metric in shown if result.basis.get(metric) == basis]
+        basis: [
+            METRICS[metric].label for metric in shown if metric in result.numbers and result.basis.get(metric) == basis
+        ]
         for basis in dict.fromkeys(result.basis.values())
     }
     return {basis: ", ".join(found) for basis, found in labels.items() if found}

@@ -1,7 +1,8 @@
 """The events of a case: each rank appends lines to its `rank-<n>.jsonl`, and the parent process reads them.
 
-Every line is a JSON object with `event` (its kind), `time` (seconds since the epoch) and the fields that
-`schemas/event.schema.json` gives for the kind. The last event of a rank that finished is `done`.
+Every line is a JSON object with `event` (its kind), `time` (seconds since the epoch), `clock` (seconds of the host's
+monotonic clock) and the fields that `schemas/event.schema.json` gives for the kind. The last event of a rank that
+finished is `done`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class EventLog:
         self._file = (folder / rank_file(rank)).open("ab", buffering=0)
 
     def add(self, event: str, **fields: Any) -> None:
-        line = json.dumps({"event": event, "time": time.time(), **fields}, separators=(",", ":"))
+        now = {"time": time.time(), "clock": time.monotonic()}
+        line = json.dumps({"event": event, **now, **fields}, separators=(",", ":"))
         self._file.write(line.encode() + b"\n")
 
 

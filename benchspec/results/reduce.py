@@ -7,13 +7,14 @@ out, never guessed: a sum over ranks if a rank is missing, and the time of a pha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from benchspec.kinds.values import Facts, flops_per_token
+from benchspec.results.clocks import offsets, overall, spans
 from benchspec.results.events import Event
 from benchspec.results.stats import mean_interval, percentile
-from benchspec.results.steps import Ranks, Step, group_size, of_kind, steps
+from benchspec.results.steps import Ranks, Step, group_size, of_kind, rows_of_full_step, steps
 from benchspec.terms.metrics import METRICS
 
 
@@ -26,26 +27,44 @@ class Reduced(NamedTuple):
     intervals: dict[str, list[float]]
 
 
-def reduce(ranks: Ranks, *, warmup_steps: int, facts: Facts, started: float, finished: float) -> Reduced:
-    """The metrics of a case whose process group ran from `started` to `finished` (seconds since the epoch)."""
+#: steps whose mean loss is `final_loss`
+LAST_STEPS = 10
+
+
+def reduce(
+    ranks: Ranks, train: Mapping[str, Any], *, warmup_steps: int | None, facts: Facts, wall_time: float
+) -> Reduced:
+    """The metrics of a case whose process group ran for `wall_time` seconds.
+
+    `train` are the fields of the case's `train`; `warmup_steps` is `measure.warmup_steps`.
+    """
     ended = steps(ranks)
-    steady = [step for step in ended if step.step > warmup_steps and step.seconds is not None]
-    times = _times(steady)
+    warm_up = warmup_of(len(ended)) if warmup_steps is None else warmup_steps
+    steady = [step for step in ended if step.step > warm_up and step.seconds is not None]
+    times = _times([step for step in steady if step.rows == rows_of_full_step(ranks, train)])
+    data = _first(ranks, "data")
     known = {
         **_phase_times(ranks),
-        **_costs(facts, finished - started),
+        **_costs(facts, wall_time),
         "steps": len(ended) if _first(ranks, "step") else None,
+        "planned_steps": data["planned_steps"] if data else None,
         **_rates(steady),
         **_step_times(times),
         "mfu": _mfu(_first(ranks, "model"), steady, facts, group_size(ranks)),
         **_memory(ranks),
         "energy": _energy(ranks),
-        **_losses(ranks),
+        "first_loss": _first_loss(ranks),
+        "final_loss": _final_loss(ended),
         **_counts(ranks),
     }
     metrics = {id: value for id in METRICS if (value := known.get(id)) is not None and math.isfinite(value)}
     interval = mean_interval(times)
     return Reduced(metrics, {"step_time_mean": interval} if interval else {})
+
+
+def warmup_of(steps: int) -> int:
+    """The first steps of so many that are warm-up, unless the spec gives a number."""
+    return max(1, min(10, steps // 5)) if steps > 1 else 0
 
 
 def _first(ranks: Ranks, kind: str) -> Event | None:
@@ -59,24 +78,14 @@ def _phase_times(ranks: Ranks) -> dict[str, float | None]:
 
 
 def _phase_time(ranks: Ranks, phase: str) -> float | None:
-    """Seconds from when the last rank begins a phase until the last rank ends it; None if a rank did not end it.
-
-    The last rank to begin counts because earlier ones wait for it: under FSDP, all wait for the one that builds the
-    model.
-    """
-    found = [pair for pair in (_begins_and_ends(events, phase) for events in ranks.values()) if pair[0]]
-    if not found or any(len(begins) != len(ends) for begins, ends in found):
-        return None
-    times = (zip(*each, strict=False) for each in zip(*found, strict=True))
-    return math.fsum(max(ends) - max(begins) for begins, ends in zip(*times, strict=True))
-
-
-def _begins_and_ends(events: Sequence[Event], phase: str) -> tuple[list[float], list[float]]:
-    begins, ends = (
-        [event["time"] for event in events if event["event"] == kind and event["phase"] == phase]
-        for kind in ("begin", "end")
-    )
-    return begins, ends
+    """Seconds in which the ranks were in a phase together; None if none was, or one did not end it."""
+    clocks = offsets(ranks)
+    found = [spans(ranks[rank], phase, clocks[rank]) for rank in ranks]
+    whole = [each for each in found if each is not None]
+    times = [end - begin for begin, end in overall(whole)]
+    # Without clocks, a time of day that is set back can make a phase end before it began.
+    known = len(whole) == len(found) and times and min(times) >= 0
+    return math.fsum(times) if known else None
 
 
 def _costs(facts: Facts, wall_time: float) -> dict[str, float | None]:
@@ -140,9 +149,18 @@ def _energy(ranks: Ranks) -> float | None:
     return math.fsum(joules) if joules and len(joules) == group_size(ranks) else None
 
 
-def _losses(ranks: Ranks) -> dict[str, float | None]:
+def _first_loss(ranks: Ranks) -> float | None:
+    """Every rank reports the mean of all ranks, so one of them is enough."""
     losses = {event["step"]: event["loss"] for event in of_kind(ranks, "step")}
-    return {"first_loss": losses[min(losses)], "final_loss": losses[max(losses)]} if losses else {}
+    return losses[min(losses)] if losses else None
+
+
+def _final_loss(ended: Sequence[Step]) -> float | None:
+    """The mean over the labelled tokens of the last steps; None if there are none, or a loss was not finite."""
+    last = [(step.loss, step.loss_tokens) for step in ended[-LAST_STEPS:]]
+    tokens = sum(weight for _, weight in last)
+    parts = [loss * weight for loss, weight in last if loss is not None]
+    return math.fsum(parts) / tokens if tokens and len(parts) == len(last) else None
 
 
 def _counts(ranks: Ranks) -> dict[str, int]:

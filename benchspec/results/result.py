@@ -41,9 +41,18 @@ class Result:
     #: last lines of the log; empty if the outcome is ok
     log: Sequence[str] = ()
 
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The metrics that are results: all of a case that is ok, and none of any other.
+
+        Only a case that is ok has proved that its model learned. What another one had measured before it ended stays
+        in `metrics`.
+        """
+        return self.metrics if self.outcome == "ok" else {}
+
     def to_json(self) -> dict[str, Any]:
         """The result as strict JSON, which has no infinities or NaN: these become null."""
-        return {each.name: _strict(getattr(self, each.name)) for each in fields(self)}
+        return {each.name: strict(getattr(self, each.name)) for each in fields(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
@@ -51,9 +60,10 @@ class Result:
         return cls(**data)
 
 
-def _strict(value: Any) -> Any:
+def strict(value: Any) -> Any:
+    """A value as strict JSON has it: infinities and NaN, which it does not have, become None."""
     if isinstance(value, Mapping):
-        return {key: _strict(each) for key, each in value.items()}
+        return {key: strict(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_strict(each) for each in value]
+        return [strict(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

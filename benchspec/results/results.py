@@ -10,6 +10,7 @@ from typing import Any, overload
 from benchspec.results import evidence
 from benchspec.results.journal import read_journal
 from benchspec.results.result import Result
+from benchspec.results.rows import rows
 from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
 from benchspec.terms.errors import BenchspecError
@@ -42,6 +43,15 @@ class Results(Sequence[Result]):
     def name(self) -> str:
         """The benchmark's name."""
         return str(self.run.get("name", self.folder.name))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat mapping per case, for a data frame: all have the same keys, and None where a case has no value.
+
+        The keys are those of the reporter `csv`: `experiment`, `case`, `attempt`, the axes by their dotted paths,
+        `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, `basis:METRIC` for numbers
+        that were not measured, published values, and `machine`.
+        """
+        return rows(self, self.verdicts, self.run)
 
     def as_expected(self) -> bool:
         """Whether every case has an outcome that the spec expects; without an `expect`, that is `ok`."""

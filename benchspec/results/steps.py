@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from benchspec.results.clocks import Span, moment, offsets, overall
 from benchspec.results.events import Event, world_size
 
 #: the events of each rank
@@ -17,7 +19,8 @@ class Step:
 
     #: counted from 1
     step: int
-    #: from the end of the previous step to the end of this one, each on its slowest rank; None if the former is unknown
+    #: from the end of the previous step to the end of this one, each on its slowest rank, without the time in which a
+    #: checkpoint was saved; None if that is not known
     seconds: float | None
     #: None if it was not finite; so is `grad_norm`
     loss: float | None
@@ -26,6 +29,16 @@ class Step:
     tokens: int
     padded_tokens: int
     loss_tokens: int
+
+
+class _Report(NamedTuple):
+    """A step as one rank has reported it."""
+
+    event: Event
+    #: when
+    ended: float
+    #: when it saved since its previous step
+    saves: Sequence[Span]
 
 
 def of_kind(ranks: Ranks, kind: str) -> Iterator[Event]:
@@ -38,32 +51,68 @@ def group_size(ranks: Ranks) -> int:
     return world_size(ranks) or len(ranks)
 
 
+def rows_of_full_step(ranks: Ranks, train: Mapping[str, Any]) -> int:
+    """The rows of all ranks in a step whose accumulation is full; `train` are the fields of the case's `train`."""
+    return int(train["batch_size"] * train["gradient_accumulation"] * group_size(ranks))
+
+
 def steps(ranks: Ranks) -> list[Step]:
     """The steps that every rank has finished, in order."""
-    reports: dict[int, list[Event]] = {}
-    for event in of_kind(ranks, "step"):
-        reports.setdefault(event["step"], []).append(event)
+    reports: dict[int, list[_Report]] = {}
+    clocks = offsets(ranks)
+    for rank in sorted(ranks):
+        for report in _reports(ranks[rank], clocks[rank]):
+            reports.setdefault(report.event["step"], []).append(report)
     world = group_size(ranks)
     whole = {number: reports[number] for number in sorted(reports) if len(reports[number]) == world}
-    ends = {**_training_begin(ranks), **{number: _end(events) for number, events in whole.items()}}
-    return [
-        _step(number, events, ends[number] - ends[number - 1] if number - 1 in ends else None)
-        for number, events in whole.items()
-    ]
+    ends = {**_training_begin(ranks, clocks), **{number: _end(found) for number, found in whole.items()}}
+    return [_step(number, found, _seconds(found, ends.get(number - 1))) for number, found in whole.items()]
 
 
-def _training_begin(ranks: Ranks) -> dict[int, float]:
+def _reports(events: Sequence[Event], offset: float) -> Iterator[_Report]:
+    saves: list[Span] = []
+    begun: float | None = None
+    for event in events:
+        if event["event"] == "step":
+            yield _Report(event, moment(event, offset), saves)
+            saves = []
+        elif event["event"] == "begin" and event["phase"] == "save":
+            begun = moment(event, offset)
+        elif event["event"] == "end" and event["phase"] == "save" and begun is not None:
+            saves.append((begun, moment(event, offset)))
+            begun = None
+
+
+def _training_begin(ranks: Ranks, clocks: Mapping[int, float]) -> dict[int, float]:
     """{0: when the last rank began its first step}, as if a step 0 ended then; empty if no rank did."""
-    begins = [event["time"] for event in of_kind(ranks, "begin") if event["phase"] == "first-step"]
+    begins = [
+        moment(event, clocks[rank])
+        for rank, events in ranks.items()
+        for event in events
+        if event["event"] == "begin" and event["phase"] == "first-step"
+    ]
     return {0: max(begins)} if begins else {}
 
 
-def _end(events: Sequence[Event]) -> float:
-    return max(float(event["time"]) for event in events)
+def _end(reports: Sequence[_Report]) -> float:
+    return max(report.ended for report in reports)
 
 
-def _step(number: int, events: Sequence[Event], seconds: float | None) -> Step:
+def _seconds(reports: Sequence[_Report], previous: float | None) -> float | None:
+    """How long a step took after the end of the previous one; None if evidence without clocks has it end earlier."""
+    if previous is None:
+        return None
+    seconds = _end(reports) - previous
+    for begun, ended in overall(report.saves for report in reports):
+        # Where ranks save at different times, a part that two spans share counts once.
+        seconds -= max(0.0, ended - max(begun, previous))
+        previous = max(ended, previous)
+    return seconds if seconds >= 0 else None
+
+
+def _step(number: int, reports: Sequence[_Report], seconds: float | None) -> Step:
     keys = ("rows", "tokens", "padded_tokens", "loss_tokens")
-    counts = {key: sum(event[key] for event in events) for key in keys}
+    counts = {key: sum(report.event[key] for report in reports) for key in keys}
     # Every rank reports the mean loss and the gradient norm of all ranks.
-    return Step(step=number, seconds=seconds, loss=events[0]["loss"], grad_norm=events[0]["grad_norm"], **counts)
+    first = reports[0].event
+    return Step(step=number, seconds=seconds, loss=first["loss"], grad_norm=first["grad_norm"], **counts)

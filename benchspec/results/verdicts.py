@@ -44,10 +44,7 @@ def _verdict(name: str, value: Mapping[str, Any], result: Result | None) -> Verd
 
 
 def _measured(kind: str, metric: str, result: Result) -> Any:
-    """The outcome or the number; None for numbers of a crashed case, which has not proved that its model learned."""
-    if kind == "outcome":
-        return result.outcome
-    return None if result.outcome == "crash" else result.metrics.get(metric)
+    return result.outcome if kind == "outcome" else result.numbers.get(metric)
 
 
 def _compared(kind: str, published: Any, measured: Any) -> dict[str, Any]:

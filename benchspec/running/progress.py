@@ -82,6 +82,8 @@ class View:
             self.processes = event["world"]
         elif kind == "begin":
             self.phase = event["phase"]
+        elif kind == "end" and event["phase"] == "save":
+            self.phase = "train"
         elif kind == "data":
             self.planned = event["planned_steps"]
         elif kind == "step":
@@ -99,7 +101,7 @@ class View:
         if not self.step:
             return f"{head}  {self.phase}"
         steps = f"step {self.step}" + (f" of {self.planned}" if self.planned and self.planned >= self.step else "")
-        return "  ".join([head, steps, *self._rates()])
+        return "  ".join([head, steps, *(["save"] if self.phase == "save" else self._rates())])
 
     def _rates(self) -> list[str]:
         seconds = self.last - self.first if self.first else 0.0

@@ -22,10 +22,10 @@ def record(
     """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
     reduced = reduce.reduce(
         evidence.ranks,
+        case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
-        started=started,
-        finished=finished,
+        wall_time=finished - started,
     )
     return Result(
         case=case.id,
@@ -48,4 +48,4 @@ def record(
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
     """Rank 0's proof; a rank cannot finish without one."""
     proofs = [event for event in ranks.get(0, []) if event["event"] == "proof"]
-    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time")} if proofs else {}
+    return {key: value for key, value in proofs[-1].items() if key not in ("event", "time", "clock")} if proofs else {}

@@ -24,10 +24,13 @@ class Metric:
 
 
 _ALL_RANKS = "from when the last rank enters it until the last rank leaves it"
-_STEADY = "over the steps after the warm-up, from the end of the last warm-up step to the end of the last step"
+_STEADY = (
+    "over the steps after the warm-up, from the end of the last warm-up step to the end of the last step, "
+    "saves are left out"
+)
 _STEP_TIMES = (
-    "the step times after the warm-up; a step lasts from the end of the previous step to its own end, "
-    "each on its slowest rank"
+    "the times of full steps after the warm-up; a step lasts from the end of the previous step to its own end, "
+    "each on its slowest rank, saves are left out"
 )
 _TABLE = (
     Metric("train_runtime", "s", "lower", f"Time in the train phase, {_ALL_RANKS}; saves are included.", "train time"),
@@ -37,6 +40,13 @@ _TABLE = (
         for phase in PHASES
     ),
     Metric("steps", "steps", None, "Optimizer steps that every rank has finished.", "steps"),
+    Metric(
+        "planned_steps",
+        "steps",
+        None,
+        "Optimizer steps that the recipe expected for these rows and settings.",
+        "planned steps",
+    ),
     Metric("rows_per_second", "rows/s", "higher", f"Rows of all ranks per second, {_STEADY}.", "rows/s"),
     Metric("tokens_per_second", "tokens/s", "higher", f"Real tokens of all ranks per second, {_STEADY}.", "tokens/s"),
     Metric(
@@ -53,7 +63,7 @@ _TABLE = (
         f"Labelled tokens of all ranks per second, {_STEADY}.",
         "loss tokens/s",
     ),
-    Metric("step_time_mean", "s", "lower", f"Mean of {_STEP_TIMES}; 95% interval by Student's t.", "step mean"),
+    Metric("step_time_mean", "s", "lower", f"Mean of {_STEP_TIMES}; 95% interval by batch means.", "step mean"),
     Metric("step_time_p50", "s", "lower", f"Median of {_STEP_TIMES}.", "step p50"),
     Metric("step_time_p95", "s", "lower", f"95th percentile, interpolated, of {_STEP_TIMES}.", "step p95"),
     Metric("step_time_p99", "s", "lower", f"99th percentile, interpolated, of {_STEP_TIMES}.", "step p99"),
@@ -99,7 +109,7 @@ _TABLE = (
         "final_loss",
         "nats/token",
         "lower",
-        "Loss of the last step, the mean over the labelled tokens of all ranks.",
+        "Loss of the last 10 steps, or of all if there are fewer: the mean over their labelled tokens of all ranks.",
         "final loss",
     ),
     Metric("dataset_rows", "rows", None, "Rows of the data set; a row drawn twice counts twice.", "data rows"),

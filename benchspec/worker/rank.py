@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.results.events import EventLog
 from benchspec.terms.outcomes import INNER_PHASES, PHASES
-from benchspec.worker import device, proof
+from benchspec.worker import device, proof, reported
 
 if TYPE_CHECKING:
     import torch
@@ -80,17 +80,22 @@ class Rank:
         """Report an optimizer step; see `Job.step`. Always returns True: no case stops early."""
         if "train" not in self.open:
             raise RuntimeError("the recipe reported a step outside of job.phase('train')")
-        for name, number in (("loss", loss), ("grad_norm", grad_norm)):
-            if number is not None and not isinstance(number, int | float):
-                raise TypeError(f"job.step: {name} is a {type(number).__name__}, not a plain number; use float({name})")
-        self.steps.add(loss, grad_norm, loss_tokens)
         counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
+        known = {"loss": loss} if grad_norm is None else {"loss": loss, "grad_norm": grad_norm}
+        reported.check(self.case.recipe["name"], counts, known)
+        self._leave_saves()
+        self.steps.add(loss, grad_norm, loss_tokens)
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
         self.log.add("step", step=self.steps.count, **counts, **losses)
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
             self._begin(STEADY)
         return True
+
+    def _leave_saves(self) -> None:
+        """End a save that an exception has left open, and that the recipe can do without."""
+        while self.open[-1] not in INNER_PHASES:
+            self._end(self.open[-1])
 
     def _before_training(self) -> None:
         """Record parameters, energy and memory before training, outside the phase's time."""

@@ -104,6 +104,8 @@ class DrivenJob:
     stop_after: int | None = None
     steps: list[dict[str, Any]] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
+    #: the phases in their order, and the steps so far in which each began and ended: `("save", 8, 8)`
+    trail: list[tuple[str, int, int]] = field(default_factory=list)
     #: phases that an exception went through
     broken: list[str] = field(default_factory=list)
 
@@ -114,13 +116,14 @@ class DrivenJob:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        start = time.time()
+        start, steps, place = time.monotonic(), len(self.steps), len(self.trail)
         try:
             yield
         except BaseException:
             self.broken.append(name)
             raise
-        self.phases[name] = time.time() - start
+        self.phases[name] = time.monotonic() - start
+        self.trail.insert(place, (name, steps, len(self.steps)))
 
     def step(self, rows: int, tokens: int, padded_tokens: int, loss_tokens: int, loss: float, grad_norm: Any) -> bool:
         counts = {"rows": rows, "tokens": tokens, "padded": padded_tokens, "loss_tokens": loss_tokens}
@@ -172,7 +175,7 @@ def train(training: dict[str, Any]) -> dict[str, Any]:
     proof = job.backend.prove(job.model if trained is None else trained)
     local = sum(job.backend.local(parameter).numel() for parameter in job.model.parameters())
     held = {"meta": meta, "parameters": parameters, "local": local}
-    return {"steps": job.steps, "phases": job.phases, "proof": proof, **held}
+    return {"steps": job.steps, "trail": job.trail, "proof": proof, **held}
 
 
 def forget() -> None:

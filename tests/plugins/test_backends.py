@@ -139,6 +139,10 @@ def assert_saved(runs: Runs, backend: Record, records: Any, checkpoints: dict[st
             continue
         folder = runs.folder(backend["name"], key)
         kept = {"checkpoint-16"} if kind == "bf16" else set()
+        # Each checkpoint is a phase within training, between two steps.
+        saves = [["save", 8, 8], ["save", 16, 16]] if kind == "bf16" else []
+        trail = [["shard", 0, 0], ["train", 0, 20], *saves, ["save", 20, 20]]
+        assert [record["trail"] for record in records[key]] == [trail, trail]
         assert {path.name for path in folder.iterdir()} == kept | {"final"}
         half = backend["name"] == "deepspeed" and kind == "bf16"
         saved, info = AutoModelForCausalLM.from_pretrained(folder / "final", dtype="auto", output_loading_info=True)

@@ -187,6 +187,7 @@ def test_a_checkpoint_is_saved_when_it_is_due_and_not_after_the_last_step(tmp_pa
     Alpaca({}).train(done)
     assert len(done.steps) == 6
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-4"]
+    assert done.trail == [("shard", 0, 0), ("train", 0, 6), ("save", 4, 4)]
 
 
 @pytest.mark.slow

@@ -72,7 +72,8 @@ def test_the_loop_does_what_trainer_does(tmp_path: Path, train: dict[str, Any]) 
 def test_the_loop_goes_through_the_phases_and_keeps_the_newest_checkpoints(tmp_path: Path) -> None:
     done = job(tmp_path, epochs=2, save={"final": True, "every": 2, "keep": 2})
     Loop({}).train(done)
-    assert list(done.phases) == ["shard", "train", "save"]
+    checkpoints = [("save", step, step) for step in range(2, 13, 2)]
+    assert done.trail == [("shard", 0, 0), ("train", 0, 12), *checkpoints, ("save", 12, 12)]
     assert len(done.steps) == 12
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-10", "checkpoint-12", "final"}
 

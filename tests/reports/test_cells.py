@@ -8,7 +8,6 @@ from benchspec.reports import (
     field_text,
     metric_text,
     number_text,
-    one_line,
     published_text,
     ratio_text,
     verdict_text,
@@ -100,7 +99,3 @@ def test_a_name_alone_differs_from_the_name_with_an_option():
 def test_each_kind_of_published_value(verdict, published, compared):
     whole = {"metric": "train_runtime", "ratio": None, "met": None, **verdict}
     assert (published_text(whole), verdict_text(whole)) == (published, compared)
-
-
-def test_text_on_one_line_has_no_control_characters():
-    assert one_line("boom\x1b[31m\n\tagain") == "boom [31m again"

@@ -61,11 +61,11 @@ def test_values_of_metrics_without_a_column_have_a_table_of_their_own():
     cases = [(result(model, {"dataset_rows": 52002}), DATA_ROWS) for model in ("opt-125m", "opt-6.7b")]
     (section,) = build_report(results(*cases)).sections
     assert {column.heading: column.cells for column in section.also} == {
-        "also published": ("data rows",),
+        "also published": ["data rows"],
         "model": ["all"],
-        "measured": ("52,002",),
-        "published": ("52,002 [1]",),
-        "measured / published": ("1.00×",),
+        "measured": ["52,002"],
+        "published": ["52,002 [1]"],
+        "measured / published": ["1.00×"],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from example_results import GIB, oom, published, result, results
 
 from benchspec.reports import Column, axis_columns, build_report, by_experiment, metric_column, no_results_text
@@ -84,7 +85,7 @@ def test_without_axes_the_case_is_named():
 
 def test_a_case_that_failed_has_a_note_that_cannot_move_the_cursor():
     assert notes(oom(reason="boom\x1b[31m\n\tagain")) == [
-        "opt-30b-1f9c2a: oom in first-step on rank 3: boom [31m again"
+        "opt-30b-1f9c2a: oom in first-step on rank 3: boom\\x1b[31m again"
     ]
 
 
@@ -100,11 +101,14 @@ def test_what_was_not_measured_is_marked_and_noted():
     assert notes(projected)[0].endswith("train time of every case")
 
 
-def test_what_a_crashed_case_measured_is_not_shown_but_for_its_memory():
-    crashed = result("opt-13b", outcome="crash", phase="train", rank=0, reason="the loss was not finite")
-    _, row = rows(result(), crashed)
-    assert (row["outcome"], row["peak memory"]) == ("crash (train)", "40.5 GiB")
-    assert {row[heading] for heading in ("train time", "rows/s", "MFU", "final loss")} == {"–"}
+@pytest.mark.parametrize("outcome", ["crash", "oom", "timeout", "hang"])
+def test_what_a_case_that_is_not_ok_had_measured_is_not_shown(outcome):
+    failed = result("opt-13b", outcome=outcome, phase="train", rank=0, reason="a reason", basis={"mfu": "projected"})
+    _, row = rows(result(), failed)
+    assert row.pop("model") == "opt-13b" and row.pop("outcome") == f"{outcome} (train)"
+    assert set(row.values()) == {"–"}
+    assert not any("projected" in note for note in notes(result(), failed))
+    assert list(rows(failed)[0]) == ["model", "outcome"]
 
 
 def test_cases_without_a_result_are_counted():

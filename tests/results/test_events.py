@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -22,7 +24,7 @@ SHAPE = {
 }
 #: an event of each kind
 EVENTS = {
-    "start": {"rank": 0, "world": 8, "pid": 4711},
+    "start": {"rank": 0, "world": 8, "pid": 4711, "host": "node1"},
     "begin": {"phase": "first-step"},
     "end": {"phase": "train"},
     "data": {"rows": 52002, "words": 3025587, "tokens": 3986889, "planned_steps": 612},
@@ -59,7 +61,7 @@ CHECK = Draft202012Validator(schema.load("event"))
 
 
 def line(kind, **changes):
-    return {"event": kind, "time": 1.5, **EVENTS[kind], **changes}
+    return {"event": kind, "time": 1.5, "clock": 0.25, **EVENTS[kind], **changes}
 
 
 def test_the_schema_is_one():
@@ -78,12 +80,13 @@ def test_unknown_keys_are_refused(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "key"), [(kind, key) for kind, fields in EVENTS.items() for key in ("time", *fields) if kind != "proof"]
+    ("kind", "key"),
+    [(kind, key) for kind, fields in EVENTS.items() for key in ("time", "clock", *fields) if kind != "proof"],
 )
-def test_every_field_is_required(kind, key):
+def test_every_field_is_required_that_the_first_version_had(kind, key):
     event = line(kind)
     del event[key]
-    assert CHECK.is_valid(event) == (key == "mistake")
+    assert CHECK.is_valid(event) == (key == "clock" or (kind, key) in (("failure", "mistake"), ("start", "host")))
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,7 @@ def test_what_is_logged_is_read_back(tmp_path):
     assert (begin["event"], begin["phase"]) == ("begin", "data")
     assert data["tokens"] == 3986889
     assert begin["time"] <= data["time"]
+    assert begin["clock"] <= data["clock"] <= time.monotonic()
     assert CHECK.is_valid(begin) and CHECK.is_valid(data)
 
 

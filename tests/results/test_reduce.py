@@ -9,7 +9,7 @@ import pytest
 
 from benchspec import Fact, Facts
 from benchspec.kinds.values import flops_per_token
-from benchspec.results.reduce import reduce
+from benchspec.results.reduce import reduce, warmup_of
 
 GIB = 2**30
 #: two layers of width 8: 100 parameters, 40 of them only looked up
@@ -34,6 +34,8 @@ MODEL = {
     "tf32": True,
     "method": "full",
 }
+#: two rows a rank and step, as `step` has them
+TRAIN = {"batch_size": 1, "gradient_accumulation": 2, "max_length": 64}
 CPU = Facts(accelerator=None, accelerators=0)
 GPU = Facts(accelerator="GPU", accelerators=2, peak={"bf16": Fact(1e5, "its maker"), "tf32": Fact(5e4, "its maker")})
 
@@ -60,9 +62,12 @@ def phase(name, begun, ended):
     return [event("begin", begun, phase=name), event("end", ended, phase=name)]
 
 
-def metrics(*ranks, warmup_steps=1, facts=CPU, started=0.0, finished=100.0):
-    found = reduce(dict(enumerate(ranks)), warmup_steps=warmup_steps, facts=facts, started=started, finished=finished)
-    return found.metrics
+def reduced(*ranks, train=TRAIN, warmup_steps=1, facts=CPU, wall_time=100.0):
+    return reduce(dict(enumerate(ranks)), train, warmup_steps=warmup_steps, facts=facts, wall_time=wall_time)
+
+
+def metrics(*ranks, **settings):
+    return reduced(*ranks, **settings).metrics
 
 
 def test_train_runtime_is_the_slowest_ranks():
@@ -83,6 +88,22 @@ def test_saves_within_training_count_in_its_time_and_add_up():
     assert found["phase_save"] == 8.0
 
 
+def test_a_save_is_in_the_time_of_training_and_in_no_step_or_rate():
+    events = [
+        *phase("save", 1.0, 2.0),
+        event("begin", 10.0, phase="train"),
+        *steps(12.0, 14.0),
+        *phase("save", 14.5, 44.5),
+        step(3, 46.0),
+        event("end", 46.0, phase="train"),
+    ]
+    found = metrics(events)
+    assert found["train_runtime"] == 36.0
+    assert found["phase_save"] == 31.0
+    assert found["step_time_p99"] == found["step_time_mean"] == 2.0
+    assert found["rows_per_second"] == 1.0
+
+
 def test_a_phase_that_any_rank_left_unfinished_has_no_time():
     found = metrics([*phase("data", 0.0, 5.0), *phase("train", 10.0, 70.0)], [event("begin", 10.0, phase="train")])
     assert found["phase_data"] == 5.0
@@ -90,9 +111,42 @@ def test_a_phase_that_any_rank_left_unfinished_has_no_time():
     assert "phase_train" not in found
 
 
+def clocked(kind, time, clock, **fields):
+    return {**event(kind, time, **fields), "clock": clock}
+
+
+def test_a_time_of_day_that_is_set_changes_no_duration():
+    """Set back by an hour within training, and forth by a day."""
+    events = [
+        clocked("start", 5000.0, 70.0, rank=0, world=1, pid=1, host="a"),
+        clocked("begin", 5001.0, 71.0, phase="train"),
+        clocked("begin", 5001.0, 71.0, phase="first-step"),
+        step(1, 5003.0) | {"clock": 73.0},
+        step(2, 1405.0) | {"clock": 75.0},
+        step(3, 87807.0) | {"clock": 77.5},
+        clocked("end", 87807.5, 78.0, phase="train"),
+    ]
+    found = metrics(events)
+    assert found["train_runtime"] == 7.0
+    assert found["step_time_mean"] == 2.25
+    assert found["rows_per_second"] == pytest.approx(4 / 4.5)
+
+
+def test_without_clocks_a_time_of_day_that_is_set_back_leaves_durations_out():
+    """In files of earlier versions: never a negative time."""
+    events = [
+        event("begin", 5000.0, phase="train"),
+        *steps(5002.0, 5004.0, 1405.0, 1407.0, begun=5000.0),
+        event("end", 1408.0, phase="train"),
+    ]
+    found = metrics(events)
+    assert found["step_time_mean"] == 2.0
+    assert "train_runtime" not in found
+
+
 def test_wall_time_and_cost_are_of_the_whole_process_group():
     priced = Facts(accelerator=None, accelerators=0, price_per_hour=Fact(98.0, "a price list"))
-    found = metrics([], facts=priced, started=1000.0, finished=2800.0)
+    found = metrics([], facts=priced, wall_time=1800.0)
     assert found == {"wall_time": 1800.0, "cost": 49.0}
     assert "cost" not in metrics([], facts=CPU)
 
@@ -122,18 +176,50 @@ def test_step_times_are_the_differences_between_the_ends_of_steps():
     assert found["step_time_p99"] == pytest.approx(3.97)
 
 
-def test_the_mean_step_time_has_its_interval():
-    ranks = {0: steps(10.0, 11.0, 13.0, 16.0, 20.0)}
-    found = reduce(ranks, warmup_steps=1, facts=CPU, started=0.0, finished=1.0)
-    # 1, 2, 3, 4: standard deviation √(5/3), so the mean's error is 0.6455, times Student's t at 3 degrees, 3.1824.
+def test_the_mean_step_time_has_an_interval_from_ten_full_steps():
+    ends = [10.0]
+    for number in range(10):
+        ends.append(ends[-1] + 1 + number % 2)
+    found = reduced(steps(*ends))
     low, high = found.intervals["step_time_mean"]
-    assert (low, high) == pytest.approx((2.5 - 2.0543, 2.5 + 2.0543), abs=1e-4)
+    assert low < found.metrics["step_time_mean"] == 1.5 < high
+    short = reduced(steps(*ends[:-1]))
+    assert short.metrics["step_time_p99"] > 1
+    assert short.intervals == {}
 
 
-def test_one_step_has_a_time_but_no_interval():
-    found = reduce({0: steps(10.0, 11.5)}, warmup_steps=1, facts=CPU, started=0.0, finished=1.0)
-    assert found.metrics["step_time_p99"] == 1.5
-    assert found.intervals == {}
+def test_a_partial_accumulation_counts_in_rates_but_is_no_step_time():
+    """An epoch's last step has one row of two, in a quarter of the time."""
+    times = [event("begin", 10.0, phase="first-step"), step(1, 14.0), step(2, 18.0), step(3, 19.0, rows=1, tokens=10)]
+    found = metrics([*times, step(4, 23.0)])
+    assert found["steps"] == 4
+    assert (found["step_time_mean"], found["step_time_p50"], found["step_time_p99"]) == (4.0, 4.0, 4.0)
+    assert found["rows_per_second"] == pytest.approx(5 / 9)
+    assert found["tokens_per_second"] == pytest.approx(50 / 9)
+
+
+def test_a_step_is_full_by_the_rows_of_all_ranks():
+    """Two rows on one rank and none on the other are half of what two ranks should have."""
+    ranks = ([start(0, 2), *steps(14.0, 16.0)], [start(1, 2), event("begin", 10.0, phase="first-step"), step(1, 14.0)])
+    whole = metrics(ranks[0], [*ranks[1], step(2, 16.0)])
+    half = metrics(ranks[0], [*ranks[1], step(2, 16.0, rows=0, tokens=0)])
+    assert whole["step_time_mean"] == 2.0
+    assert "step_time_mean" not in half
+    assert half["rows_per_second"] == 1.0
+
+
+@pytest.mark.parametrize(("ran", "first"), [(0, 0), (1, 0), (2, 1), (9, 1), (10, 2), (49, 9), (50, 10), (612, 10)])
+def test_a_fifth_of_the_steps_are_warm_up_at_least_one_and_at_most_ten(ran, first):
+    assert warmup_of(ran) == first
+
+
+def test_the_warm_up_is_settled_by_the_steps_that_ran():
+    # Steps of 9 s, then of 1 s.
+    ends = [9.0 * number for number in range(1, 3)]
+    ends += [ends[-1] + number for number in range(1, 9)]
+    assert metrics(steps(*ends, begun=0.0), warmup_steps=None)["step_time_mean"] == 1.0
+    assert metrics(steps(*ends, begun=0.0), warmup_steps=0)["step_time_mean"] == 2.6
+    assert metrics(steps(7.0, begun=0.0), warmup_steps=None)["step_time_mean"] == 7.0
 
 
 def test_no_step_after_the_warm_up_means_no_rate():
@@ -210,13 +296,22 @@ def test_energy_is_the_sum_of_all_ranks_or_absent():
 def test_counts_are_taken_from_any_rank():
     data = event("data", 1.0, rows=52002, words=3025587, tokens=3986889, planned_steps=612)
     found = metrics([], [data, event("model", 2.0, **MODEL)])
+    assert found["planned_steps"] == 612
     assert (found["dataset_rows"], found["dataset_words"], found["dataset_tokens"]) == (52002, 3025587, 3986889)
     assert (found["parameters"], found["trainable_parameters"]) == (100, 100)
 
 
-def test_losses_are_of_the_first_and_last_step():
-    found = metrics([step(1, 11.0, loss=2.5), step(2, 12.0, loss=2.0), step(3, 13.0, loss=1.5)])
-    assert (found["first_loss"], found["final_loss"]) == (2.5, 1.5)
+def test_the_final_loss_is_the_mean_of_the_last_ten_steps_by_their_labelled_tokens():
+    early = [step(number, 10.0 + number, loss=9.0) for number in (1, 2)]
+    late = [step(number, 10.0 + number, loss=2.0) for number in range(3, 12)]
+    found = metrics([*early, *late, step(12, 22.0, tokens=200, loss=1.0)])
+    assert found["first_loss"] == 9.0
+    # nine steps of 10 labelled tokens, and one of 100
+    assert found["final_loss"] == pytest.approx((90 * 2.0 + 100 * 1.0) / 190)
+
+
+def test_the_final_loss_of_a_short_training_is_of_all_steps():
+    assert metrics([step(1, 11.0, loss=2.5), step(2, 12.0, loss=1.5)])["final_loss"] == 2.0
 
 
 def test_a_loss_that_was_not_finite_is_absent():

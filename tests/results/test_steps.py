@@ -45,3 +45,46 @@ def test_a_step_after_one_that_is_missing_has_no_known_time():
 
 def test_no_events_are_no_steps():
     assert steps({}) == []
+
+
+def save(begun, ended):
+    return [{"event": "begin", "time": begun, "phase": "save"}, {"event": "end", "time": ended, "phase": "save"}]
+
+
+def test_a_step_after_a_save_does_not_contain_it():
+    """Rank 0 writes, and rank 1 waits for it in the next step."""
+    ranks = {
+        0: [start(0, 2), begin(10.0), step(1, 14.0), *save(14.5, 44.5), step(2, 46.0), step(3, 48.0)],
+        1: [start(1, 2), begin(10.0), step(1, 14.0), *save(14.5, 14.6), step(2, 46.0), step(3, 48.0)],
+    }
+    assert [found.seconds for found in steps(ranks)] == [4.0, 2.0, 2.0]
+
+
+def test_a_save_before_the_report_of_its_step_is_left_out_too():
+    assert [found.seconds for found in steps({0: [begin(10.0), *save(12.0, 15.0), step(1, 15.0)]})] == [2.0]
+
+
+def test_a_save_of_one_rank_alone_takes_no_more_than_its_step():
+    """Rank 0 is ahead: it began to save before rank 1 had ended the step."""
+    ranks = {
+        0: [start(0, 2), begin(10.0), step(1, 12.0), *save(12.0, 20.0), step(2, 21.0)],
+        1: [start(1, 2), begin(10.0), step(1, 14.0), step(2, 21.0)],
+    }
+    assert [found.seconds for found in steps(ranks)] == [4.0, 1.0]
+
+
+def test_saves_of_ranks_that_overlap_count_once():
+    ranks = {
+        0: [start(0, 2), begin(0.0), *save(1.0, 5.0), step(1, 9.0)],
+        1: [start(1, 2), begin(0.0), *save(1.0, 2.0), *save(3.0, 6.0), step(1, 9.0)],
+    }
+    assert [found.seconds for found in steps(ranks)] == [4.0]
+
+
+def test_without_clocks_a_step_that_ends_before_the_last_one_has_no_known_time():
+    """Files of earlier versions, where the time of day was set back."""
+    assert [found.seconds for found in steps({0: [begin(10.0), step(1, 12.0), step(2, 5.0), step(3, 7.0)]})] == [
+        2.0,
+        None,
+        2.0,
+    ]

@@ -64,8 +64,9 @@ def test_a_published_zero_has_no_ratio():
     assert (verdict["measured"], verdict["ratio"]) == (5.0, None)
 
 
-def test_what_a_crashed_case_measured_is_compared_with_nothing():
-    found = verdicts({"train_runtime": 450}, published(value=900), published(below=900), outcome="crash")
+@pytest.mark.parametrize("outcome", ["crash", "oom", "timeout", "hang"])
+def test_what_a_case_that_is_not_ok_had_measured_is_compared_with_nothing(outcome):
+    found = verdicts({"train_runtime": 450}, published(value=900), published(below=900), outcome=outcome)
     assert [(v["measured"], v["ratio"], v["met"]) for v in found] == [(None, None, None)] * 2
 
 

@@ -45,6 +45,14 @@ def text(*events):
             [{"event": "start", "world": 8}, step(1, 10.0), step(2, 11.0)],
             "case 2 of 7  sizes/opt-tiny-1f9c2a  step 2  64.0 rows/s",
         ),
+        (
+            [step(1, 10.0), step(2, 11.0), {"event": "begin", "phase": "save"}],
+            "case 2 of 7  sizes/opt-tiny-1f9c2a  step 2  save",
+        ),
+        (
+            [step(1, 10.0), step(2, 11.0), {"event": "begin", "phase": "save"}, {"event": "end", "phase": "save"}],
+            "case 2 of 7  sizes/opt-tiny-1f9c2a  step 2  8.0 rows/s",
+        ),
     ],
 )
 def test_a_running_case_in_a_line(events, said):

@@ -48,7 +48,7 @@ def test_metrics_use_the_machines_facts_and_what_was_measured_up_to_then(cases, 
 
 
 def test_the_first_steps_that_the_case_keeps_out_of_the_steady_state_are_kept_out(cases, tmp_path):
-    counts = {"rows": 1, "tokens": 1, "padded_tokens": 1, "loss_tokens": 1, "loss": 1.0, "grad_norm": 1.0}
+    counts = {"rows": 32, "tokens": 32, "padded_tokens": 32, "loss_tokens": 1, "loss": 1.0, "grad_norm": 1.0}
     steps = [
         {"event": "step", "step": number, "time": time, **counts} for number, time in enumerate((20, 21, 22, 24), 1)
     ]

@@ -14,7 +14,7 @@ def test_defaults_are_filled_in_everywhere(cases):
     assert case.model["weights"] == "random" and case.model["layers"] == 2
     assert (case.train["epochs"], case.train["learning_rate"], case.train["save"]) == (3, 2e-5, None)
     assert (case.method["name"], case.recipe["name"], case.launcher["name"]) == ("full", "alpaca", "torchrun")
-    assert case.limits["timeout"] == 5400 and case.measure["warmup_steps"] == 1
+    assert case.limits["timeout"] == 5400 and case.measure["warmup_steps"] is None
 
 
 @pytest.mark.parametrize(("processes", "backend"), [(1, "single"), (2, "fsdp")])

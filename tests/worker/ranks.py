@@ -1,5 +1,7 @@
 """What the tests of a rank share: a job with a small layer, and a training of it."""
 
+from types import SimpleNamespace
+
 import torch
 
 from benchspec.kinds.bases import Backend
@@ -10,6 +12,7 @@ from benchspec.worker.rank import Rank
 
 def rank(folder):
     job = Rank(folder, EventLog(folder, 0), rank=0, world=1)
+    job.case = SimpleNamespace(recipe={"name": "mine"})
     job.model, job.backend, job.device = torch.nn.Linear(2, 2), Backend({}), torch.device("cpu")
     return job
 

@@ -63,6 +63,23 @@ def test_a_phase_ends_with_all_that_is_open_within_it(tmp_path):
     assert job.open == []
 
 
+def test_a_save_that_failed_ends_before_the_next_step(tmp_path):
+    job = rank(tmp_path)
+    with job.phase("train"):
+        with suppress(OSError), job.phase("save"):
+            raise OSError("a checkpoint that the recipe can do without")
+        job.step(8, 80, 96, 40, 1.0, 1.0)
+    names = [(event["event"], event.get("phase")) for event in events.read(tmp_path / "rank-0.jsonl")]
+    assert names[2:6] == [("begin", "save"), ("end", "save"), ("step", None), ("end", "first-step")]
+
+
+def test_a_step_that_cannot_be_is_refused_and_not_recorded(tmp_path):
+    job = rank(tmp_path)
+    with pytest.raises(TypeError, match=r"the recipe 'mine' reports rows as 8\.0, a float64"), job.phase("train"):
+        job.step(np.float64(8), 80, 96, 40, 1.0, 1.0)
+    assert logged(tmp_path, "step") == []
+
+
 def test_a_step_says_go_on(tmp_path):
     job = rank(tmp_path)
     with job.phase("train"):

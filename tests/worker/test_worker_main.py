@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 
 from ranks import logged, rank
 
+from benchspec.machine.host import host
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker.__main__ import report_failure
 
@@ -48,5 +49,6 @@ def test_a_worker_whose_case_cannot_be_read_says_so_in_its_file(tmp_path):
     (found,) = logged(tmp_path, "failure")
     assert (found["outcome"], found["phase"], found["mistake"]) == ("crash", "start", False)
     assert found["reason"].startswith("JSONDecodeError: Expecting property name")
-    assert logged(tmp_path, "start")[0]["world"] == 1
+    (started,) = logged(tmp_path, "start")
+    assert (started["world"], started["host"]) == (1, host())
     assert logged(tmp_path, "done") == []

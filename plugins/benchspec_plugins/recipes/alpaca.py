@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchspec import Job, Recipe, hookimpl
@@ -80,6 +81,7 @@ def build_trainer(job: Job, phases: Phases) -> Any:
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
     trainer.on_prepared = job.backend.prove
+    trainer.saving = partial(job.phase, "save")
     trainer.add_callback(reporter(job, trainer, phases))
     return trainer
 
@@ -149,6 +151,8 @@ def counting_trainer() -> type:
 
         #: called with the wrapped model, before the clock of training starts
         on_prepared: Callable[[Any], Any]
+        #: a context in which checkpoints are written
+        saving: Callable[[], AbstractContextManager[None]]
         _counts: torch.Tensor | int = 0
         _rows = _positions = 0
 
@@ -171,6 +175,10 @@ def counting_trainer() -> type:
             prepared = super()._prepare_for_training(*args, **kwargs)  # type: ignore[no-untyped-call]
             self.on_prepared(self.model_wrapped)
             return prepared
+
+        def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+            with self.saving():
+                super()._save_checkpoint(*args, **kwargs)
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             dataset: Any = self.train_dataset

@@ -118,7 +118,8 @@ def keep_checkpoint(job: Job, engine: Engine, step: int) -> None:
     save = job.case.train["save"]
     if not save or not save["every"] or step % save["every"]:
         return
-    engine.save(str(job.folder / f"checkpoint-{step}"), job.tokenizer)
-    if save["keep"]:
-        # Ranks of one host meet here; whichever is first removes it.
-        rmtree(job.folder / f"checkpoint-{step - save['every'] * save['keep']}", ignore_errors=True)
+    with job.phase("save"):
+        engine.save(str(job.folder / f"checkpoint-{step}"), job.tokenizer)
+        if save["keep"]:
+            # Ranks of one host meet here; whichever is first removes it.
+            rmtree(job.folder / f"checkpoint-{step - save['every'] * save['keep']}", ignore_errors=True)

@@ -12,8 +12,24 @@ if TYPE_CHECKING:
     from benchspec.reports import Column, Report, Section
     from benchspec.results import Results
 
-#: characters that Markdown would interpret as markup; `_` within a word and `<` before a space are not
-_MARKUP = re.compile(r"[\\`*|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?])")
+#: where GitHub's Markdown would see markup: what is markup between any characters, and what is only between some
+_MARKUP = re.compile(
+    r"""
+    [\\`*|$]
+    | (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])  # emphasis, which `_` within a word is not
+    | (?<=\S)~ | ~(?=~)                     # struck out, which `~` before a number is not
+    | <(?=[A-Za-z/!?])                      # HTML
+    | &(?=\#?\w+;)                          # a character reference
+    | \](?=[(\[:]) | \[(?=\^)               # a link, an image, a definition, a footnote
+    | (?<=:)/(?=/) | (?<=www)\.             # an address, which becomes a link
+    | (?<!\w)\#(?!\d)                       # a heading
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+#: what GitHub links although it is escaped: who is mentioned and mail addresses, and the numbers of issues
+_LINKED = re.compile(r"@|#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)
+#: what would be a list, a quotation, a heading or a box to tick at the beginning of a line
+_BEGINNING = re.compile(r"^(?:[-+>=]|\d+(?=[.)])|\[(?=[ x]\]))", re.IGNORECASE)
 
 
 class Markdown(Reporter):
@@ -26,13 +42,24 @@ class Markdown(Reporter):
         from benchspec.reports import build_report, no_results_text
 
         report = build_report(results)
-        body = [_section(section) for section in report.sections] or [escape(no_results_text(results))]
+        body = [_section(section) for section in report.sections] or [_paragraph(no_results_text(results))]
         return "\n\n".join([*body, *_footer(report)]) + "\n"
 
 
 def escape(text: str) -> str:
-    """Text escaped so that Markdown shows it unchanged, also in a table cell."""
-    return _MARKUP.sub(lambda match: "\\" + match[0], " ".join(text.split()))
+    """One line of text escaped so that Markdown shows it unchanged, also in a table cell."""
+    escaped = _MARKUP.sub(lambda match: "\\" + match[0], " ".join(text.split()))
+    # A space of no width, which GitHub does not look past.
+    return _LINKED.sub(lambda match: match[0] + "&#8203;", escaped)
+
+
+def _paragraph(text: str) -> str:
+    """The same at the beginning of a line."""
+    return _BEGINNING.sub(_behind_backslash, escape(text))
+
+
+def _behind_backslash(match: re.Match[str]) -> str:
+    return match[0] + "\\" if match[0].isdigit() else "\\" + match[0]
 
 
 def _section(section: Section) -> str:
@@ -53,7 +80,7 @@ def _table(columns: Sequence[Column]) -> str:
 
 
 def _list(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {escape(line)}" for line in lines)
+    return "\n".join(f"- {_paragraph(line)}" for line in lines)
 
 
 def _footer(report: Report) -> Iterator[str]:

@@ -1,0 +1,89 @@
+"""Results as flat rows, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchspec.results.result import Result
+from benchspec.results.verdicts import Verdict
+from benchspec.terms.metrics import METRICS
+
+#: column -> value
+Row = dict[str, Any]
+#: the columns that every row has: before the axes, and behind them
+FIRST = ("experiment", "case", "attempt")
+ENDING = ("outcome", "phase", "rank", "reason")
+#: the columns of a published value, each followed by `:METRIC`
+_PUBLISHED = ("published", "ratio", "met", "source", "hardware")
+#: the prefix of a published number that is a bound
+_SIGNS = {"below": "<", "above": ">"}
+
+
+def rows(results: Iterable[Result], verdicts: Iterable[Verdict], run: Mapping[str, Any]) -> list[Row]:
+    """A row per case, all with the same columns in the same order; None where a case has no value.
+
+    `run` is the content of run.json.
+    """
+    published: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        published.setdefault((verdict["experiment"], verdict["case"]), []).append(verdict)
+    machine = _machine(run)
+    found = [_row(result, published.get((result.experiment, result.case), ()), machine) for result in results]
+    columns = _columns(found)
+    return [{column: row.get(column) for column in columns} for row in found]
+
+
+def axis_value(value: Any) -> Any:
+    """A value of an axis: text, number, boolean or None as it is, a plugin with its options as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping | list | tuple) else value
+
+
+def _machine(run: Mapping[str, Any]) -> str:
+    """The machine, and what MFU and cost use if it is not the one that the spec names."""
+    other = run.get("other_figures")
+    return "; ".join(filter(None, (run.get("machine_line"), other and f"MFU and cost use {other}")))
+
+
+def _row(result: Result, verdicts: Iterable[Verdict], machine: str) -> Row:
+    row: Row = {key: getattr(result, key) for key in FIRST}
+    row |= {path: axis_value(value) for path, value in result.axes.items()}
+    row |= {key: getattr(result, key) for key in ENDING}
+    row |= result.numbers
+    row |= {f"basis:{metric}": basis for metric, basis in result.basis.items() if metric in result.numbers}
+    return row | _published(verdicts) | ({"machine": machine} if machine else {})
+
+
+def _columns(found: Sequence[Row]) -> list[str]:
+    """Every column, in order; the columns of published values are grouped by metric."""
+    used = dict.fromkeys(key for row in found for key in row)
+    metrics = [metric for metric in METRICS if metric in used]
+    bases = [f"basis:{metric}" for metric in METRICS if f"basis:{metric}" in used]
+    suffixes = [key.removeprefix("published") for key in used if key.startswith("published:")]
+    published = [column + suffix for suffix in suffixes for column in _PUBLISHED if column + suffix in used]
+    machine = ["machine"] if "machine" in used else []
+    later = [*ENDING, *metrics, *bases, *published, *machine]
+    axes = [key for key in used if key not in {*FIRST, *later}]
+    return [*FIRST, *axes, *later]
+
+
+def _published(verdicts: Iterable[Verdict]) -> Row:
+    row: Row = {}
+    seen: Counter[str] = Counter()
+    for verdict in verdicts:
+        metric = "outcome" if verdict["kind"] == "outcome" else verdict["metric"]
+        seen[metric] += 1
+        suffix = f":{metric}" + (f":{seen[metric]}" if seen[metric] > 1 else "")
+        values = {**verdict, "published": _value(verdict)}
+        row |= {column + suffix: values[column] for column in _PUBLISHED if values[column] is not None}
+    return row
+
+
+def _value(verdict: Verdict) -> Any:
+    """A published value: the number or the outcome; a bound or a range as text."""
+    if verdict["kind"] == "between":
+        return "..".join(map(str, verdict["published"]))
+    sign = _SIGNS.get(verdict["kind"])
+    return f"{sign}{verdict['published']}" if sign else verdict["published"]
