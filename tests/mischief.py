@@ -11,7 +11,30 @@ from pathlib import Path
 from benchspec import Backend, Recipe, hookimpl
 from benchspec_plugins.recipes.alpaca import Alpaca
 
-FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "loop", "stop", "lock", "exit", "vanish"]
+FAULTS = [
+    "none",
+    "raise",
+    "memory",
+    "nan",
+    "frozen",
+    "kill",
+    "abort",
+    "hang",
+    "loop",
+    "stop",
+    "lock",
+    "exit",
+    "vanish",
+    "quit",
+    "mute",
+]
+
+
+class MuteError(Exception):
+    """An exception that cannot be shown."""
+
+    def __str__(self):
+        raise ZeroDivisionError
 
 
 class Plain(Recipe):
@@ -85,6 +108,12 @@ class Plain(Recipe):
 
     def vanish(self):
         os._exit(0)
+
+    def quit(self):
+        os._exit(3)
+
+    def mute(self):
+        raise MuteError
 
     def exit(self):
         raise SystemExit(0)

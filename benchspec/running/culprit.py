@@ -66,10 +66,11 @@ def culprit(stall: Stall, seen: Mapping[int, Seen]) -> tuple[int | None, str]:
         for rank, each in seen.items():
             if matter(each):
                 return rank, words + _where(each)
-    for rank in (_furthest_behind(stall), _odd_stack(seen), _outside(seen), _only_one_computing(seen)):
-        if rank is not None:
-            return rank, f"stands still{_where(seen[rank])}" if len(seen) == 1 else f"is behind{_where(seen[rank])}"
-    return None, ""
+    signs = (_furthest_behind(stall), _odd_stack(seen), _outside(seen), _only_one_computing(seen))
+    behind = next((rank for rank in signs if rank is not None), None)
+    if behind is None:
+        return None, ""
+    return behind, ("stands still" if len(seen) == 1 else "is behind") + _where(seen[behind])
 
 
 #: what tells at once that it is this rank: the test, and its words

@@ -44,9 +44,9 @@ def run(
     """Run the cases that have no result yet in the run directory, and return all of its results.
 
     `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
-    `expansion` is the spec's, if the caller already has it; `least_stall` is the number of seconds for which a rank that
-    trains may make no step, however fast it was, before its case ends as `hang`. Raises `SpecError`, `NothingSelected`
-    or `RunError` before anything is started. A failure within a case becomes that case's outcome.
+    `expansion` is the spec's, if the caller already has it; `least_stall` is the number of seconds for which a rank
+    that trains may make no step, however fast it was, before its case ends as `hang`. Raises `SpecError`,
+    `NothingSelected` or `RunError` before anything is started. A failure within a case becomes that case's outcome.
     """
     from benchspec.running.progress import Quiet
 

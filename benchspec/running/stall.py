@@ -16,6 +16,8 @@ STEPS = 20
 LEAST = 120.0
 #: how many of its last steps a rank's median is taken of
 REMEMBERED = 100
+#: more ranks than this are no group, but a broken event
+MOST = 1 << 16
 #: seconds between two looks at the ranks that count at most: this process may itself have stood still, ranks and all
 AWAKE = 5.0
 
@@ -47,7 +49,7 @@ class Place:
 
     def take(self, event: Event) -> None:
         """Move on by an event."""
-        kind, clock = event["event"], float(event.get("clock", event["time"]))
+        kind, clock = event["event"], _clock(event)
         self.events += 1
         if kind == "begin":
             self.open.append(event["phase"])
@@ -58,10 +60,15 @@ class Place:
                 self.open.remove(self.closed)
             self.begun = clock if event["phase"] == "save" else self.begun
         elif kind == "step":
-            if self.begun is not None:
+            if self.begun is not None and clock is not None:
                 self.seconds.append(clock - self.begun)
             self.step, self.begun = event["step"], clock
         self.ended |= kind in ("done", "failure")
+
+
+def _clock(event: Event) -> float | None:
+    clock = event.get("clock", event.get("time"))
+    return float(clock) if isinstance(clock, int | float) else None
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class Watch:
         """Take the events that were written since the last look, `passed` seconds ago."""
         self._clock += min(passed, AWAKE)
         for rank, event in new:
-            for other in range(event["world"] if event["event"] == "start" else 0):
+            for other in range(min(event["world"], MOST) if event["event"] == "start" else 0):
                 self.places.setdefault(other, Place(moved=self._clock))
             place = self.places.setdefault(rank, Place())
             place.take(event)

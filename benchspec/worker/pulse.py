@@ -35,22 +35,22 @@ def start(job: Rank, interval: float = INTERVAL) -> None:
 
 
 def _beat(job: Rank, file: int, interval: float) -> None:
-    place, since, cpu_since = None, 0.0, 0.0
+    place: tuple[str | None, int] | None = None
+    since = cpu_since = 0.0
     while True:
         clock, cpu = time.monotonic(), time.process_time()
         # The main thread may be changing the list.
-        here = (*[*job.open][-1:], job.steps.count)
+        here = next(reversed([None, *job.open])), job.steps.count
         if here != place:
             place, since, cpu_since = here, clock, cpu
         # On a full disk the rank still computes.
         with suppress(OSError):
-            os.pwrite(file, _line(here, clock, cpu, since, cpu_since), 0)
+            os.pwrite(file, _line(*here, clock, cpu, since, cpu_since), 0)
         time.sleep(interval)
 
 
-def _line(here: tuple[str | int, ...], clock: float, cpu: float, since: float, cpu_since: float) -> bytes:
+def _line(phase: str | None, step: int, clock: float, cpu: float, since: float, cpu_since: float) -> bytes:
     """A pulse: phase and step, the host's monotonic clock, the CPU time used, and both when phase or step changed."""
-    *phase, step = here
     seconds = {"clock": clock, "cpu": cpu, "since": since, "cpu_since": cpu_since}
-    text = json.dumps({"phase": phase[0] if phase else None, "step": step, **seconds})
+    text = json.dumps({"phase": phase, "step": step, **seconds})
     return f"{text:{SIZE - 1}}\n".encode()

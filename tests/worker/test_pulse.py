@@ -64,5 +64,5 @@ def test_at_the_signal_it_writes_the_stacks_of_all_threads(tmp_path, job):
 
 
 def test_every_pulse_has_the_same_length(tmp_path, job):
-    lengths = {len(pulse._line(here, 1e9, 1e6, 1e9, 1e6)) for here in [("first-step", 10**9), (0,)]}
+    lengths = {len(pulse._line(*here, 1e9, 1e6, 1e9, 1e6)) for here in [("first-step", 10**9), (None, 0)]}
     assert lengths == {pulse.SIZE}
