@@ -57,7 +57,7 @@ def _entries(item: ast.stmt, lines: list[str]) -> Iterator[str]:
             if comment := _comment(each, lines):
                 yield f"- **`{ast.unparse(each).partition(' = ')[0].removeprefix('self.')}`**: {comment}\n"
     elif isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
-        yield f"- **`{_signature(item)}`**: {_one_paragraph(ast.get_docstring(item) or '')}\n"
+        yield f"- **`{_signature(item)}`**{_required(item)}: {_one_paragraph(ast.get_docstring(item) or '')}\n"
 
 
 def _comment(item: ast.stmt, lines: list[str]) -> str:
@@ -85,6 +85,10 @@ def _signature(function: ast.FunctionDef) -> str:
     function.args.args = function.args.args[1:]
     returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
     return f"{function.name}({ast.unparse(function.args)}){returns}"
+
+
+def _required(function: ast.FunctionDef) -> str:
+    return " (required)" if any(ast.unparse(each) == "abstractmethod" for each in function.decorator_list) else ""
 
 
 def _one_paragraph(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchspec import Dataset
+from benchspec import Backend, Dataset
 from benchspec.kinds.discovery import Entry, Origin
 from benchspec.kinds.registry import Registry
 
@@ -10,7 +10,11 @@ ORIGIN = Origin("benchspec-acme 1.0", "benchspec_acme")
 
 
 def dataset(name, **attributes):
-    return type("Rows", (Dataset,), {"name": name, "__doc__": "Rows.", **attributes})
+    return type("Rows", (Dataset,), {"name": name, "__doc__": "Rows.", "rows": lambda self: [], **attributes})
+
+
+def backend(name, **attributes):
+    return type("B", (Backend,), {"name": name, "prove": lambda self, model: {}, **attributes})
 
 
 def only(*classes):

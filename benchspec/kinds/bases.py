@@ -23,8 +23,14 @@ A whole plugin package is one module and one entry point in the group `benchspec
     def benchspec_register():
         return [CsvRows]
 
-Each method's docstring says what it must return. Methods that raise `NotImplementedError` here must be written; the
+Each method's docstring says what it must return. Required methods, those marked `@abstractmethod`, must be written; the
 others have a default.
+
+Mistakes are found when a plugin is loaded, as far as they can be: a hook that returns no list, a required method that
+is missing, a `default` that its own schema refuses. `benchspec plugins` then lists what did not load and exits with 1,
+and a spec that needs it gets the same reason. An exception of a plugin is reported with its file and line, and so is a
+method that returns something else than its docstring says. To refuse options or data in your own words, raise
+`PluginError` or `BenchspecError`: its message is shown as it is.
 
 Import torch, transformers and other large libraries inside the method that needs them: every command imports every
 plugin module. `validate` and `plan` create all of a case's plugins to check their options, in a process that may have
@@ -34,6 +40,7 @@ the process that runs the cases.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -75,6 +82,7 @@ class Dataset(Plugin):
 
     kind = "dataset"
 
+    @abstractmethod
     def rows(self) -> Sequence[Row]:
         """The distinct rows. Raises `BenchspecError` with file and row for unusable data."""
         raise NotImplementedError
@@ -104,10 +112,12 @@ class Model(Plugin):
         """The network's dimensions, without importing torch; None if they are not known before it is built."""
         return None
 
+    @abstractmethod
     def tokenizer(self) -> Any:
         """A `transformers` tokenizer with an end-of-sequence token."""
         raise NotImplementedError
 
+    @abstractmethod
     def build(self) -> Any:
         """The `torch.nn.Module`, with every parameter float32. Before the call, torch is seeded with the case's seed.
 
@@ -122,6 +132,7 @@ class Method(Plugin):
 
     kind = "method"
 
+    @abstractmethod
     def apply(self, model: Any) -> Any:
         """The model to train: `model` itself or a wrapper of it; frozen parameters have `requires_grad` False.
 
@@ -177,6 +188,7 @@ class Backend(Plugin):
         """A context around `Model.build`."""
         return nullcontext()
 
+    @abstractmethod
     def prove(self, model: Any) -> dict[str, Any]:
         """Evidence that the model is distributed as configured; raises `RuntimeError` if it is not.
 
@@ -257,6 +269,7 @@ class Recipe(Plugin):
         "without_input": "{instruction}\n",
     }
 
+    @abstractmethod
     def train(self, job: Job) -> Any:
         """Train `job.model` on `job.data`; return the trained model, which is passed to `Backend.prove`.
 
@@ -310,6 +323,7 @@ class Launcher(Plugin):
         """The number of hosts."""
         return 1
 
+    @abstractmethod
     def start(self, case_dir: Path) -> Handle:
         """Start `python -m benchspec.worker CASE_DIR` once per rank, with the environment that torchrun sets.
 
@@ -319,6 +333,7 @@ class Launcher(Plugin):
         """
         raise NotImplementedError
 
+    @abstractmethod
     def attach(self, id: str) -> Handle:
         """The handle of a group that an earlier process started; the group may have ended."""
         raise NotImplementedError
@@ -336,6 +351,7 @@ class Hardware(Plugin):
 
     kind = "hardware"
 
+    @abstractmethod
     def facts(self) -> Facts:
         """Accelerators, memory, dense peak FLOP/s, bandwidths and price, each with its source, or None if unknown."""
         raise NotImplementedError
@@ -350,6 +366,7 @@ class Reporter(Plugin):
     #: whether `run` and `report` print it; otherwise it is only saved in the run directory
     printed: bool = True
 
+    @abstractmethod
     def render(self, results: Results) -> str:
         """The text of the report; empty: nothing is printed or saved. `results` is a sequence of `Result`s."""
         raise NotImplementedError

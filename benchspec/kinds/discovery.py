@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -14,7 +13,9 @@ from typing import Any, cast
 import pluggy
 
 from benchspec.kinds import hookspecs
-from benchspec.kinds.bases import KINDS, Plugin
+from benchspec.kinds.bases import Plugin
+from benchspec.kinds.checks import problems
+from benchspec.kinds.faults import explained, returned
 from benchspec.terms.errors import PluginError
 
 #: the group of entry points that plugin packages register in
@@ -76,9 +77,15 @@ def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], l
         try:
             # A module that prints while it is imported must not add to a command's stdout.
             with redirect_stdout(sys.stderr):
-                entries += _classes(manager, point, origin)
+                classes = _classes(manager, point)
         except (Exception, SystemExit) as error:
-            broken.append(Broken(origin, _reason(error)))
+            broken.append(Broken(origin, _reason(error, point)))
+            continue
+        for cls in classes:
+            if problem := next(problems(cls), None):
+                broken.append(Broken(origin, problem))
+            else:
+                entries += _entries(cls, origin)
     return entries, broken
 
 
@@ -101,7 +108,7 @@ def _distribution(point: EntryPoint) -> str:
     return f"{metadata['Name']} {metadata['Version']}"
 
 
-def _classes(manager: pluggy.PluginManager, point: EntryPoint, origin: Origin) -> list[Entry]:
+def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> Sequence[type[Plugin]]:
     """Register the module under its path and read the classes that its hook returns."""
     module = point.load()
     # If two distributions ship the same module, pluggy rejects the second, and the listing shows its reason.
@@ -109,8 +116,9 @@ def _classes(manager: pluggy.PluginManager, point: EntryPoint, origin: Origin) -
     hooks = [hook for hook in manager.hook.benchspec_register.get_hookimpls() if hook.plugin is module]
     if not hooks:
         raise PluginError(f"no function called benchspec_register is marked with @hookimpl{_misspelt(module)}")
-    classes = cast("Iterable[type[Plugin]]", hooks[0].function())
-    return [entry for cls in classes for entry in _entries(cls, origin)]
+    hook = hooks[0].function
+    classes: Any = hook()
+    return cast("Sequence[type[Plugin]]", returned(hook, classes, (list, tuple), "a list of plugin classes"))
 
 
 def _misspelt(module: object) -> str:
@@ -119,88 +127,12 @@ def _misspelt(module: object) -> str:
 
 
 def _entries(cls: type[Plugin], origin: Origin) -> list[Entry]:
-    _check(cls)
     own = Entry(cls.kind, cls.name, cls, {}, origin)
     return [own, *(Entry(cls.kind, name, cls, preset, origin) for name, preset in cls.presets.items())]
 
 
-def _check(cls: Any) -> None:
-    """Raise `PluginError` unless `cls` is a plugin class whose name, options and presets can be used."""
-    if not isinstance(cls, type) or not issubclass(cls, Plugin) or not hasattr(cls, "kind"):
-        raise PluginError(f"benchspec_register returned {cls!r}, which is not a subclass of {', '.join(_bases())}")
-    if not isinstance(getattr(cls, "name", None), str):
-        raise PluginError(f"the class {cls.__name__} has no name")
-    if not all(isinstance(value, Mapping) for value in (cls.options_schema, cls.presets)):
-        raise PluginError(f"options_schema and presets of {cls.__name__} must be mappings")
-    _check_schema(cls)
-    properties = cls.options_schema.get("properties", {})
-    for name, preset in {cls.name: {}, **cls.presets}.items():
-        if not _NAME.fullmatch(name):
-            raise PluginError(f"'{name}' is not a valid name: letters, digits, '.', '_', '+' and '-' are allowed")
-        if unknown := sorted(set(preset) - set(properties)):
-            raise PluginError(f"the preset '{name}' of {cls.__name__} sets unknown options: {', '.join(unknown)}")
-
-
-def _check_schema(cls: type[Plugin]) -> None:
-    """Raise `PluginError` for a mistake that would otherwise be a traceback when a spec is checked."""
-    where = f"options_schema of {cls.__name__}"
-    try:
-        json.dumps(
-            [dict(cls.options_schema), {name: dict(preset) for name, preset in cls.presets.items()}], allow_nan=False
-        )
-    except (TypeError, ValueError) as error:
-        raise PluginError(f"{where} is not JSON: {error}") from None
-    for key, fragment in cls.options_schema.get("properties", {}).items():
-        if not isinstance(fragment, Mapping) or key == "name":
-            raise PluginError(
-                f"{where}: the property '{key}' {'is reserved' if key == 'name' else 'must be a mapping'}"
-            )
-        for problem in (*_reference_problems(fragment), *_fragment_problems(fragment)):
-            raise PluginError(f"{where}: '{key}' {problem}")
-
-
-def _fragment_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
-    types = fragment.get("type", [])
-    for found in [types] if isinstance(types, str) else types:
-        if found not in _TYPES:
-            yield f"has the unknown type '{found}'"
-    try:
-        re.compile(fragment.get("pattern", ""))
-    except re.error as error:
-        yield f"has a pattern that is not a regular expression: {error}"
-    for part in _parts(fragment):
-        yield from _fragment_problems(part)
-
-
-def _reference_problems(fragment: Mapping[str, Any]) -> Iterator[str]:
-    """Mistakes in an option's `$ref`s, which make the option a plugin."""
-    reference = fragment.get("$ref")
-    if reference is not None and str(reference).removeprefix("#/$defs/") not in KINDS:
-        yield f"refers to '{reference}'; only #/$defs/KIND can be referred to (KIND: {', '.join(KINDS)})"
-    if any("$ref" in part for part in _all_parts(fragment)):
-        yield "refers to a plugin inside a list or a mapping; only an option itself can be a plugin"
-
-
-def _parts(fragment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The schemas of a list's items and of a mapping's values."""
-    parts = (*fragment.get("properties", {}).values(), fragment.get("items"))
-    return [part for part in parts if isinstance(part, Mapping)]
-
-
-def _all_parts(fragment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for part in _parts(fragment):
-        yield part
-        yield from _all_parts(part)
-
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
-
-
-def _bases() -> list[str]:
-    return [base.__name__ for base in KINDS.values()]
-
-
-def _reason(error: BaseException) -> str:
-    line = " ".join(str(error).split())
-    return line if isinstance(error, PluginError) else f"{type(error).__name__}: {line}"
+def _reason(error: BaseException, point: EntryPoint) -> str:
+    """Why a module cannot be used, in a line; for an exception, with the place in the module's own package."""
+    if isinstance(error, PluginError):
+        return str(error)
+    return explained(error, [point.module.partition(".")[0]])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from benchspec.kinds.bases import Reporter
+from benchspec.kinds.discovery import Entry
+from benchspec.kinds.faults import explained, returned
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.results.results import Results
@@ -35,7 +37,7 @@ def _one(registry: Registry, results: Results, value: str | Mapping[str, Any], *
     """The text of a reporter, if it is to be printed; otherwise it is saved, whatever `keep` says."""
     options = {"name": value} if isinstance(value, str) else dict(value)
     path = options.pop("path", None)
-    who = f"the reporter '{options['name']}' of {registry.find('reporter', options['name']).origin}"
+    who = _Who(registry.find("reporter", options["name"]), options["name"], registry.packages)
     reporter = _asked(who, lambda: _created(registry, options))
     text = _text(who, reporter, results)
     if text and path is None and reporter.printed:
@@ -45,23 +47,31 @@ def _one(registry: Registry, results: Results, value: str | Mapping[str, Any], *
     _write_files(who, reporter, results)
 
 
+class _Who(NamedTuple):
+    """A reporter, for messages about it."""
+
+    entry: Entry
+    name: str
+    #: the top-level modules of all plugins
+    packages: set[str]
+
+    def __str__(self) -> str:
+        return f"the reporter '{self.name}' of {self.entry.origin}"
+
+
 def _created(registry: Registry, value: Mapping[str, Any]) -> Reporter:
     return cast(Reporter, registry.create("reporter", completed(registry, "reporter", value)))
 
 
-def _text(who: str, reporter: Reporter, results: Results) -> str:
-    text = _asked(who, lambda: reporter.render(results))
-    if not isinstance(text, str):
-        raise PluginError(f"{who} failed: `render` must return a str, not {type(text).__name__}")
+def _text(who: _Who, reporter: Reporter, results: Results) -> str:
+    text = _asked(who, lambda: returned(reporter.render, reporter.render(results), str, "a str"))
     # A lone surrogate, as in a file name that is not UTF-8, cannot be encoded.
     return text.encode("utf-8", "replace").decode()
 
 
-def _write_files(who: str, reporter: Reporter, results: Results) -> None:
+def _write_files(who: _Who, reporter: Reporter, results: Results) -> None:
     """Write a reporter's files; if any of them is not allowed, write none."""
-    files = _asked(who, lambda: reporter.files(results))
-    if not isinstance(files, Mapping):
-        raise PluginError(f"{who} failed: `files` must return a mapping, not {type(files).__name__}")
+    files = _asked(who, lambda: returned(reporter.files, reporter.files(results), Mapping, "a mapping"))
     targets = {_target(who, results.folder, path): content for path, content in files.items()}
     for path, content in files.items():
         if not isinstance(content, bytes):
@@ -70,17 +80,15 @@ def _write_files(who: str, reporter: Reporter, results: Results) -> None:
         _write(who, target, content)
 
 
-def _asked(who: str, call: Callable[[], T]) -> T:
+def _asked(who: _Who, call: Callable[[], T]) -> T:
     """The return value of a reporter's method; any exception becomes a `PluginError` that names the reporter."""
     try:
         return call()
-    except BenchspecError as error:
-        raise PluginError(f"{who} failed: {error}") from error
     except Exception as error:
-        raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{who} failed: {explained(error, who.packages, who.entry.cls)}") from error
 
 
-def _target(who: str, folder: Path, path: str) -> Path:
+def _target(who: _Who, folder: Path, path: str) -> Path:
     """A path in the run directory, made absolute; raises if it is outside, or one of benchspec's own files."""
     if not isinstance(path, str):
         raise PluginError(f"{who} failed: `files` must give paths as str, not {type(path).__name__}")
@@ -94,7 +102,7 @@ def _target(who: str, folder: Path, path: str) -> Path:
     return target
 
 
-def _write(who: str, target: Path, content: bytes) -> None:
+def _write(who: _Who, target: Path, content: bytes) -> None:
     """Write a file atomically; raise `RunError` if that fails."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

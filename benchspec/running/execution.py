@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Launcher
+from benchspec.kinds.checks import is_count
+from benchspec.kinds.faults import defined_at
 from benchspec.spec.spec import Spec
+from benchspec.terms.errors import PluginError
 
 if TYPE_CHECKING:
     from benchspec.running.progress import Progress
@@ -34,5 +37,9 @@ class Run:
 
 
 def launcher_of(spec: Spec, case: Case) -> Launcher:
-    """The case's launcher."""
-    return cast(Launcher, spec.registry.create("launcher", case.launcher))
+    """The case's launcher; raises `PluginError` if it does not say how many cases may run at the same time."""
+    launcher = cast(Launcher, spec.registry.create("launcher", case.launcher))
+    if not is_count(launcher.parallel):
+        name, place = type(launcher).__name__, defined_at(type(launcher))
+        raise PluginError(f"{name}: 'parallel' is {launcher.parallel!r}, not a number of at least 1{place}")
+    return launcher

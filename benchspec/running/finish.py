@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Launcher
+from benchspec.kinds.faults import explained, wrong
 from benchspec.machine import kernel_kills
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
+from benchspec.running import when
 from benchspec.running.ending import Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight, Stop
 from benchspec.running.record import record
+from benchspec.running.when import When
 from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
 
@@ -23,8 +26,9 @@ from benchspec.terms.errors import BenchspecError
 def launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
     """The ending of a case whose launcher raised an exception."""
     name = case.launcher["name"]
-    origin = run.spec.registry.find("launcher", name).origin
-    reason = f"the launcher '{name}' of {origin} failed: {type(error).__name__}: {error}"
+    entry = run.spec.registry.find("launcher", name)
+    said = explained(error, run.spec.registry.packages, entry.cls)
+    reason = f"the launcher '{name}' of {entry.origin} failed: {said}"
     return Ending("crash", "start", reason=reason, mistake=isinstance(error, BenchspecError))
 
 
@@ -42,9 +46,13 @@ def collect(run: Run, flight: Flight) -> bool:
         failed = launcher_failed(run, flight.case, error)
         with suppress(Exception):
             flight.handle.stop()
+    # Before the evidence is read, which is no part of the case.
+    ran = when.until_now(flight.started, flight.begun)
     seen = evidence.read(flight.attempt)
     ending = failed or judge_group(run, flight.case, flight.launcher, flight.attempt, seen, stop)
-    finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending))
+    if ending.outcome == "ok":
+        ran = when.until_last_event(ran, flight.begun, seen)
+    finish(run, flight.case, flight.attempt, seen, ending, ran)
     return True
 
 
@@ -62,34 +70,28 @@ def judge_group(
 
 def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
     found = launcher.deaths(attempt)
-    if not isinstance(found, Mapping) or not all(isinstance(number, int) for pair in found.items() for number in pair):
-        raise TypeError(f"deaths() returned {found!r}, not a mapping of ranks to exit codes")
+    if not isinstance(found, Mapping) or not all(type(number) is int for pair in found.items() for number in pair):
+        raise wrong(launcher.deaths, found, "a mapping of ranks to exit codes")
     return found
 
 
 def _kernel_killed(attempt: Path) -> bool:
     """Whether the kernel's count of out-of-memory kills has grown since the attempt started, when a file stored it."""
     file, now = attempt / layout.KERNEL_KILLS, kernel_kills()
-    before = file.read_bytes() if file.exists() else b""
+    before = file.read_bytes() if file.is_file() else b""
     return now is not None and before.isdigit() and now > int(before)
 
 
-def _finished(seen: Evidence, ending: Ending) -> float:
-    """When a case ended: if it is ok, at its last event, because afterwards its processes only shut down."""
-    return seen.times[1] if ending.outcome == "ok" and seen.times else time.time()
-
-
-def finish(
-    run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, started: float, finished: float
-) -> None:
+def finish(run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, ran: When) -> None:
     """Record how an attempt ended."""
     try:
-        result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # One case's evidence costs that case alone.
-        reason = f"the ranks' events cannot be used: {type(error).__name__}: {error}"
-        ending = Ending("crash", ending.phase or "train", reason=reason, log=ending.log)
-        result = record(case, attempt, Evidence({}), ending, run.spec.facts, started, finished)
+        result = record(case, attempt, seen, ending, run.spec.facts, ran)
+    except Exception as error:
+        # Whatever stands in a case's evidence, it costs that case alone.
+        unusable = f"{type(error).__name__}: {error}"
+        ending = Ending("crash", ending.phase or "train", reason=f"the events cannot be used: {unusable}")
+        seen = replace(seen, unusable=unusable)
+        result = record(case, attempt, seen, ending, run.spec.facts, ran)
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")

@@ -13,19 +13,20 @@ from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
+from benchspec.running.when import When
 from benchspec.terms.harmless import shortened
 
 
-def record(
-    case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
-) -> Result:
-    """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
+    """The result of a case that ran then."""
+    # Where one event cannot be used, a metric of the others would be wrong.
+    ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
-        evidence.ranks,
+        ranks,
         case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
-        wall_time=finished - started,
+        wall_time=ran.seconds,
     )
     return Result(
         case=case.id,
@@ -37,10 +38,12 @@ def record(
         rank=ending.rank,
         reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
+        currency=facts.currency,
         intervals=reduced.intervals,
-        proof=_proof(evidence.ranks),
-        started=started,
-        finished=finished,
+        proof=_proof(ranks),
+        started=ran.started,
+        finished=ran.finished,
+        warnings=list(evidence.passed_over),
         log=[shortened(line) for line in ending.log],
     )
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Handle, Launcher
+from benchspec.kinds.faults import wrong
 from benchspec.machine import kernel_kills
-from benchspec.machine.host import host
 from benchspec.results import evidence
-from benchspec.results.evidence import Evidence
-from benchspec.running import attempts
+from benchspec.running import attempts, when
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
@@ -28,13 +27,14 @@ def start_next(run: Run, case: Case) -> list[Flight]:
         return _start(run, case)
     launcher = launcher_of(run.spec, case)
     handle, seen = _still_running(launcher, left), evidence.read(left)
-    started, finished = seen.times or (time.time(), time.time())
+    ran = when.of_events(seen)
     if handle:
-        return [Flight(case, left, launcher, handle, started, begun=_begun(seen), least_stall=run.least_stall)]
+        begun = when.begun(seen)
+        return [Flight(case, left, launcher, handle, ran.started, begun=begun, least_stall=run.least_stall)]
     ending = judge_group(run, case, launcher, left, seen)
     if ending.outcome not in FINAL:
         return _start(run, case)
-    finish(run, case, left, seen, ending, started, finished)
+    finish(run, case, left, seen, ending, ran)
     return []
 
 
@@ -44,10 +44,10 @@ def _start(run: Run, case: Case) -> list[Flight]:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
     launcher, started, begun = launcher_of(run.spec, case), time.time(), time.monotonic()
     try:
-        handle = _started(launcher.start(attempt))
+        handle = _started(launcher, attempt)
     except Exception as error:
         ending = launcher_failed(run, case, error)
-        finish(run, case, attempt, evidence.read(attempt), ending, started, time.time())
+        finish(run, case, attempt, evidence.read(attempt), ending, when.until_now(started, begun))
         return []
     try:
         write_whole(attempt / HANDLE, os.fsencode(handle.id))
@@ -57,19 +57,11 @@ def _start(run: Run, case: Case) -> list[Flight]:
     return [Flight(case, attempt, launcher, handle, started, begun=begun, least_stall=run.least_stall)]
 
 
-def _begun(seen: Evidence) -> float:
-    """When a group began by this host's monotonic clock; now, if none of its ranks has."""
-    now, today = time.monotonic(), time.time()
-    starts = [event for found in seen.ranks.values() for event in found if event["event"] == "start"]
-    here = [event["clock"] for event in starts if event.get("host") == host() and "clock" in event]
-    # Clocks of other hosts say nothing here; their dates do.
-    return min(here or [now - max(0.0, today - event["time"]) for event in starts], default=now)
-
-
-def _started(handle: Handle) -> Handle:
-    """The handle, if it is one that can be written down."""
+def _started(launcher: Launcher, attempt: Path) -> Handle:
+    """The handle of a new process group, one that can be written down."""
+    handle = launcher.start(attempt)
     if not isinstance(getattr(handle, "id", None), str):
-        raise TypeError(f"start() returned {handle!r}, not a Handle with an id that is a string")
+        raise wrong(launcher.start, handle, "a Handle with an id that is a string")
     return handle
 
 

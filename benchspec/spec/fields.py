@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Model, Plugin, Recipe
+from benchspec.kinds.checks import is_count
+from benchspec.kinds.faults import explained, returned, wrong
 from benchspec.kinds.options import as_given, completed, section
 from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Facts, Shape
@@ -24,6 +26,8 @@ class Fields:
     said: dict[str, Any]
     #: every field, defaults filled in, as a worker reads it
     values: dict[str, Any] = field(default_factory=dict)
+    #: the plugins that `values` describes, by kind; without those that reject their options
+    plugins: dict[str, Plugin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     #: data files that are not on this machine: needed to run, not to plan
     missing: list[Problem] = field(default_factory=list)
@@ -101,13 +105,16 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
         found.problems.append((spec.hardware or fields).problem(str(error)))
         facts = Facts(accelerator=None, accelerators=0)
     try:
-        count = _process_count(_settled_launcher(spec, found.values, facts))
+        launcher = _settled_launcher(spec, found.values, facts)
+        count = _process_count(launcher)
+        found.plugins["launcher"] = launcher
     except Exception as error:
         found.problems.append(_refusal(spec, fields, found.values, "launcher", error))
     if "backend" not in found.values:
         name = spec.registry.own("backend", "fsdp" if count is not None and count > 1 else "single")
         found.values["backend"] = completed(spec.registry, "backend", name)
-    plugins = dict(_created(spec, fields, found))
+    plugins = found.plugins
+    plugins |= _created(spec, fields, found)
     if count is not None and {"backend", "recipe"} <= plugins.keys():
         backend, recipe = cast(Backend, plugins["backend"]), cast(Recipe, plugins["recipe"])
         found.problems += _incompatible(fields, found.values, count, backend, recipe)
@@ -117,8 +124,8 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
 
 def _process_count(launcher: Launcher) -> int:
     count = launcher.processes()
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise TypeError(f"processes() returned {count!r}, not a number of at least 1")
+    if not is_count(count):
+        raise wrong(launcher.processes, count, "a number of at least 1")
     return count
 
 
@@ -126,7 +133,8 @@ def _settled_launcher(spec: Spec, values: dict[str, Any], facts: Facts) -> Launc
     """The launcher after it has settled its options, which are also written to the case's values."""
     backend = spec.registry.find("backend", values["backend"]["name"]).cls if "backend" in values else Backend
     launcher = cast(Launcher, spec.registry.create("launcher", values["launcher"]))
-    settled = launcher.settle(facts, cast(type[Backend], backend).processes)
+    options = launcher.settle(facts, cast(type[Backend], backend).processes)
+    settled = returned(launcher.settle, options, Mapping, "a mapping of its options")
     plain = {key: value for key, value in settled.items() if not isinstance(value, Plugin)}
     values["launcher"] |= plain
     return cast(Launcher, spec.registry.create("launcher", values["launcher"]))
@@ -143,12 +151,12 @@ def _created(spec: Spec, fields: Node, found: Fields) -> Iterator[tuple[str, Plu
 
 
 def _refusal(spec: Spec, fields: Node, values: Mapping[str, Any], kind: str, error: Exception) -> Problem:
-    """The problem for a plugin's exception: its own message, or for a bug the exception and the plugin's package."""
+    """The problem for a plugin's exception: its own message, or for a bug the exception with its file and line."""
     node = fields.at([kind])
     if isinstance(error, BenchspecError):
         return node.problem(str(error))
-    origin = spec.registry.find(kind, values[kind]["name"]).origin
-    return node.problem(f"{origin} rejects its options: {type(error).__name__}: {error}")
+    entry = spec.registry.find(kind, values[kind]["name"])
+    return node.problem(f"{entry.origin} rejects its options: {explained(error, spec.registry.packages, entry.cls)}")
 
 
 def _incompatible(
@@ -179,9 +187,7 @@ def _too_long(spec: Spec, fields: Node, values: Mapping[str, Any], model: Model)
     """A problem if `train.max_length` exceeds the model's maximum sequence length."""
     length = values["train"]["max_length"]
     try:
-        shape = model.shape()
-        if shape is not None and not isinstance(shape, Shape):
-            raise TypeError(f"shape() returned a {type(shape).__name__}, not a Shape or None")
+        shape = returned(model.shape, model.shape(), (Shape, type(None)), "a Shape or None")
     except Exception as error:
         yield _refusal(spec, fields, values, "model", error)
         return

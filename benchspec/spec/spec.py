@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchspec.kinds.bases import Hardware
+from benchspec.kinds.faults import defined_at, explained, wrong
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Fact, Facts
@@ -17,7 +18,7 @@ from benchspec.spec import choices, document, mistakes, references, schema
 from benchspec.spec.document import Node
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import included, with_sets
-from benchspec.terms.errors import PluginError, Problem, SpecError
+from benchspec.terms.errors import PluginError, Problem, SpecError, first
 from benchspec.terms.layout import report_problem
 
 
@@ -107,24 +108,26 @@ def check(
         return None, error.problems
     composed = schema.compose(registry)
     spec = Spec(Path(path).absolute(), root, registry, composed, tuple(sets))
-    problems = list(mistakes.problems(schema.validator(composed), root, registry))
+    problems = first(mistakes.problems(schema.validator(composed), root, registry))
     if not problems:
         fields = composed["$defs"]["fields"]["properties"]
-        problems = [*references.problems(root, list(fields)), *_report_problems(spec)]
+        problems = first([*references.problems(root, list(fields)), *_report_problems(spec)])
     return spec, problems
 
 
 def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
     """The facts of a hardware plugin; their types are checked now, because a mistake would show hours later."""
-    origin = registry.find("hardware", value["name"]).origin
+    entry = registry.find("hardware", value["name"])
     try:
-        facts = cast(Hardware, registry.create("hardware", value)).facts()
+        hardware = cast(Hardware, registry.create("hardware", value))
+        facts = hardware.facts()
     except Exception as error:
-        raise PluginError(f"{origin}: facts() failed: {type(error).__name__}: {error}") from error
+        said = explained(error, registry.packages, entry.cls)
+        raise PluginError(f"{entry.origin}: facts() failed: {said}") from error
     if not isinstance(facts, Facts):
-        raise PluginError(f"{origin}: facts() returned a {type(facts).__name__}, not a Facts")
+        raise PluginError(f"{entry.origin}: {wrong(hardware.facts, facts, 'a Facts')}")
     for name, found, wanted in _wrong(facts):
-        raise PluginError(f"{origin}: facts().{name} is {found!r}, not {wanted}")
+        raise PluginError(f"{entry.origin}: facts().{name} is {found!r}, not {wanted}{defined_at(hardware.facts)}")
     return facts
 
 
@@ -132,6 +135,8 @@ def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
     """Each value in `facts` of a wrong type: its name, the value, and the expected type."""
     if not isinstance(facts.accelerators, int):
         yield "accelerators", facts.accelerators, "an integer"
+    if not (facts.currency is None or isinstance(facts.currency, str)):
+        yield "currency", facts.currency, "a string such as 'USD', or None"
     if not isinstance(facts.peak, Mapping):
         yield "peak", facts.peak, "a mapping"
         return

@@ -18,7 +18,7 @@ from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker import device, pulse
-from benchspec.worker.failure import outcome_of, reason_of
+from benchspec.worker.failure import outcome_of, place_of, reason_of
 from benchspec.worker.phases import run
 from benchspec.worker.rank import Rank
 
@@ -57,12 +57,13 @@ def report_failure(job: Rank, error: BaseException) -> None:
 
 
 def _log_failure(job: Rank, error: BaseException) -> None:
+    outcome = outcome_of(error)
     job.log.add(
         "failure",
-        outcome=outcome_of(error),
+        outcome=outcome,
         # Between phases, only the recipe and the proof of its training can fail.
         phase=job.open[-1] if job.open else "train",
-        reason=reason_of(error),
+        reason=reason_of(error) + place_of(error, outcome, job.packages),
         mistake=isinstance(error, BenchspecError),
     )
 

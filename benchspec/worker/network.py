@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from benchspec.kinds.faults import returned
+from benchspec.kinds.values import Share
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker import proof
 from benchspec.worker.failure import first_line
@@ -16,19 +18,20 @@ if TYPE_CHECKING:
 
 def build(job: Rank, model: Model, method: Method) -> Any:
     """The network to train, in the training or evaluation mode that the model returns it in."""
+    import torch
     from transformers import set_seed
 
     seed = job.case.train["seed"]
     set_seed(seed)
     with job.backend.building():
-        network = model.build()
+        network = returned(model.build, model.build(), torch.nn.Module, "a torch.nn.Module")
     _check_dtype(network)
     _set_attention(network, job.case.train["attention"])
     _set_blocks(network, model)
     # The method's random numbers must not depend on how many the building used: with `pretrained` weights, or on the
     # meta device, it uses none.
     set_seed(seed)
-    network = method.apply(network)
+    network = returned(method.apply, method.apply(network), torch.nn.Module, "a torch.nn.Module")
     _describe(job, network, model, method)
     return network
 
@@ -62,7 +65,7 @@ def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
     parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     shape = model.shape()
-    share = method.share(shape) if shape else None
+    share = returned(method.share, method.share(shape), (Share, type(None)), "a Share or None") if shape else None
     job.log.add(
         "model",
         parameters=sum(parameters.values()),

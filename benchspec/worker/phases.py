@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from benchspec.cases.case import Case
-from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Plugin, Recipe
+from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
+from benchspec.kinds.faults import returned, wrong
 from benchspec.kinds.registry import Registry
 from benchspec.terms import layout
 from benchspec.worker import device, network, proof
@@ -18,12 +20,14 @@ def run(job: Rank) -> None:
     """Run a case, phase by phase."""
     with job.phase("start"):
         job.case, invocation = _read_case(job.folder)
-        plugins = _plugins(job.case)
+        registry = Registry.load()
+        job.packages = registry.packages
+        plugins = {kind: registry.create(kind, job.case.fields[kind]) for kind in CASE_KINDS}
         job.backend = cast(Backend, plugins["backend"])
         job.device = device.choose()
     model, recipe = cast(Model, plugins["model"]), cast(Recipe, plugins["recipe"])
     with job.phase("data"):
-        job.tokenizer = model.tokenizer()
+        job.tokenizer = _tokenizer(model)
         job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
     with job.phase("build"):
         job.model = network.build(job, model, cast(Method, plugins["method"]))
@@ -38,9 +42,11 @@ def _read_case(folder: Path) -> tuple[Case, str]:
     return Case.from_json(data), invocation
 
 
-def _plugins(case: Case) -> dict[str, Plugin]:
-    registry = Registry.load()
-    return {kind: registry.create(kind, case.fields[kind]) for kind in CASE_KINDS}
+def _tokenizer(model: Model) -> Any:
+    tokenizer = model.tokenizer()
+    if tokenizer is None:
+        raise wrong(model.tokenizer, tokenizer, "a tokenizer")
+    return tokenizer
 
 
 def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> Any:
@@ -58,7 +64,9 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     pointers = layout.run_dir(job.folder) / layout.DATA
     tokens = prepare(request, invocation=invocation, pointers=pointers, cache=cache_folder())
     totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}
-    job.log.add("data", **totals, planned_steps=recipe.steps(tokens.rows, job.case.train, job.world))
+    steps = recipe.steps(tokens.rows, job.case.train, job.world)
+    returned(recipe.steps, steps, (int, type(None)), "an integer or None")
+    job.log.add("data", **totals, planned_steps=steps)
     return tokens
 
 
@@ -66,4 +74,6 @@ def _prove(job: Rank, spread: Any) -> None:
     """Write the event `proof`: the model learned, and the backend distributed it as configured."""
     after = proof.snapshot(job.model, job.backend.local)
     learned = proof.learned(job.steps, job.before, after)
-    job.log.add("proof", **learned, dtype=proof.dtypes(job.model), **job.backend.prove(spread))
+    computed = {"dtype": proof.dtypes(job.model), "arithmetic": job.arithmetic["dtype"], "tf32": job.arithmetic["tf32"]}
+    shown = returned(job.backend.prove, job.backend.prove(spread), Mapping, "a mapping with the evidence")
+    job.log.add("proof", **learned, **computed, **shown)

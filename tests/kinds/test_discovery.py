@@ -1,43 +1,21 @@
 """Entry points -> plugin classes: what can be used, and the reason where something cannot."""
 
+import sys
 from importlib.metadata import EntryPoint
+from types import ModuleType
 
 import pytest
 from plugged import dataset
 
-from benchspec import PluginError
+from benchspec import PluginError, hookimpl
 from benchspec.kinds.registry import Registry
 
 
-@pytest.mark.parametrize(
-    ("cls", "reason"),
-    [
-        (int, "which is not a subclass of Dataset, Model"),
-        (dataset(None), "the class Rows has no name"),
-        (dataset("x", presets={"y": {"size": 1}}), "the preset 'y' of Rows sets unknown options: size"),
-        (dataset("x", options_schema={"properties": {"n": {"type": "strng"}}}), "'n' has the unknown type 'strng'"),
-        (dataset("x", options_schema={"properties": {"n": "string"}}), "the property 'n' must be a mapping"),
-        (dataset("x", options_schema={"properties": {"n": {"default": object()}}}), "is not JSON"),
-        (dataset("x", options_schema={"properties": {"n": {"default": float("nan")}}}), "is not JSON"),
-        (
-            dataset("x", options_schema={"properties": {"n": {"items": {"$ref": "#/$defs/dataset"}}}}),
-            "'n' refers to a plugin inside a list or a mapping",
-        ),
-        (dataset("x", options_schema={"properties": {"n": {"$ref": "#/$defs/nope"}}}), "refers to '#/$defs/nope'"),
-        (
-            dataset("x", options_schema={"properties": {"n": {"pattern": "("}}}),
-            "has a pattern that is not a regular expression",
-        ),
-        (dataset("x", options_schema={"properties": {"name": {"type": "string"}}}), "the property 'name' is reserved"),
-        (dataset("x", options_schema=5), "must be mappings"),
-        (dataset("../../evil"), "'../../evil' is not a valid name"),
-    ],
-)
-def test_a_class_that_cannot_be_used_is_listed_with_the_reason(module, cls, reason):
-    registry = Registry.load([module("bad_module", cls), module("good", dataset("fine"))])
+def test_a_class_that_cannot_be_used_is_listed_and_harms_no_other_class(module):
+    registry = Registry.load([module("theirs", dataset("first"), dataset("../../evil"), dataset("last"))])
     (broken,) = registry.broken
-    assert reason in broken.reason and broken.origin.module == "bad_module"
-    assert registry.names("dataset") == ["fine"]
+    assert "'../../evil' is not a valid name" in broken.reason and broken.origin.module == "theirs"
+    assert registry.names("dataset") == ["first", "last"]
 
 
 def test_a_module_that_fails_to_import_affects_only_specs_that_name_it(module):
@@ -48,9 +26,50 @@ def test_a_module_that_fails_to_import_affects_only_specs_that_name_it(module):
         registry.find("dataset", "theirs")
 
 
+def test_an_exception_while_a_module_is_imported_comes_with_its_file_and_line(installed):
+    site = installed("hasty", "import math\n\nmath.sqrt(-1)\n")
+    (broken,) = Registry.load([EntryPoint("hasty", "hasty", "benchspec")]).broken
+    assert broken.reason == f"ValueError: math domain error ({site / 'hasty.py'}:3)"
+
+
+HOOK = """
+    from benchspec import Dataset, hookimpl
+
+    @hookimpl
+    def benchspec_register():
+        %s
+    """
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("pass", "benchspec_register() returned None, not a list of plugin classes"),
+        ("return Dataset", "benchspec_register() returned <class 'benchspec.kinds.bases.Dataset'>, not a list"),
+        ("return {'rows': 1}", "benchspec_register() returned {'rows': 1}, not a list"),
+        ("return undefined", "NameError: name 'undefined' is not defined"),
+    ],
+)
+def test_a_hook_that_returns_no_list_is_reported_with_file_and_line(installed, body, reason):
+    site = installed("hooked", HOOK % body)
+    (broken,) = Registry.load([EntryPoint("hooked", "hooked", "benchspec")]).broken
+    assert broken.reason.startswith(reason)
+    assert f"({site / 'hooked.py'}:" in broken.reason
+
+
 def test_a_misspelt_hook_is_reported(module):
     registry = Registry.load([module("typo", dataset("x"), hook="benchspec_regster")])
     assert "marked: benchspec_regster; did you mean 'benchspec_register'?" in registry.broken[0].reason
+
+
+def test_a_module_without_a_hook_is_reported(monkeypatch):
+    found = ModuleType("bare")
+    found.benchspec_register = lambda: []
+    monkeypatch.setitem(sys.modules, "bare", found)
+    (broken,) = Registry.load([EntryPoint("bare", "bare", "benchspec")]).broken
+    assert broken.reason == "no function called benchspec_register is marked with @hookimpl"
+    found.benchspec_register = hookimpl(found.benchspec_register)
+    assert Registry.load([EntryPoint("bare", "bare", "benchspec")]).broken == []
 
 
 def test_two_entry_points_of_one_name_are_both_read(module):

@@ -1,9 +1,9 @@
 """The installed plugins, found by kind and name."""
 
 import pytest
-from plugged import dataset, only
+from plugged import backend, dataset, only
 
-from benchspec import Backend, Dataset, PluginError
+from benchspec import Dataset, PluginError
 from benchspec.kinds.discovery import Entry, Origin
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
@@ -19,7 +19,7 @@ def test_a_class_and_its_presets_are_found_by_name(module):
 
 
 def test_an_unknown_name_lists_the_installed_names_with_a_suggestion(module):
-    names = [type("B", (Backend,), {"name": name}) for name in ("single", "ddp", "fsdp", "deepspeed")]
+    names = [backend(name) for name in ("single", "ddp", "fsdp", "deepspeed")]
     registry = Registry.load([module("good", *names)])
     with pytest.raises(PluginError) as caught:
         registry.find("backend", "fspd")
@@ -71,8 +71,7 @@ def test_two_plugins_of_one_name_and_distribution_are_both_unusable_and_both_nam
 
 
 def test_one_name_of_two_kinds_is_no_conflict(module):
-    backend = type("B", (Backend,), {"name": "same"})
-    registry = Registry.load([module("both", dataset("same"), backend)])
+    registry = Registry.load([module("both", dataset("same"), backend("same"))])
     assert registry.names("dataset") == registry.names("backend") == ["same"]
 
 

@@ -10,8 +10,9 @@ from benchspec import Fact, Facts
 from benchspec.results import evidence
 from benchspec.running.ending import Ending, judge
 from benchspec.running.record import record
+from benchspec.running.when import When
 
-FACTS = Facts(accelerator=None, accelerators=0, price_per_hour=Fact(36, "the spec"))
+FACTS = Facts(accelerator=None, accelerators=0, price_per_hour=Fact(36, "the spec"), currency="EUR")
 
 
 def proof(**fields):
@@ -24,7 +25,7 @@ def recorded(cases, folder, *ranks, ending=None, fields="matrix: {train.seed: [7
     attempt = folder / "3"
     attempt.mkdir()
     seen = evidence.read(leave(attempt, *ranks, stderr="first\nlast\n"))
-    return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, 1000.0, 1100.0)
+    return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, When(1000.0, 1100.0, 100.0))
 
 
 def test_a_result_names_its_case_attempt_and_times(cases, tmp_path):
@@ -42,7 +43,7 @@ def test_it_holds_how_the_case_ended(cases, tmp_path):
 
 def test_metrics_use_the_machines_facts_and_what_was_measured_up_to_then(cases, tmp_path):
     _, found = recorded(cases, tmp_path, [begin("build"), end("build"), failure()])
-    assert found.metrics["cost"] == 1  # 36 an hour for 100 s
+    assert (found.metrics["cost"], found.currency) == (1, "EUR")  # 36 an hour for 100 s
     assert found.metrics["phase_build"] == 1
     assert "train_runtime" not in found.metrics
 

@@ -236,7 +236,7 @@ def failing_class(base, error, *methods):
 
 BUG = KeyError("partition")
 MISTAKE = BenchspecError("no partition is called 'gpu'")
-BROKEN = "benchspec-acme 1.0 (benchspec_acme) rejects its options: KeyError: 'partition'"
+BROKEN = f"benchspec-acme 1.0 (benchspec_acme) rejects its options: KeyError: 'partition' ({__file__}:"
 
 
 @pytest.mark.parametrize(("error", "said"), [(BUG, BROKEN), (MISTAKE, "no partition is called 'gpu'")])
@@ -253,8 +253,8 @@ BROKEN = "benchspec-acme 1.0 (benchspec_acme) rejects its options: KeyError: 'pa
 )
 def test_a_plugin_that_fails_is_one_line_with_its_message_or_its_package(write, base, method, error, said):
     text = replaced("    model: opt-tiny", f"    {base.kind}: acme\n" + "    model: opt-tiny" * (base is not Model))
-    found = mistakes(write(text), registry=beside(failing_class(base, error, method)))
-    assert found == [f"spec.yaml:7:{len(base.kind) + 7}: error: experiments.one.{base.kind}: {said}"]
+    (line,) = mistakes(write(text), registry=beside(failing_class(base, error, method)))
+    assert line.startswith(f"spec.yaml:7:{len(base.kind) + 7}: error: experiments.one.{base.kind}: {said}")
 
 
 def test_a_launcher_that_leaves_auto_as_it_is_is_one_line(write):
@@ -275,7 +275,7 @@ def test_a_launcher_that_counts_wrongly_is_one_line(write, count):
             return count
 
     (line,) = mistakes(write(SMALL + "    launcher: acme\n"), registry=beside(Counts))
-    assert f"TypeError: processes() returned {count!r}, not a number of at least 1" in line
+    assert f"Counts.processes() returned {count!r}, not a number of at least 1 ({__file__}:" in line
 
 
 @pytest.mark.parametrize("shape", ["large", 3, [1]])
@@ -287,7 +287,7 @@ def test_a_model_with_a_wrong_shape_is_one_line(write, shape):
             return shape
 
     (line,) = mistakes(write(replaced("opt-tiny", "acme")), registry=beside(Odd))
-    assert f"TypeError: shape() returned a {type(shape).__name__}, not a Shape or None" in line
+    assert f"Odd.shape() returned {shape!r}, not a Shape or None ({__file__}:" in line
 
 
 # Hardware
@@ -300,9 +300,9 @@ def known(**figures):
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        (failing(OSError("no such device")), ": facts() failed: OSError: no such device"),
-        (failing(MISTAKE), ": facts() failed: BenchspecError: no partition is called 'gpu'"),
-        (lambda self: 8, ": facts() returned a int, not a Facts"),
+        (failing(OSError("no such device")), f": facts() failed: OSError: no such device ({__file__}:"),
+        (failing(MISTAKE), ": facts() failed: no partition is called 'gpu'"),
+        (lambda self: 8, f": <lambda>() returned 8, not a Facts ({__file__}:"),
         (known(memory=80e9), ": facts().memory is 80000000000.0, not a Fact with a number, or None"),
         (known(memory=Fact("80 GiB", "a page")), ": facts().memory is Fact(value='80 GiB', source='a page'), not a"),
         (known(peak={"bf16": 1e15}), ": facts().peak['bf16'] is 1000000000000000.0, not a Fact with a number, or None"),
@@ -325,6 +325,10 @@ def test_failing_hardware_is_one_line_and_stops_everything(write, tmp_path, fact
     [
         ("{name: auto, acc: 8}", "spec.yaml:3:24: error: hardware.acc: unknown key 'acc'"),
         ("{name: auto, price_per_hour: lots}", "hardware.price_per_hour: expected a number or null, found 'lots'"),
+        (
+            "{name: auto, currency: euro}",
+            "hardware.currency: 'euro' is not allowed: currency of the price, three capital letters as in ISO 4217",
+        ),
         ("{name: custom, accelerators: many}", "hardware.accelerators: expected an integer, found 'many'"),
         ("custom", "hardware: "),
     ],

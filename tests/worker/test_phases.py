@@ -9,6 +9,7 @@ pytest.importorskip("transformers")
 
 from ranks import logged
 
+from benchspec import PluginError
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Backend, Dataset, Job, Method, Model, Recipe
 from benchspec.kinds.registry import Registry
@@ -95,6 +96,8 @@ def attempt(tmp_path, monkeypatch):
     )
 
     class Few:
+        packages = frozenset({__name__})
+
         def create(self, kind, value):
             return plugins.get(kind, Method)({})
 
@@ -125,6 +128,7 @@ def test_phases_come_in_their_order_and_the_proof_at_the_end(attempt):
         ("end", "build"),
         ("begin", "train"),
         ("begin", "first-step"),
+        ("arithmetic", None),
         ("step", None),
         ("end", "first-step"),
         ("begin", "steady"),
@@ -159,6 +163,30 @@ def test_a_backend_is_shown_what_was_trained(attempt, monkeypatch, returned):
     assert Shown.shown is (returned or job.model)
     (proof,) = logged(attempt, "proof")
     assert (proof["sharding"], proof["parameters_changed"], proof["dtype"]) == ("none", 2, "float32")
+
+
+@pytest.mark.parametrize(
+    ("cls", "method", "said"),
+    [
+        (Shown, "prove", "not a mapping with the evidence"),
+        (Letters, "tokenizer", "not a tokenizer"),
+        (Letters, "build", "not a torch.nn.Module"),
+        (Whole, "apply", "not a torch.nn.Module"),
+    ],
+)
+def test_a_method_that_returns_nothing_is_named_with_its_file_and_line(attempt, monkeypatch, cls, method, said):
+    def forgotten(self, *given):
+        pass
+
+    monkeypatch.setattr(cls, method, forgotten)
+    with pytest.raises(PluginError, match=rf"forgotten\(\) returned None, {said} \({__file__}:\d+\)$"):
+        run(attempt)
+
+
+def test_a_number_of_steps_that_is_none_is_named_with_its_file_and_line(attempt, monkeypatch):
+    monkeypatch.setattr(Step, "steps", lambda self, rows, train, ranks: rows / 2)
+    with pytest.raises(PluginError, match=r"returned 1.5, not an integer or None \(.*test_phases.py:\d+\)$"):
+        run(attempt)
 
 
 def test_a_case_that_cannot_be_read_fails_where_it_starts(attempt):

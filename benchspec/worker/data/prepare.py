@@ -24,6 +24,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from benchspec.kinds.bases import Dataset
+from benchspec.kinds.faults import defined_at
 from benchspec.kinds.values import Row
 from benchspec.terms.errors import BenchspecError
 from benchspec.terms.layout import write_json
@@ -128,6 +129,7 @@ def _identity(dataset: Dataset) -> str | None:
     if identity is not None and not isinstance(identity, str):
         raise BenchspecError(
             f"dataset {dataset.name!r}: identity() must return a string or None, not {type(identity).__name__}"
+            f"{defined_at(dataset.identity)}"
         )
     return identity
 
@@ -135,34 +137,38 @@ def _identity(dataset: Dataset) -> str | None:
 def _resolve(request: Request, cache: Path) -> dict[str, Any]:
     """Read the rows and their order, and add what is missing to the cache."""
     dataset = request.dataset
-    rows = _checked_rows(dataset.rows(), dataset.name)
+    rows = _checked_rows(dataset)
     arrays = _arrays(request, rows, cache)
     given = dataset.order()
     if given is None:
         return {"arrays": arrays, "order": None, **_totals(cache / arrays, np.ones(len(rows), np.int64))}
-    order = _checked_order(given, dataset.name)
+    order = _checked_order(dataset, given)
     counts = _counted(order, len(rows), dataset.name)
     return {"arrays": arrays, "order": _keep_order(order, cache), **_totals(cache / arrays, counts)}
 
 
-def _checked_order(given: Any, name: str) -> NDArray[Any]:
+def _checked_order(dataset: Dataset, given: Any) -> NDArray[Any]:
     """The order, if it is one: a dataset may be a third-party plugin."""
     order = np.asarray(given)
     if order.ndim != 1 or order.dtype.kind not in "iu":
         found = f"{order.dtype} array of {order.ndim} dimensions"
         raise BenchspecError(
-            f"dataset {name!r}: order() must return a one-dimensional array of integers, not a {found}"
+            f"dataset {dataset.name!r}: order() must return a one-dimensional array of integers, not a {found}"
+            f"{defined_at(dataset.order)}"
         )
     return order
 
 
-def _checked_rows(rows: Any, name: str) -> Sequence[Row]:
+def _checked_rows(dataset: Dataset) -> Sequence[Row]:
     """The rows, after checking their types, because a dataset may be a third-party plugin."""
+    rows: Any = dataset.rows()
+    name, place = dataset.name, defined_at(dataset.rows)
     if not isinstance(rows, Sequence):
-        raise BenchspecError(f"dataset {name!r}: rows() must return a sequence of Row, not {type(rows).__name__}")
+        found = type(rows).__name__
+        raise BenchspecError(f"dataset {name!r}: rows() must return a sequence of Row, not {found}{place}")
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Row) or not all(isinstance(field, str) for field in row):
-            raise BenchspecError(f"dataset {name!r}: row {number} is not a Row of three strings: {row!r:.80}")
+            raise BenchspecError(f"dataset {name!r}: row {number} is not a Row of three strings: {row!r:.80}{place}")
     if not rows:
         raise BenchspecError(f"dataset {name!r} has no rows")
     return rows

@@ -1,0 +1,69 @@
+"""A plugin's mistake in words, with the file and line in the plugin's source."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from traceback import walk_tb
+from types import TracebackType
+from typing import Any, TypeVar
+
+from benchspec.terms.errors import BenchspecError, PluginError
+
+T = TypeVar("T")
+
+
+def explained(error: BaseException, packages: Collection[str], cls: type | None = None) -> str:
+    """An exception as `TypeError: its message (FILE:LINE)`; what a plugin words for the user, its message alone.
+
+    `packages` are the top-level modules of plugins. The line is the innermost one in any of them; if there is none, as
+    when a method takes too few arguments, it is where `cls` is defined.
+    """
+    if isinstance(error, BenchspecError):
+        return str(error)
+    return f"{type(error).__name__}: {_message(error)}{raised_at(error.__traceback__, packages) or defined_at(cls)}"
+
+
+def raised_at(traceback: TracebackType | None, packages: Collection[str]) -> str:
+    """` (FILE:LINE)`, the innermost line of a traceback that is in one of these top-level modules, or nothing."""
+    lines = [
+        _place(frame.f_code.co_filename, line)
+        for frame, line in walk_tb(traceback)
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in packages
+    ]
+    return lines[-1] if lines else ""
+
+
+def defined_at(what: Any) -> str:
+    """` (FILE:LINE)` of a class or function, or nothing if its source is not to be found."""
+    try:
+        return _place(inspect.getsourcefile(what), inspect.getsourcelines(what)[1])
+    except (OSError, TypeError):
+        return ""
+
+
+def returned(method: Callable[..., Any], value: T, types: type | tuple[type, ...], wanted: str) -> T:
+    """What a plugin's method returned; raises `PluginError` if it is not of these types."""
+    if not isinstance(value, types):
+        raise wrong(method, value, wanted)
+    return value
+
+
+def wrong(method: Callable[..., Any], value: object, wanted: str) -> PluginError:
+    """The error for a value that a plugin's method must not return; `wanted` says what it must."""
+    name = getattr(method, "__qualname__", type(method).__name__).rpartition("<locals>.")[2]
+    shown = repr(value)
+    shown = shown if len(shown) <= 80 else f"a {type(value).__name__}"
+    return PluginError(f"{name}() returned {shown}, not {wanted}{defined_at(method)}")
+
+
+def _place(file: str | None, line: int | None) -> str:
+    return f" ({file}:{line})" if file else ""
+
+
+def _message(error: BaseException) -> str:
+    """An exception's message as one line; a plugin's exception may fail to give one."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return "its message cannot be shown"
