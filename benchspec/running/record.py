@@ -15,14 +15,13 @@ from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.results.steps import Ranks, of_kind
 from benchspec.running.ending import Ending
+from benchspec.running.when import When
 from benchspec.terms.harmless import shortened
 from benchspec.terms.layout import RECORD
 
 
-def record(
-    case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
-) -> Result:
-    """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
+    """The result of a case that ran then."""
     # Where one event cannot be used, a metric of the others would be wrong.
     ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
@@ -30,7 +29,7 @@ def record(
         case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
-        wall_time=finished - started,
+        wall_time=ran.seconds,
     )
     return Result(
         case=case.id,
@@ -46,8 +45,8 @@ def record(
         intervals=reduced.intervals,
         proof=_proof(ranks),
         record={**_kept(attempt), "data": _data(ranks)},
-        started=started,
-        finished=finished,
+        started=ran.started,
+        finished=ran.finished,
         warnings=[*evidence.passed_over, *data_warnings(ranks)],
         log=[shortened(line) for line in ending.log],
     )

@@ -16,14 +16,14 @@ from benchspec.machine import describe
 from benchspec.results import journal
 from benchspec.results.results import Results
 from benchspec.results.run_file import BrokenRunFileError, read_run
-from benchspec.running import agenda, rundir, runfile
+from benchspec.running import agenda, rundir, runfile, stall
 from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
 from benchspec.running.start import start_next
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import RunError, SpecError
+from benchspec.terms.errors import RunError, SpecError, install
 from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
@@ -42,12 +42,15 @@ def run(
     rerun: Literal["changed"] | None = None,
     progress: Progress | None = None,
     expansion: Expansion | None = None,
+    least_stall: float = stall.LEAST,
 ) -> Results:
     """Run the cases that have no result yet in the run directory, and return all of its results.
 
     `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
     `rerun="changed"` also runs the cases whose result depends on something that is no longer as it was (data,
-    processes, machine, versions, commits); `expansion` is the spec's, if the caller already has it.
+    processes, machine, versions, commits); `expansion` is the spec's, if the caller already has it; `least_stall` is
+    the number of seconds for which a rank that trains may make no step, however fast it was, before its case ends as
+    `hang`.
 
     Raises `SpecError`, `NothingSelected` or `RunError` before anything is started. A failure within a case becomes
     that case's outcome.
@@ -64,11 +67,17 @@ def run(
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            return _run_in(folder, spec, every, cases, rerun == "changed", progress or Quiet())
+            return _run_in(folder, spec, every, cases, rerun == "changed", progress or Quiet(), least_stall)
 
 
 def _run_in(
-    folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], again: bool, progress: Progress
+    folder: Path,
+    spec: Spec,
+    every: Sequence[Case],
+    cases: Sequence[Case],
+    again: bool,
+    progress: Progress,
+    least_stall: float,
 ) -> Results:
     """Run cases in a run directory that is locked for this process; `again`: also those whose result has changed."""
     earlier = _earlier(folder, progress)
@@ -78,7 +87,7 @@ def _run_in(
     found = describe.without_torch()
     dependencies = Dependencies(spec.registry, found, folder)
     invocation = f"{os.getpid()}-{time.time_ns()}"
-    current = Run(spec, folder.absolute(), folder, progress, invocation, dependencies, recorded)
+    current = Run(spec, folder.absolute(), folder, progress, invocation, dependencies, recorded, least_stall)
     changed = agenda.changed(every, lines, dependencies.with_data)
     pending = agenda.to_run(cases, lines, changed if again else ())
     if earlier and not pending:
@@ -118,7 +127,7 @@ def _ready(expansion: Expansion) -> list[Case]:
 def _check_libraries() -> None:
     absent = [name for name in ("torch", "transformers", "accelerate") if find_spec(name) is None]
     if absent:
-        raise RunError(f"{', '.join(absent)} not installed: pip install 'benchspec[train]', then run again")
+        raise RunError(f"{', '.join(absent)} not installed: {install('train')}, then run again")
 
 
 def _run_cases(run: Run, cases: Sequence[Case]) -> None:
