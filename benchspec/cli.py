@@ -145,15 +145,28 @@ def validate(specs: Sequence[str], form: str) -> int:
 
 @cli.command()
 @_SPEC
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Show the cases whose EXPERIMENT/ID contains PATTERN, or matches it as a glob.",
+)
+@click.option("--out", metavar="DIR", help="The run directory, to show which cases are done.  [default: runs/NAME]")
 @_SET
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def plan(spec: str, sets: Sequence[str], form: str) -> None:
-    """Show the cases and what each will need, without running any."""
+def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], form: str) -> None:
+    """Show the cases, what each will need, and which are done already, without running any."""
+    from pathlib import Path
+
     from benchspec.cases import needs
+    from benchspec.results.journal import read_journal
+    from benchspec.running.agenda import selected, unfinished
 
     loaded, expansion = _checked(spec, sets)
-    show = needs.as_json if form == "json" else needs.as_table
-    _print(show(loaded, expansion.cases))
+    folder = Path(out or f"runs/{loaded.name}")
+    cases, results = selected(expansion.cases, only), read_journal(folder)
+    plans = needs.planned(loaded, expansion, cases, results, unfinished(cases, results))
+    _print(needs.as_json(plans) if form == "json" else needs.as_table(plans, folder if folder.exists() else None))
 
 
 @cli.command()
@@ -267,4 +280,9 @@ def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
 def _exit_code(results: Results) -> int:
     """0 if every outcome is as expected, 1 otherwise, 2 if the user has a mistake to correct."""
     _warn(f"error: {mistake}" for mistake in results.mistakes)
+    missing, judged = results.missing(), len(results.judged)
+    if missing or not judged:
+        named = f": {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
+        run = f"`benchspec run SPEC --out {results.folder}` runs what is missing"
+        _warn([f"error: {len(missing)} of {judged} cases have no result in {results.folder}{named}; {run}"])
     return 2 if results.mistakes else int(not results.as_expected())
