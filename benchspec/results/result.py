@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from benchspec.terms.outcomes import FINAL
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -51,6 +53,14 @@ class Result:
         in `metrics`.
         """
         return self.metrics if self.outcome == "ok" else {}
+
+    @property
+    def final(self) -> bool:
+        """Whether it is kept: running the case again would not change how it ends.
+
+        Running out of memory is not final if others used the GPUs when the case started.
+        """
+        return self.outcome in FINAL and not (self.outcome == "oom" and self.record.get("others"))
 
     def to_json(self) -> dict[str, Any]:
         """The result as strict JSON, which has no infinities or NaN: these become null."""
