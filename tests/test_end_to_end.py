@@ -102,7 +102,7 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     launcher: {name: torchrun, processes: 2}
     recipe: {name: plain, rank: 1}
     matrix:
-      recipe.fault: [kill, raise]
+      recipe.fault: [kill, raise, mismatch]
       include: [{recipe.fault: hang, limits.timeout: 25}]
 """,
     )
