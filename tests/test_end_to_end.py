@@ -111,6 +111,8 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
 
     found = {(each["experiment"], each["axes"].get("recipe.fault")): each for each in journal(run)}
     endings = {key: (each["outcome"], each["phase"], each["rank"]) for key, each in found.items()}
+    # Which of the two gloo ends is its own matter.
+    del endings["two", "mismatch"]
     assert endings == {
         ("bad", None): ("crash", "data", 0),
         # The recipe computes in float32, whatever it is asked for.
@@ -133,6 +135,10 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     assert "killed (signal 9)" in found["two", "kill"]["reason"]
     assert found["two", "raise"]["reason"] == "ZeroDivisionError: a mistake of the recipe's author"
     assert any("ZeroDivisionError" in line for line in found["two", "raise"]["log"])
+    aborted = found["two", "mismatch"]
+    assert (aborted["outcome"], aborted["phase"]) == ("crash", "steady")
+    assert "ended by SIGABRT: terminate called after throwing an instance of 'gloo::EnforceNotMet'" in aborted["reason"]
+    assert f"(log: runs/demo/cases/two/{aborted['case']}/1/stderr.log)" in ran.stderr
     assert found["two", "hang"]["reason"] == "not finished after 25 s (limits.timeout)"
 
     # The malformed row is a user's mistake: one line, no traceback.
@@ -142,6 +148,18 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     assert ran.stdout.startswith("experiment,case")
     assert not workers(run)
     check_files(run)
+
+
+def test_a_recipe_that_reports_what_cannot_be_is_a_crash_that_says_so(tmp_path, env):
+    run = write(tmp_path, "  one: {matrix: {recipe.fault: [boast, longer, numpy]}}\n")
+    ran = benchspec("run", "demo.yaml", cwd=tmp_path, env=env)
+    assert ran.returncode == 1, ran.stderr
+    many, longer, other = journal(run)
+    assert [each["outcome"] for each in (many, longer, other)] == ["crash"] * 3
+    assert many["reason"].startswith("the recipe 'plain' reports 1,000,000 rows in step 1, but a step has at most 4 (")
+    assert longer["reason"] == "the recipe 'plain' reports 5 steps, but its plan is 3 steps"
+    assert "the recipe 'plain' reports rows as 1, a int64; give a plain integer" in other["reason"]
+    assert (many["phase"], longer["phase"], other["phase"]) == ("train", "train", "first-step")
 
 
 def test_a_run_is_reported_resumed_and_measured_as_trainer_measures_it(tmp_path, env):
