@@ -31,6 +31,7 @@ from benchspec import Facts
 from benchspec.kinds.registry import Registry
 from benchspec.reports import render
 from benchspec.results import Results, append, evidence, read_journal
+from benchspec.running import when
 from benchspec.running.ending import judge
 from benchspec.running.record import record
 from benchspec.terms.errors import BenchspecError
@@ -228,8 +229,7 @@ def recorded(folder: Path) -> str:
     )  # fmt: skip
     seen = evidence.read(folder)
     ending = judge(seen, {0: -6})
-    started, finished = seen.times or (0.0, 1.0)
-    append(folder, record(case, folder, seen, ending, FACTS, started, finished))  # type: ignore[arg-type]
+    append(folder, record(case, folder, seen, ending, FACTS, when.of_events(seen)))  # type: ignore[arg-type]
     (found,) = read_journal(folder)
     evidence.read(folder)
     if found.outcome != "ok" and not found.reason:
