@@ -10,7 +10,7 @@ from small import HEAD
 
 from benchspec import Launcher, Model, PluginError, Recipe, load
 from benchspec.cases.expand import expand
-from benchspec.cases.needs import as_table, needs, planned
+from benchspec.cases.needs import as_table, needed as needed_by, needs, planned
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def row(cases, tmp_path, fields, *sets, registry=None):
     cases(fields, *sets, registry=registry)
     spec = load(tmp_path / "spec.yaml", sets, registry)
     expansion = expand(spec)
-    plans = planned(spec, expansion, expansion.cases, [], expansion.cases)
+    plans = planned(needed_by(spec, expansion), expansion.cases, [], expansion.cases)
     head, line, row, *_ = as_table(plans).splitlines()
     ends = [start + len(dashes) for start, dashes in starts(line)]
     begins = [start for start, _ in starts(line)]
