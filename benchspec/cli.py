@@ -283,4 +283,9 @@ def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
 def _exit_code(results: Results) -> int:
     """0 if every outcome is as expected, 1 otherwise, 2 if the user has a mistake to correct."""
     _warn(f"error: {mistake}" for mistake in results.mistakes)
+    missing, judged = results.missing(), len(results.judged)
+    if missing or not judged:
+        named = f": {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
+        run = f"`benchspec run SPEC --out {results.folder}` runs what is missing"
+        _warn([f"error: {len(missing)} of {judged} cases have no result in {results.folder}{named}; {run}"])
     return 2 if results.mistakes else int(not results.as_expected())

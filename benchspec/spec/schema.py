@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import CASE_KINDS, KINDS, Plugin
@@ -13,18 +11,11 @@ from benchspec.kinds.fragments import formats
 from benchspec.kinds.options import UNITS
 from benchspec.kinds.registry import Registry
 from benchspec.terms.metrics import METRICS
+from benchspec.terms.schemas import load as load
 from benchspec.terms.units import quantity
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
-
-
-def load(name: str) -> dict[str, Any]:
-    """A schema from its file, which is in the package, or next to it in a checkout."""
-    here = Path(__file__).parents[1]
-    folder = here / "schemas" if (here / "schemas").is_dir() else here.parent / "schemas"
-    schema: dict[str, Any] = json.loads((folder / f"{name}.schema.json").read_text())
-    return schema
 
 
 def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:

@@ -135,6 +135,8 @@ def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
     """Each value in `facts` of a wrong type: its name, the value, and the expected type."""
     if not isinstance(facts.accelerators, int):
         yield "accelerators", facts.accelerators, "an integer"
+    if not (facts.currency is None or isinstance(facts.currency, str)):
+        yield "currency", facts.currency, "a string such as 'USD', or None"
     if not isinstance(facts.peak, Mapping):
         yield "peak", facts.peak, "a mapping"
         return
