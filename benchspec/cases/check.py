@@ -62,7 +62,7 @@ def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Prob
             continue
         each = need["processes"] // (need["hosts"] or 1)
         if cores and each > cores:
-            here = f"the {cores:g} core{'' if cores == 1 else 's'} of this machine, which has no GPU"
+            here = f"{cores:g} core{'' if cores == 1 else 's'}: this machine has no GPU"
             yield node.at(["launcher"]).problem(f"{each} processes on {here}")
         warmup, steps = case.measure["warmup_steps"], need["steps"]
         if warmup and steps is not None and warmup >= steps:
@@ -93,8 +93,8 @@ def _axis_of(field: str, cases: Sequence[Case]) -> str | None:
 
 
 def _scope(path: Sequence[str], cases: Sequence[Case]) -> tuple[list[Case], str]:
-    """The cases that a path of `--set` is about, and the path of their field; no field if it is about something else."""
-    if path[0] == "defaults":
+    """The cases that a path of `--set` is about, and the path of their field; no cases if it is about no field."""
+    if path[0] == "defaults" and len(path) > 1:
         return list(cases), ".".join(path[1:])
     if path[0] == "experiments" and len(path) > 2 and path[2] in (*CASE_KINDS, *SECTIONS):
         return [case for case in cases if case.experiment == path[1]], ".".join(path[2:])

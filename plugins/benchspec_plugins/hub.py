@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def lacking(name: str, files: Sequence[str], online: bool, kind: str = "model") -> str | None:
-    """Why a model or a data set cannot be had here, or None if it can.
+def lacking(name: str, what: str, files: Sequence[str], online: bool, kind: str = "model") -> str | None:
+    """Why the weights, the tokenizer or the rows of a repository cannot be had here, or None if they can.
 
-    `name` is its name on the hub, `files` are patterns of files of which one must be there, and `online` says whether
-    the network may be used to find out.
+    `name` is its name on the hub, `what` is said of it in the message, `files` are patterns of files of which one
+    must be there, and `online` says whether the network may be used to find out.
     """
     if _is_cached(name, files, kind):
         return None
-    lost = f"'{name}' is not in the local cache of the hub"
+    lost = f"{what} of '{name}': not in the local cache of the hub"
     remedy = (
         f"download it where there is a network: `hf download {'' if kind == 'model' else f'--repo-type {kind} '}{name}`"
     )

@@ -298,8 +298,7 @@ def _lacking(name: str, what: str, files: Sequence[str], online: bool) -> str | 
         return None
     if Path(name).is_absolute():
         return f"'{name}' is not a folder; give one with the {what}"
-    found = lacking(name, files, online)
-    return f"the {what} of {found}" if found else None
+    return lacking(name, what, files, online)
 
 
 def _words(dimension: str, value: Any) -> str:
