@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from benchspec import BenchspecError, Dataset, Row, hookimpl
+from benchspec.machine.hub import cache, lacking
 from benchspec_plugins.datasets.json_rows import checked, read_rows
-from benchspec_plugins.hub import cache, lacking
 
 HUB_NAME = "tatsu-lab/alpaca"
 #: the full set as Fauber and Patel 2023 counted it; words are whitespace-separated

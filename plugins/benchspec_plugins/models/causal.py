@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchspec import Model, PluginError, Shape
-from benchspec_plugins.hub import lacking
+from benchspec.machine.hub import lacking
 from benchspec_plugins.models.byte_tokenizer import SIZE, byte_tokenizer
 from benchspec_plugins.models.hub import load, summary
 

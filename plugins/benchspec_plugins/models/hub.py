@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec import PluginError
-from benchspec_plugins.hub import hub_reachable
+from benchspec.machine.hub import hub_reachable
 
 
 def load(from_pretrained: Callable[..., Any], name: str, what: str, alternatives: str, **more: Any) -> Any:
