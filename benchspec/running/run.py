@@ -23,7 +23,7 @@ from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
 from benchspec.running.start import start_next
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import RunError, SpecError, distinct
+from benchspec.terms.errors import RunError, SpecError, distinct, install
 from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _check_obtainable(expansion: Expansion, pending: Sequence[Case]) -> None:
 def _check_libraries() -> None:
     absent = [name for name in ("torch", "transformers", "accelerate") if find_spec(name) is None]
     if absent:
-        raise RunError(f"{', '.join(absent)} not installed: pip install 'benchspec[train]', then run again")
+        raise RunError(f"{', '.join(absent)} not installed: {install('train')}, then run again")
 
 
 def _run_cases(run: Run, cases: Sequence[Case]) -> None:

@@ -70,7 +70,9 @@ def test_missing_data_is_said_before_anything_is_started(scripted):
 
 def test_libraries_that_are_missing_are_said_with_what_to_do(scripted, monkeypatch):
     monkeypatch.setattr(MODULE, "find_spec", lambda name: None if name == "torch" else name)
-    with pytest.raises(RunError, match=r"torch not installed: pip install 'benchspec\[train\]'"):
+    with pytest.raises(
+        RunError, match=r"torch not installed: in benchspec's checkout, run pip install -e '\.\[train\]'"
+    ):
         run(scripted("ok"))
 
 

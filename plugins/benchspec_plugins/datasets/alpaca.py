@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchspec import BenchspecError, Dataset, Row, hookimpl
 from benchspec.machine.hub import cache, lacking
+from benchspec.terms.errors import install
 from benchspec_plugins.datasets.json_rows import checked, read_rows
 
 HUB_NAME = "tatsu-lab/alpaca"
@@ -90,7 +91,7 @@ def _from_hub() -> list[Row]:
         found = load_dataset(HUB_NAME, split="train").to_list()
     except ImportError as error:
         raise BenchspecError(
-            f"alpaca: rows from the hub need the library `datasets` ({error}): pip install 'benchspec[train]'; or "
+            f"alpaca: rows from the hub need the library `datasets` ({error}): {install('train')}; or "
             "set `path:` to a local copy, or use `dataset: synthetic`"
         ) from error
     # Errors of the network, disk, cache and Arrow have no common base class.
