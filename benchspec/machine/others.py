@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.machine.nvml import Use, uses
-from benchspec.terms.layout import MARK
+from benchspec.machine.process import MARK
 from benchspec.terms.units import size_text
 
 #: bytes of a GPU that nobody may be using: a display, a driver that stays loaded. In containers NVML does not name the

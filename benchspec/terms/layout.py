@@ -25,8 +25,6 @@ DATA = "data"
 #: the names at the top of a run directory that no report may take
 RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 
-#: the environment variable of every process of a case: the attempt's folder
-MARK = "BENCHSPEC_CASE_DIR"
 #: in an attempt's folder: the resolved case, which each rank reads
 CASE = "case.json"
 #: the id of the process group, so that a later benchspec can find it

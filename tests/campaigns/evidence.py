@@ -31,8 +31,11 @@ from benchspec import Facts
 from benchspec.kinds.registry import Registry
 from benchspec.reports import render
 from benchspec.results import Results, append, evidence, read_journal
+from benchspec.results.events import Tail
+from benchspec.results.plausible import contradiction
 from benchspec.running import when
 from benchspec.running.ending import judge
+from benchspec.running.progress import View
 from benchspec.running.record import record
 from benchspec.terms.errors import BenchspecError
 
@@ -227,7 +230,12 @@ def recorded(folder: Path) -> str:
         id="opt", experiment="sizes", axes={}, train={"batch_size": 4, "gradient_accumulation": 2, "max_length": 512},
         measure={"warmup_steps": None},
     )  # fmt: skip
+    view = View(1, case)  # type: ignore[arg-type]
+    for _, event in Tail(folder).new():
+        view.update(event)
+        view.text(3)
     seen = evidence.read(folder)
+    contradiction(seen.ranks, case.train, "loop")
     ending = judge(seen, {0: -6})
     append(folder, record(case, folder, seen, ending, FACTS, when.of_events(seen)))  # type: ignore[arg-type]
     (found,) = read_journal(folder)
