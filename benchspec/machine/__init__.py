@@ -2,5 +2,6 @@
 
 from benchspec.machine.cgroups import kernel_kills
 from benchspec.machine.nvml import Accelerator, accelerators, joules
+from benchspec.machine.others import others
 
-__all__ = ["Accelerator", "accelerators", "joules", "kernel_kills"]
+__all__ = ["Accelerator", "accelerators", "joules", "kernel_kills", "others"]

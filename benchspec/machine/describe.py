@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchspec.machine.cgroups import cpu_quota
+from benchspec.machine.cores import usable_cores
 from benchspec.machine.nvml import nvidia
 
 LIBRARIES = (
@@ -85,11 +85,7 @@ def _cpuinfo(text: str) -> dict[str, Any]:
 def _cores() -> dict[str, Any]:
     import psutil
 
-    threads = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
-    quota = cpu_quota()
-    usable = allowed if quota is None else min(allowed, quota)
-    return {"cores": psutil.cpu_count(logical=False), "threads": threads, "usable": usable}
+    return {"cores": psutil.cpu_count(logical=False), "threads": os.cpu_count() or 1, "usable": usable_cores()}
 
 
 def _memory() -> dict[str, int | None]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,35 @@ def joules(uuid: str | None) -> float | None:
         handle = _ask(nvml.nvmlDeviceGetHandleByUUID, uuid) if nvml and uuid else None
         millijoules = _ask(nvml.nvmlDeviceGetTotalEnergyConsumption, handle) if handle else None
     return None if millijoules is None else millijoules / 1000
+
+
+class Use(NamedTuple):
+    """What uses a GPU at a moment."""
+
+    name: str
+    uuid: str | None
+    #: bytes, without what the driver keeps for itself; None if unknown
+    memory: int | None
+    #: the ids of the processes that compute on it
+    processes: Sequence[int]
+
+
+def uses() -> list[Use]:
+    """What uses each GPU that this process may use; without GPUs in MIG mode, whose slices are others' by right."""
+    with _nvml() as nvml:
+        return [_use(nvml, handle) for handle in _handles(nvml) if not _accelerator(nvml, handle).mig]
+
+
+def _use(nvml: Any, handle: Any) -> Use:
+    # The second version leaves out what the driver reserves; older drivers have the first one only.
+    second = _ask(nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
+    memory = second or _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+    return Use(
+        name=_text(_ask(nvml.nvmlDeviceGetName, handle)) or "unknown",
+        uuid=_uuid(nvml, handle),
+        memory=None if memory is None else int(memory.used),
+        processes=[process.pid for process in _ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()],
+    )
 
 
 @contextmanager
