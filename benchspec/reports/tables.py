@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from benchspec.reports import published
 from benchspec.reports.cells import axis_texts, measured_text
@@ -87,7 +88,8 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
         table=table,
         also=published.other_metrics(group, axes, shown, known),
         notes=[
-            *_failures(group),
+            *_failures(group, results),
+            *_warnings(group),
             *_not_measured(group, shown),
             *_other_figures(shown, results.run.get("other_figures")),
             *_changed(group, changes),
@@ -126,15 +128,29 @@ def _without_result(results: Results) -> list[str]:
     return [f"{missing} of {planned} cases {'has' if missing == 1 else 'have'} no result yet"] if missing > 0 else []
 
 
-def _failures(group: Sequence[Result]) -> list[str]:
+def _failures(group: Sequence[Result], results: Results) -> list[str]:
     """A line per case that is not ok."""
-    return [_failure(result) for result in group if result.outcome != "ok"]
+    return [_failure(result, results.log_of(result)) for result in group if result.outcome != "ok"]
 
 
-def _failure(result: Result) -> str:
+def _failure(result: Result, log: Path | None) -> str:
     where = f" in {result.phase}" if result.phase else ""
     rank = "" if result.rank is None else f" on rank {result.rank}"
-    return f"{result.case}: {result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}"
+    return f"{result.case}: {result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}" + (
+        f" (log: {one_line(str(log))})" if log else ""
+    )
+
+
+def _warnings(group: Sequence[Result]) -> list[str]:
+    """A line per warning, with the cases that have it."""
+    cases: dict[str, list[str]] = {}
+    for result in group:
+        for warning in result.warnings:
+            cases.setdefault(warning, []).append(result.case)
+    return [
+        f"{'every case' if len(names) == len(group) > 1 else ', '.join(names)}: warning: {brief(warning)}"
+        for warning, names in cases.items()
+    ]
 
 
 def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:

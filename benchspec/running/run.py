@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchspec.cases.case import Case
+from benchspec.cases.check import unobtainable
 from benchspec.cases.expand import Expansion, expand
 from benchspec.machine import describe
 from benchspec.results import journal
@@ -23,7 +24,7 @@ from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
 from benchspec.running.start import start_next
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import RunError, SpecError, install
+from benchspec.terms.errors import RunError, SpecError, distinct, install
 from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
@@ -57,43 +58,51 @@ def run(
     """
     from benchspec.running.progress import Quiet
 
-    every = _ready(expansion or expand(spec))
-    cases = agenda.selected(every, only)
+    expansion = expansion or expand(spec)
+    if expansion.problems:
+        raise SpecError(expansion.problems)
+    cases = agenda.selected(expansion.cases, only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
+    if fresh or not (folder / RUN).exists():
+        _check_obtainable(expansion, cases)
     with rundir.write_errors(folder):
         if fresh and folder.exists():
             with rundir.locked(folder):
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            return _run_in(folder, spec, every, cases, rerun == "changed", progress or Quiet(), least_stall)
+            again = rerun == "changed"
+            return _run_in(folder, spec, expansion, cases, again, progress or Quiet(), least_stall)
 
 
 def _run_in(
     folder: Path,
     spec: Spec,
-    every: Sequence[Case],
+    expansion: Expansion,
     cases: Sequence[Case],
     again: bool,
     progress: Progress,
     least_stall: float,
 ) -> Results:
     """Run cases in a run directory that is locked for this process; `again`: also those whose result has changed."""
+    every = expansion.cases
     earlier = _earlier(folder, progress)
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
     recorded = {(line.experiment, line.case, line.attempt) for line in lines}
-    found = describe.without_torch()
+    found = describe.quickly()
     dependencies = Dependencies(spec.registry, found, folder)
     invocation = f"{os.getpid()}-{time.time_ns()}"
     current = Run(spec, folder.absolute(), folder, progress, invocation, dependencies, recorded, least_stall)
     changed = agenda.changed(every, lines, dependencies.with_data)
     pending = agenda.to_run(cases, lines, changed if again else ())
+    if (folder / RUN).exists():
+        _check_obtainable(expansion, pending)
     if earlier and not pending:
         machine = runfile.machine_of(earlier)
     else:
-        machine = runfile.machine_here(spec, describe.with_torch(found))
+        machine = runfile.machine_here(spec, describe.completely(found))
     runfile.write(folder, spec, every, machine, changed)
     for text in agenda.notes(changed, pending):
         progress.note(text)
@@ -117,11 +126,10 @@ def _earlier(folder: Path, progress: Progress) -> Mapping[str, Any] | None:
         return None
 
 
-def _ready(expansion: Expansion) -> list[Case]:
-    """The cases; raises `SpecError` if there are mistakes or missing data files."""
-    if problems := expansion.problems or list(dict.fromkeys(expansion.missing)):
-        raise SpecError(problems)
-    return expansion.cases
+def _check_obtainable(expansion: Expansion, pending: Sequence[Case]) -> None:
+    """Raise `SpecError` with everything that cases to run need and cannot have here."""
+    if pending and (lost := distinct([*expansion.missing, *unobtainable(expansion, pending)])):
+        raise SpecError(lost)
 
 
 def _check_libraries() -> None:
