@@ -2,6 +2,5 @@
 
 from benchspec.machine.cgroups import kernel_kills
 from benchspec.machine.nvml import Accelerator, accelerators, joules
-from benchspec.machine.others import others
 
-__all__ = ["Accelerator", "accelerators", "joules", "kernel_kills", "others"]
+__all__ = ["Accelerator", "accelerators", "joules", "kernel_kills"]
