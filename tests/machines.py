@@ -58,7 +58,7 @@ class FakeNvml:
         return self.gpus[index]
 
     def nvmlDeviceGetHandleByUUID(self, uuid):
-        found = [gpu for gpu in self.slices if gpu["uuid"] == uuid]
+        found = [gpu for gpu in (*self.gpus, *self.slices) if gpu["uuid"] == uuid]
         if not found:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
         return found[0]
@@ -84,6 +84,9 @@ class FakeNvml:
 
     def nvmlDeviceGetMigMode(self, device):
         return [self._answer(device, "mig"), 0]
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):
+        return self._answer(handle, "millijoules")
 
     def nvmlSystemGetDriverVersion(self):
         return "535.104.05"

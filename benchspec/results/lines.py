@@ -109,6 +109,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
     kind: {"time": _TIME, "clock": _TIME._replace(always=False), **fields}
     for kind, fields in {
         "start": {"world": _FROM_1, "pid": _PID._replace(always=False), "host": _TEXT._replace(always=False)},
+        "device": {"name": _TEXT, "uuid": _TEXT_OR_NULL, "memory": _COUNT, "mig": _FLAG},
         "begin": {"phase": _PHASE},
         "end": {"phase": _PHASE},
         "data": {

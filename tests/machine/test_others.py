@@ -21,7 +21,7 @@ def gpus(monkeypatch):
 
     def install(*gpus, **options):
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        monkeypatch.setattr(library, "_has_driver", lambda: True)
+        monkeypatch.setattr(library, "has_driver", lambda: True)
         monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(gpus, **options).module())
 
     return install

@@ -70,6 +70,8 @@ CHECKS = {
     ("start", "host"): lambda value: value == "x",
     ("failure", "reason"): lambda value: value == "x",
     ("model", "precision"): lambda value: value == "x",
+    ("device", "name"): lambda value: value == "x",
+    ("device", "uuid"): lambda value: value == "x",
     ("arithmetic", "dtype"): lambda value: value == "x",
     ("step", "loss"): lambda value: value == -1,
     ("step", "grad_norm"): lambda value: value == -1,
