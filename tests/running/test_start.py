@@ -32,7 +32,7 @@ def test_others_on_the_gpus_are_recorded_and_warned_of_and_an_oom_beside_them_ru
     more = expect + "references:\n  - source: a paper\n    values: [{experiment: ends, outcome: oom}]\n"
     gpu = {"name": "NVIDIA H100", "uuid": "GPU-1", "memory": 80 << 30, "used": 40 << 30, "pids": [1]}
     nvidia = FakeNvml([gpu])
-    monkeypatch.setattr(nvml, "_has_driver", lambda: True)
+    monkeypatch.setattr(nvml, "has_driver", lambda: True)
     monkeypatch.setitem(sys.modules, "pynvml", nvidia.module())
     first = run(scripted("oom", more=more), progress=Lines(sys.stderr))
     warning = "others used the GPUs when the case started: NVIDIA H100 (GPU-1): 40 GiB in use, process 1"
