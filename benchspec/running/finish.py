@@ -38,7 +38,7 @@ def collect(run: Run, flight: Flight) -> bool:
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
         for warning in data_warnings({rank: [event]}) if rank == 0 else ():
-            _warn(run, flight.case, warning)
+            run.warn(flight.case, warning)
     failed: Ending | None = None
     stop: Stop | None = None
     try:
@@ -110,10 +110,5 @@ def finish(run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, 
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
     log = layout.attempt_folder(run.shown, case.experiment, case.id) / attempt.name / layout.STDERR
     run.progress.ended(case, result, log if log.is_file() else None)
-    # What ranks said of their data was shown when they said it.
-    for warning in [text for text in result.warnings if text not in data_warnings(seen.ranks)]:
-        _warn(run, case, warning)
-
-
-def _warn(run: Run, case: Case, warning: str) -> None:
-    run.progress.note(f"{case.experiment}/{case.id}: warning: {warning}")
+    for warning in result.warnings:
+        run.warn(case, warning)

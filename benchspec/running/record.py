@@ -9,6 +9,7 @@ from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.kinds.values import Facts
+from benchspec.machine import others
 from benchspec.results import reduce
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
@@ -17,7 +18,7 @@ from benchspec.results.steps import Ranks, of_kind
 from benchspec.running.ending import Ending
 from benchspec.running.when import When
 from benchspec.terms.harmless import shortened
-from benchspec.terms.layout import RECORD
+from benchspec.terms.layout import OTHERS, RECORD
 
 
 def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
@@ -31,6 +32,7 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
         facts=facts,
         wall_time=ran.seconds,
     )
+    beside = _others(attempt)
     return Result(
         case=case.id,
         attempt=attempt.name,
@@ -44,10 +46,10 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
         currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
-        record={**_kept(attempt), "data": _data(ranks)},
+        record={**_kept(attempt), "data": _data(ranks), **({"others": beside} if beside else {})},
         started=ran.started,
         finished=ran.finished,
-        warnings=[*evidence.passed_over, *data_warnings(ranks)],
+        warnings=[*([others.sentence(beside)] if beside else []), *evidence.passed_over, *data_warnings(ranks)],
         log=[shortened(line) for line in ending.log],
     )
 
@@ -72,6 +74,15 @@ def data_warnings(ranks: Ranks) -> list[str]:
     return list(
         dict.fromkeys(shortened(str(event["warning"])) for event in of_kind(ranks, "data") if event.get("warning"))
     )
+
+
+def _others(attempt: Path) -> list[dict[str, Any]]:
+    """Who else used the GPUs when the attempt started, as `others.others` found them; empty if nobody did."""
+    try:
+        found = json.loads((attempt / OTHERS).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return found if others.are_others(found) else []
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
