@@ -255,6 +255,6 @@ def test_a_terminal_shows_a_live_line(tmp_path, env):
     out, _ = running.communicate(timeout=30)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert re.search(r"case 1 of 1  sizes/opt-tiny-\w+  build", text)
-    assert re.search(r"case 1 of 1  sizes/opt-tiny-\w+  step 3 of 4  [\d.]+ rows/s  [\d.]+ s left", text)
+    assert re.search(r"case 1 of 1  sizes/opt-tiny-\w+  step 3 of 4  [\d.]+ rows/s  [\d.]+ s, [\d.]+ s left", text)
     assert re.search(r"case 1 of 1  sizes/opt-tiny-\w+  ok  trained in", text)
     assert b"\x1b" not in out
