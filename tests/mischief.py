@@ -5,6 +5,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from benchspec_plugins.recipes.alpaca import Alpaca
 
 FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit", "boast", "longer", "numpy"]
 #: a rank that does not go on, or goes without a word
-FAULTS += ["loop", "stop", "lock", "vanish", "quit", "mute"]
+FAULTS += ["daemon", "loop", "stop", "lock", "vanish", "quit", "mute"]
 
 
 class MuteError(Exception):
@@ -85,6 +87,15 @@ class Plain(Recipe):
 
     def hang(self):
         time.sleep(600)
+
+    def daemon(self):
+        # It has left its parent, its session and its environment.
+        command = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+        if not os.fork():
+            os.setsid()
+            daemon = subprocess.Popen(command, env={}, start_new_session=True, stdout=subprocess.DEVNULL)
+            Path(os.environ["BENCHSPEC_CASE_DIR"], "daemon").write_text(str(daemon.pid))
+            os._exit(0)
 
     def loop(self):
         while True:
