@@ -15,7 +15,7 @@ from benchspec_plugins.recipes.alpaca import Alpaca
 
 FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit", "boast", "longer", "numpy"]
 #: a rank that does not go on, or goes without a word
-FAULTS += ["daemon", "loop", "stop", "lock", "vanish", "quit", "mute"]
+FAULTS += ["daemon", "pause", "loop", "stop", "lock", "vanish", "quit", "mute"]
 
 
 class MuteError(Exception):
@@ -35,6 +35,8 @@ class Plain(Recipe):
             "rank": {"type": "integer", "default": 0},
             "steps": {"type": "integer", "default": 3},
             "sleep": {"type": "number", "default": 0},
+            # counted from 0
+            "at": {"type": "integer", "default": 1},
         }
     }
 
@@ -54,7 +56,7 @@ class Plain(Recipe):
                 loss = job.model(input_ids=ids, labels=ids).loss
                 loss.backward()
                 norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
-                if number == 1 and int(os.environ["RANK"]) == self.options["rank"]:
+                if number == self.options["at"] and int(os.environ["RANK"]) == self.options["rank"]:
                     self.go_wrong(job)
                 if group:
                     torch.distributed.barrier()
@@ -96,6 +98,9 @@ class Plain(Recipe):
             daemon = subprocess.Popen(command, env={}, start_new_session=True, stdout=subprocess.DEVNULL)
             Path(os.environ["BENCHSPEC_CASE_DIR"], "daemon").write_text(str(daemon.pid))
             os._exit(0)
+
+    def pause(self):
+        time.sleep(10 * self.options["sleep"])
 
     def loop(self):
         while True:
