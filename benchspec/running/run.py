@@ -106,7 +106,7 @@ def _run_in(
     runfile.write(folder, spec, every, machine, changed)
     for text in agenda.notes(changed, pending):
         progress.note(text)
-    _run_cases(current, pending)
+    _run_cases(current, pending, done=len(cases) - len(pending))
     if not (folder / RUN).exists():
         progress.note(f"warning: {folder / RUN} was removed while the cases ran; it is written again")
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,11 +138,11 @@ def _check_libraries() -> None:
         raise RunError(f"{', '.join(absent)} not installed: {install('train')}, then run again")
 
 
-def _run_cases(run: Run, cases: Sequence[Case]) -> None:
+def _run_cases(run: Run, cases: Sequence[Case], done: int) -> None:
     """Run the cases, as many at a time as their launchers allow; even after an error, no process is left."""
     waiting = list(cases)
     running: list[Flight] = []
-    run.progress.begin(len(waiting))
+    run.progress.begin(done + len(waiting), done)
     try:
         while waiting or running:
             while waiting and len(running) < launcher_of(run.spec, waiting[0]).parallel:
