@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchspec.machine.compiling import absent_tools
 from benchspec.machine.cores import usable_cores
 from benchspec.machine.nvml import nvidia
 from benchspec.machine.probe import torch_facts
@@ -47,6 +48,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": libraries,
         "torch": torch,
+        "absent_tools": absent_tools(),
         "commit": _commit(Path(__file__).parents[2]),
     }
 
