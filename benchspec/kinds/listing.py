@@ -25,7 +25,7 @@ def as_table(registry: Registry, width: int) -> str:
     remarks = [remark for cls in classes for remark in likely_misspelt(cls)]
     more = "`benchspec plugins NAME` shows a plugin's options." if rows else ""
     sections = [_section("Not loaded", lost), _section("Perhaps misspelt", remarks)]
-    return printable("\n\n".join(filter(None, [table, more, *sections]))).replace(_TIE, " ")
+    return printable("\n\n".join(filter(None, [table, more, *sections])).replace(_TIE, " "))
 
 
 def parameters(registry: Registry, entry: Entry) -> int | None:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 
 #: characters between two columns
 _GAP = 2
+#: tabulate makes a column at least this much wider than its heading
+_MARGIN = 2
 #: a column is not made narrower than this
 _LEAST = 12
 
@@ -24,7 +26,8 @@ def fitted(
     """
     from tabulate import tabulate
 
-    widths = [max(_longest(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    cells = [[f"{head}{' ' * _MARGIN}" for head in heads], *rows]
+    widths = [max(_longest(row[column]) for row in cells) for column in range(len(heads))]
     while sum(widths) + _GAP * (len(widths) - 1) > width:
         widest = max(wrapped, key=lambda column: widths[column])
         if widths[widest] <= _LEAST:
