@@ -14,6 +14,7 @@ import click
 
 from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct
 from benchspec.terms.harmless import json_text, one_line, printable
+from benchspec.terms.tables import UNLIMITED
 
 if TYPE_CHECKING:
     from benchspec.cases.expand import Expansion
@@ -168,15 +169,37 @@ def validate(specs: Sequence[str], form: str) -> int:
 
 @cli.command()
 @_SPEC
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Show the cases whose EXPERIMENT/ID contains PATTERN, or matches it as a glob.",
+    shell_complete=_completing("experiments"),
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    help="The run directory, to show which cases are done.  [default: runs/NAME]",
+    shell_complete=_completing("runs"),
+)
 @_SET
 @_FORMAT
-def plan(spec: str, sets: Sequence[str], form: str) -> None:
-    """Show the cases and what each will need, without running any."""
+def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], form: str) -> None:
+    """Show the cases, what each will need, and which are done already, without running any."""
+    from pathlib import Path
+
     from benchspec.cases import needs
+    from benchspec.results.journal import read_journal
+    from benchspec.running.agenda import selected, unfinished
 
     loaded, expansion = _checked(spec, sets)
-    show = needs.as_json if form == "json" else needs.as_table
-    _print(show(loaded, expansion.cases))
+    folder = Path(out or f"runs/{loaded.name}")
+    cases, results = selected(expansion.cases, only), read_journal(folder)
+    plans = needs.planned(loaded, expansion, cases, results, unfinished(cases, results))
+    if form == "json":
+        _print(needs.as_json(plans))
+    else:
+        _print(needs.as_table(plans, folder if folder.exists() else None, _width()))
 
 
 @cli.command()
@@ -207,7 +230,7 @@ def plugins(name: str | None, form: str) -> int:
     if form == "json":
         _print(json_text(details.as_values(registry, chosen)))
     else:
-        width = shutil.get_terminal_size().columns
+        width = _width()
         _print(details.as_text(registry, chosen, width) if name else listing.as_table(registry, width))
     return int(bool(registry.broken) and not name)
 
@@ -232,6 +255,11 @@ def machine(form: str) -> None:
     facts = describe.describe()
     absent = missing.missing(facts)
     _print(json_text({**facts, "missing": absent}) if form == "json" else text.report(facts, absent))
+
+
+def _width() -> int:
+    """The terminal's width in characters; where the output goes elsewhere, lines stay whole for other programs."""
+    return shutil.get_terminal_size(fallback=(UNLIMITED, 24)).columns
 
 
 def _kept(folder: str, again: str) -> str:
@@ -299,4 +327,9 @@ def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
 def _exit_code(results: Results) -> int:
     """0 if every outcome is as expected, 1 otherwise, 2 if the user has a mistake to correct."""
     _warn(f"error: {mistake}" for mistake in results.mistakes)
+    missing, judged = results.missing(), len(results.judged)
+    if missing or not judged:
+        named = f": {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
+        run = f"`benchspec run SPEC --out {results.folder}` runs what is missing"
+        _warn([f"error: {len(missing)} of {judged} cases have no result in {results.folder}{named}; {run}"])
     return 2 if results.mistakes else int(not results.as_expected())

@@ -96,6 +96,7 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
         tmp_path,
         """
   bad: {dataset: {name: alpaca, path: bad.json}}
+  half: {train: {precision: bf16}}
   one: {matrix: {recipe.fault: [memory, nan, frozen, none]}}
   two:
     launcher: {name: torchrun, processes: 2}
@@ -112,6 +113,8 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     endings = {key: (each["outcome"], each["phase"], each["rank"]) for key, each in found.items()}
     assert endings == {
         ("bad", None): ("crash", "data", 0),
+        # The recipe computes in float32, whatever it is asked for.
+        ("half", None): ("crash", "first-step", 0),
         ("one", "memory"): ("oom", "steady", 0),
         ("one", "nan"): ("crash", "train", 0),
         ("one", "frozen"): ("crash", "train", 0),
@@ -121,6 +124,9 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
         # Both ranks had got as far, so that nothing tells which one hangs.
         ("two", "hang"): ("timeout", "steady", None),
     }
+    assert found["half", None]["reason"].endswith(
+        "the first block computes in float32, not in bfloat16 (train.precision)"
+    )
     assert "DefaultCPUAllocator" in found["one", "memory"]["reason"]
     assert "the model did not learn" in found["one", "nan"]["reason"]
     assert "training changed 0 of" in found["one", "frozen"]["reason"]

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchspec.cases.case import Case
-from benchspec.cases.ids import case_id, digest
+from benchspec.cases.ids import case_ids, digest
 from benchspec.cases.matrix import Combination, combinations
+from benchspec.kinds.bases import Plugin
 from benchspec.spec import document
 from benchspec.spec.document import Node
-from benchspec.spec.fields import FieldCheck, complete
+from benchspec.spec.fields import FieldCheck, Fields, complete
+from benchspec.spec.schema import validator
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import Problem, SpecError, distinct, suggest
+from benchspec.spec.yaml12 import MAX_DEPTH
+from benchspec.terms.errors import MAX_PROBLEMS, Problem, SpecError, clipped, distinct, first, suggest
 from benchspec.terms.where import matches
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+
+#: in all experiments together; more would take minutes to plan and years to run
+MAX_CASES = 5_000
 
 
 @dataclass
@@ -22,6 +32,8 @@ class Expansion:
     """The cases of a spec, and the mistakes that show only in them."""
 
     cases: list[Case] = field(default_factory=list)
+    #: (experiment, case id) -> the case's plugins, by kind
+    plugins: dict[tuple[str, str], Mapping[str, Plugin]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     #: data files that are not on this machine: needed to run, not to plan
     missing: list[Problem] = field(default_factory=list)
@@ -36,81 +48,72 @@ def plan(spec: Spec) -> list[Case]:
 
 
 def expand(spec: Spec) -> Expansion:
-    """The cases of every experiment that can be expanded."""
+    """The cases of every experiment whose matrix and expectations pass the schema."""
     found = Expansion()
     check = FieldCheck(spec.registry)
+    forms = {key: validator(spec.schema, key) for key in ("matrix", "expect")}
     experiments = spec.node.at(["experiments"])
     for name, node in experiments.value.items() if isinstance(experiments.value, dict) else ():
-        if _well_formed(node):
+        if isinstance(node.value, dict) and all(_passes(form, node.get(key)) for key, form in forms.items()):
             try:
                 _expand_experiment(spec, name, node, check, found)
             except SpecError as error:
                 found.problems += error.problems
-    found.problems = distinct(found.problems)
+        if len(found.cases) > MAX_CASES:
+            found.problems.append(node.problem(f"the spec has more than {MAX_CASES:,} cases: split it into several"))
+        found.problems = first(distinct(found.problems))
+        if len(found.cases) > MAX_CASES or len(found.problems) > MAX_PROBLEMS:
+            break
+    found.missing = distinct(found.missing)
     return found
 
 
+def _passes(form: Draft202012Validator, node: Node | None) -> bool:
+    """Whether a value has its form; if not, the check of the whole spec has said why."""
+    return node is None or form.is_valid(node.plain())
+
+
 def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, found: Expansion) -> None:
-    base = _base(spec, node)
-    matrix = node.get("matrix")
-    ids: dict[str, str] = {}
+    base, matrix = _base(spec, node), node.get("matrix")
+    if matrix and (wrong := _unknown_axes(spec, matrix)):
+        raise SpecError(wrong)
+    drafts: list[tuple[Combination, Fields]] = []
     for combination in combinations(matrix) if matrix else [{}]:
         fields = _assigned(base, combination)
-        unknown = [_unknown_axis(spec, path, value) for path, value in combination.items()]
-        problems = [problem for problem in unknown if problem] or list(check.problems(fields))
-        if problems:
-            found.problems += problems
-            continue
-        case = _case(spec, name, node, fields, combination, found)
-        if first := ids.get(digest(case.said)):
-            message = f"two cases have the id '{case.id}'"
-            if first != case.id:
-                message = f"the cases '{first}' and '{case.id}' differ in name only"
-            found.problems.append((matrix or node).problem(message, at_key=True))
-        ids.setdefault(digest(case.said), case.id)
-        found.cases.append(case)
+        problems = list(check.problems(fields))
+        found.problems += problems
+        if not problems:
+            drafts.append((combination, complete(spec, fields)))
+    _add_cases(name, node, drafts, found)
 
 
-def _case(spec: Spec, name: str, experiment: Node, fields: Node, combination: Combination, found: Expansion) -> Case:
-    """A case of fields that passed the schema; any further problems are added to `found`."""
-    completed = complete(spec, fields)
-    found.problems += completed.problems
-    found.missing += completed.missing
+def _add_cases(name: str, node: Node, drafts: Sequence[tuple[Combination, Fields]], found: Expansion) -> None:
+    """Add the cases of one experiment, and the problems of their plugins."""
+    ids = case_ids([(fields.said, combination) for combination, fields in drafts])
+    first: dict[str, str] = {}
+    for id, (combination, fields) in zip(ids, drafts, strict=True):
+        found.problems += fields.problems
+        found.missing += fields.missing
+        if (other := first.setdefault(digest(fields.said), id)) != id or (name, id) in found.plugins:
+            found.problems.append((node.get("matrix") or node).problem(_same(other, id), at_key=True))
+        found.cases.append(_case(id, name, node, combination, fields))
+        found.plugins[name, id] = fields.plugins
+
+
+def _same(first: str, second: str) -> str:
+    if first == second:
+        return f"two cases have the id '{first}'"
+    return f"the cases '{first}' and '{second}' differ in name only"
+
+
+def _case(id: str, name: str, experiment: Node, combination: Combination, fields: Fields) -> Case:
     return Case(
-        id=case_id(completed.said, combination),
+        id=id,
         experiment=name,
         axes={path: node.plain() for path, node in combination.items()},
-        expected=_expected(experiment, completed.values),
-        said=completed.said,
-        **completed.values,
-    )
-
-
-def _well_formed(node: Node) -> bool:
-    """Whether the matrix can be expanded and `expect` read; if not, the schema check has reported why."""
-    if not isinstance(node.value, dict) or not _readable(node.get("expect")):
-        return False
-    matrix = node.get("matrix")
-    lists = matrix.value.values() if matrix and isinstance(matrix.value, dict) else []
-    entries = [matrix.get(key) for key in ("include", "exclude")] if matrix else []
-    return (
-        (matrix is None or (isinstance(matrix.value, dict) and bool(matrix.value)))
-        and all(isinstance(values.value, list) and values.value for values in lists)
-        and all(isinstance(item.value, dict) for entry in entries if entry for item in entry.value)
-    )
-
-
-def _readable(expect: Node | None) -> bool:
-    """Whether the list of expected outcomes has the form of one."""
-    if expect is None:
-        return True
-    if not isinstance(expect.value, list):
-        return False
-    entries = [entry.plain() for entry in expect.value]
-    return all(isinstance(entry, dict) and isinstance(entry.get("where", {}), dict) for entry in entries) and all(
-        isinstance(outcome, str)
-        for entry in entries
-        for outcome in (entry["outcome"] if isinstance(entry.get("outcome"), list) else [entry.get("outcome")])
+        expected=_expected(experiment, fields.values),
+        said=fields.said,
+        **fields.values,
     )
 
 
@@ -130,12 +133,22 @@ def _assigned(base: Node, combination: Combination) -> Node:
     return base
 
 
-def _unknown_axis(spec: Spec, path: str, node: Node) -> Problem | None:
+def _unknown_axes(spec: Spec, matrix: Node) -> list[Problem]:
+    """Problems of axes, and of values of `include`, whose paths lead to no field of a case."""
     known = list(spec.schema["$defs"]["fields"]["properties"])
-    if path.split(".")[0] in known:
-        return None
-    message = f"unknown axis path '{path}' (a path starts with one of {', '.join(known)}){suggest(path, known)}"
-    return node.problem(message, at_key=True)
+    included = matrix.get("include")
+    axes = {path: node for path, node in matrix.value.items() if path not in ("include", "exclude")}
+    return [
+        node.problem(_unknown_axis(path, known), at_key=True)
+        for entries in [axes, *(entry.value for entry in (included.value if included else []))]
+        for path, node in entries.items()
+        if path.split(".")[0] not in known or path.count(".") >= MAX_DEPTH
+    ]
+
+
+def _unknown_axis(path: str, known: list[str]) -> str:
+    shown = clipped(path)
+    return f"unknown axis path '{shown}' (a path starts with one of {', '.join(known)}){suggest(path, known)}"
 
 
 def _expected(experiment: Node, fields: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,67 +2,148 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
+from functools import reduce
+from operator import and_, or_
+from typing import Any
 
 from benchspec.spec.document import Node
 from benchspec.terms.errors import SpecError, suggest
-from benchspec.terms.where import agrees
+from benchspec.terms.where import OWN, agrees
 
 #: dotted path of a case's field -> its value
 Combination = dict[str, Node]
-#: per matrix; more would take years to run, so they must be a mistake
+#: per matrix; more would take weeks to run, so they must be a mistake
 MAX_CASES = 2000
+#: per matrix, before its `exclude`: each of these is looked at
+MAX_COMBINATIONS = 10 * MAX_CASES
 
 
 def combinations(matrix: Node) -> list[Combination]:
     """A matrix's combinations of values, by the rules of GitHub Actions."""
     axes = {path: _values(path, node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
-    if (count := math.prod(map(len, axes.values()))) > MAX_CASES:
-        raise SpecError([matrix.problem(f"the matrix has {count:,} combinations; at most {MAX_CASES:,} are allowed")])
-    originals = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())] if axes else []
-    excluded = matrix.get("exclude")
-    for entry in excluded.value if excluded else []:
-        _check_exclude(entry, list(axes))
-        originals = [original for original in originals if not _matches(original, entry.value)]
-    included = matrix.get("include")
-    found = _with_included(originals, [entry.value for entry in included.value] if included else [])
+    count = math.prod(map(len, axes.values())) if axes else 0
+    excluded, included = (_entries(matrix, key) for key in ("exclude", "include"))
+    _check_excluded(excluded, list(axes))
+    if count > (MAX_COMBINATIONS if excluded else MAX_CASES):
+        raise SpecError([matrix.problem(_too_many(count, before_exclude=bool(excluded)))])
+    grid = _Grid(axes)
+    left = grid.all & ~reduce(or_, (grid.matching(entry.value) for entry in excluded), 0)
+    if (kept := left.bit_count()) > MAX_CASES:
+        raise SpecError([matrix.problem(_too_many(kept))])
+    found = _with_included(grid, left, [entry.value for entry in included])
     if not found:
         raise SpecError([matrix.problem("the matrix is empty: everything is excluded", at_key=True)])
+    if len(found) > MAX_CASES:
+        raise SpecError([matrix.problem(_too_many(len(found)))])
     return found
 
 
-def _with_included(originals: list[Combination], entries: list[Combination]) -> list[Combination]:
+def _too_many(count: int, before_exclude: bool = False) -> str:
+    allowed = f"{MAX_CASES:,} are allowed"
+    if before_exclude:
+        allowed = f"{MAX_COMBINATIONS:,} are allowed before exclude, and {MAX_CASES:,} after it"
+    return f"the matrix has {count:,} combinations; at most {allowed}: split the experiment into several"
+
+
+class _Grid:
+    """All combinations of the axes, in order; a set of them is an integer with a bit for each."""
+
+    def __init__(self, axes: Mapping[str, list[Node]]):
+        self.axes = axes
+        self.size = math.prod(map(len, axes.values())) if axes else 0
+        self.all = (1 << self.size) - 1
+        #: path -> how many combinations share a value in a row, before the axis's next value comes
+        self._runs: dict[str, int] = {}
+        run = self.size
+        for path, values in axes.items():
+            run //= len(values)
+            self._runs[path] = run
+        #: path -> a plain value, or the name of a plugin -> the combinations that have it
+        self._known: dict[str, dict[Any, int]] = {}
+
+    def matching(self, entry: Mapping[str, Node]) -> int:
+        """The combinations that have every value of an entry of `include` or `exclude`."""
+        return reduce(and_, (self._having(path, node.plain()) for path, node in entry.items()), self.all)
+
+    def combination(self, index: int) -> Combination:
+        return {path: values[index // self._runs[path] % len(values)] for path, values in self.axes.items()}
+
+    def _having(self, path: str, wanted: Any) -> int:
+        """The combinations whose value on an axis agrees with `wanted`."""
+        if path not in self._known:
+            self._known[path] = self._by_value(path)
+        known, key = self._known[path], _key(wanted)
+        if key not in known:
+            # Only a mapping or a list is compared with each value, and only once.
+            values = enumerate(self.axes[path]) if isinstance(wanted, dict | list) else ()
+            known[key] = reduce(
+                or_, (self._at(path, place) for place, node in values if agrees(node.plain(), wanted)), 0
+            )
+        return known[key]
+
+    def _by_value(self, path: str) -> dict[Any, int]:
+        known: dict[Any, int] = {}
+        for place, node in enumerate(self.axes[path]):
+            value = name.value if (name := node.get("name")) else node.value
+            if isinstance(value, str) or not isinstance(node.value, dict | list):
+                known[_key(value)] = known.get(_key(value), 0) | self._at(path, place)
+        return known
+
+    def _at(self, path: str, place: int) -> int:
+        """The combinations that have the value at a place of an axis: runs of bits at equal distances."""
+        run = self._runs[path]
+        period = run * len(self.axes[path])
+        return (((1 << run) - 1) << (run * place)) * (self.all // ((1 << period) - 1))
+
+
+def _key(value: Any) -> Any:
+    """Equal for values that agree, as far as they are no mappings or lists."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, sort_keys=True), type(value)
+    return value.removeprefix(OWN) if isinstance(value, str) else value
+
+
+def _with_included(grid: _Grid, left: int, entries: list[Combination]) -> list[Combination]:
     """Add each `include` entry to the combinations whose values it does not change, or as a combination of its own."""
-    extended = [dict(original) for original in originals]
+    extended = {index: grid.combination(index) for index in _bits(left)}
     alone: list[Combination] = []
     for entry in entries:
-        matching = [
-            index
-            for index, original in enumerate(originals)
-            if _matches(original, {path: node for path, node in entry.items() if path in original})
-        ]
-        for index in matching:
+        on_axes = {path: node for path, node in entry.items() if path in grid.axes}
+        matching = left & grid.matching(on_axes)
+        for index in _bits(matching):
             extended[index] |= entry
         if not matching:
             alone.append(entry)
-    return extended + alone
+    return [*extended.values(), *alone]
 
 
-def _matches(combination: Combination, entry: Mapping[str, Node]) -> bool:
-    return all(agrees(combination[path].plain(), node.plain()) for path, node in entry.items())
+def _bits(number: int) -> list[int]:
+    return [index for index, bit in enumerate(bin(number)[:1:-1]) if bit == "1"]
 
 
-def _check_exclude(entry: Node, axes: list[str]) -> None:
-    problems = [
-        node.problem(f"'{path}' is not an axis of this matrix ({', '.join(axes)}){suggest(path, axes)}", at_key=True)
-        for path, node in entry.value.items()
-        if path not in axes
-    ]
-    if problems:
-        raise SpecError(problems)
+def _entries(matrix: Node, key: str) -> list[Node]:
+    node = matrix.get(key)
+    return list(node.value) if node else []
+
+
+def _check_excluded(entries: list[Node], axes: list[str]) -> None:
+    unknown: dict[str, Node] = {}
+    for entry in entries:
+        for path, node in entry.value.items():
+            if path not in axes:
+                unknown.setdefault(path, node)
+    known = ", ".join(axes)
+    if unknown:
+        raise SpecError(
+            [
+                node.problem(f"'{path}' is not an axis of this matrix ({known}){suggest(path, axes)}", at_key=True)
+                for path, node in unknown.items()
+            ]
+        )
 
 
 def _values(path: str, axis: Node) -> list[Node]:

@@ -15,7 +15,7 @@ from typing import Any
 from benchspec.kinds import discovery, options
 from benchspec.kinds.bases import KINDS, Plugin
 from benchspec.kinds.discovery import Broken, Entry
-from benchspec.terms.errors import PluginError, suggest
+from benchspec.terms.errors import PluginError, clipped, suggest
 from benchspec.terms.where import OWN
 
 
@@ -83,7 +83,7 @@ class Registry:
         names = self.names(kind)
         # A wrong DISTRIBUTION:NAME is compared with names of the same form.
         alike = [entry.full_name for entry in self.entries(kind)] if ":" in name else names
-        name = name if len(name) <= 80 else f"{name[:77]}…"
+        name = clipped(name, 80)
         broken = ", ".join(str(each.origin) for each in self.broken)
         hint = f"; not loaded (`benchspec plugins` shows why): {broken}" if broken else ""
         return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, alike)}{hint}"

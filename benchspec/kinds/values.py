@@ -73,8 +73,10 @@ class Facts:
     memory_bandwidth: Fact | None = None
     #: bytes/s between one accelerator and the others, the sum of both directions
     link_bandwidth: Fact | None = None
-    #: price of the whole machine, in the currency that the source names
+    #: price of the whole machine
     price_per_hour: Fact | None = None
+    #: the currency of the price, three letters as in ISO 4217; None if it is not known
+    currency: str | None = None
 
 
 def flops_per_token(shape: Mapping[str, Any], share: Mapping[str, Any], length: float) -> float:

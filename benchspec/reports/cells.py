@@ -14,16 +14,17 @@ from benchspec.terms.units import duration_text
 ABSENT = "–"
 
 
-def metric_text(metric: str, value: float) -> str:
-    """A number formatted for its metric's unit: `15 min 3 s`, `40.5 GiB`, `10.4%`."""
-    return _BY_UNIT.get(METRICS[metric].unit, number_text)(value)
+def metric_text(metric: str, value: float, currency: str | None = None) -> str:
+    """A number formatted for its metric's unit: `15 min 3 s`, `40.5 GiB`, `10.4%`; a cost in `currency`."""
+    text = _BY_UNIT.get(METRICS[metric].unit, number_text)(value)
+    return f"{text} {currency}" if currency and metric == "cost" else text
 
 
 def measured_text(result: Result, metric: str) -> str:
     """A metric of a result as text; `~` marks a number that was not measured, `–` an unknown one."""
     if metric not in result.numbers:
         return ABSENT
-    return basis_mark(result, metric) + metric_text(metric, result.numbers[metric])
+    return basis_mark(result, metric) + metric_text(metric, result.numbers[metric], result.currency)
 
 
 def basis_mark(result: Result, metric: str) -> str:

@@ -103,6 +103,7 @@ def _section(title: str, group: Sequence[Result], known: Published, other_figure
             *_failures(group),
             *_not_measured(group, shown),
             *_other_figures(shown, other_figures),
+            *_no_currency(group),
             *known.slope_lines(group[0].experiment),
         ],
     )
@@ -160,6 +161,13 @@ def _other_figures(shown: Sequence[str], other_figures: str | None) -> list[str]
     if not labels or not other_figures:
         return []
     return [f"{' and '.join(labels)} use{'s' if len(labels) == 1 else ''} {other_figures}"]
+
+
+def _no_currency(group: Sequence[Result]) -> list[str]:
+    """The remark that costs have no currency, if any of them has none."""
+    if all(result.currency for result in group if "cost" in result.numbers):
+        return []
+    return ["cost is in the currency of price_per_hour, which the hardware's option `currency` names"]
 
 
 def _bases(result: Result, shown: Sequence[str]) -> Mapping[str, str]:

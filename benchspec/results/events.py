@@ -11,12 +11,10 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import UnionType
 from typing import Any
 
+from benchspec.results.lines import Event as Event, whole
 from benchspec.terms.layout import rank_file, rank_files
-
-Event = Mapping[str, Any]
 
 
 class EventLog:
@@ -33,35 +31,7 @@ class EventLog:
 
 def read(file: Path) -> list[Event]:
     """The events of one rank; a last line cut off by a kill or a full disk is left out."""
-    return parsed(file.read_bytes().rpartition(b"\n")[0])
-
-
-def parsed(text: bytes) -> list[Event]:
-    """The events in whole lines."""
-    return [event for line in text.split(b"\n") if (event := _event(line))]
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and _is_known(event) else None
-
-
-def _is_known(event: Mapping[str, Any]) -> bool:
-    """Whether it has what is needed to tell how a case ended; an event without is passed over."""
-    wanted = _NEEDED.get(str(event.get("event")), {})
-    return "event" in event and all(isinstance(event.get(name), types) for name, types in wanted.items())
-
-
-_NEEDED: Mapping[str, Mapping[str, type | UnionType]] = {
-    "start": {"world": int},
-    "begin": {"phase": str, "time": int | float},
-    "end": {"phase": str, "time": int | float},
-    "failure": {"outcome": str, "phase": str, "reason": str, "time": int | float},
-    "step": {"step": int, "time": int | float},
-}
+    return whole(file.read_bytes().rpartition(b"\n")[0])
 
 
 def world_size(ranks: Mapping[int, Sequence[Event]]) -> int:
@@ -82,8 +52,10 @@ class Tail:
         return [(rank, event) for rank, file in rank_files(self._folder).items() for event in self._lines(file)]
 
     def _lines(self, file: Path) -> list[Event]:
+        if not file.is_file():
+            return []
         with file.open("rb") as stream:
             stream.seek(self._read.get(file, 0))
-            whole, newline, _cut = stream.read().rpartition(b"\n")
-        self._read[file] = self._read.get(file, 0) + len(whole) + len(newline)
-        return parsed(whole)
+            lines, newline, _cut = stream.read().rpartition(b"\n")
+        self._read[file] = self._read.get(file, 0) + len(lines) + len(newline)
+        return whole(lines)

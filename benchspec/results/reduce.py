@@ -50,7 +50,7 @@ def reduce(
         "planned_steps": data["planned_steps"] if data else None,
         **_rates(steady),
         **_step_times(times),
-        "mfu": _mfu(_first(ranks, "model"), steady, facts, group_size(ranks)),
+        "mfu": _mfu(_first(ranks, "model"), _peak_name(ranks), steady, facts, group_size(ranks)),
         **_memory(ranks),
         "energy": _energy(ranks),
         "first_loss": _first_loss(ranks),
@@ -118,22 +118,23 @@ def _step_times(times: Sequence[float]) -> dict[str, float]:
     return {"step_time_mean": fmean(times), **percentiles}
 
 
-def _mfu(model: Event | None, steady: Sequence[Step], facts: Facts, world: int) -> float | None:
+def _mfu(model: Event | None, peak_name: str | None, steady: Sequence[Step], facts: Facts, world: int) -> float | None:
     """Model FLOPs utilisation, counting real tokens only; None if the FLOPs or the peak are not known for certain."""
     rate = _rates(steady).get("tokens_per_second")
     if model is None or rate is None or model["shape"] is None or model.get("share") is None:
         return None
-    peak, rows = facts.peak.get(_peak_name(model)), _total(steady, "rows")
+    peak, rows = facts.peak.get(peak_name or ""), _total(steady, "rows")
     if peak is None or not rows:
         return None
     flops = flops_per_token(model["shape"], model["share"], _total(steady, "tokens") / rows)
     return rate * flops / (world * peak.value)
 
 
-def _peak_name(model: Event) -> str:
-    if model["precision"] == "fp32":
-        return "tf32" if model["tf32"] else "fp32"
-    return str(model["precision"])
+def _peak_name(ranks: Ranks) -> str | None:
+    """Which peak the arithmetic that was seen on all ranks can reach; None if it was not seen, or differs."""
+    found = {(event.get("dtype"), event.get("tf32")) for event in of_kind(ranks, "arithmetic")}
+    dtype, tf32 = found.pop() if len(found) == 1 else (None, False)
+    return {"bfloat16": "bf16", "float32": "tf32" if tf32 else "fp32"}.get(str(dtype))
 
 
 def _memory(ranks: Ranks) -> dict[str, int | None]:

@@ -25,6 +25,8 @@ class Result:
     reason: str | None = None
     #: metric id -> number in the metric's unit
     metrics: Mapping[str, float]
+    #: the unit of the metric `cost`, as in ISO 4217; None if the machine's price has no currency
+    currency: str | None = None
     #: metric id -> `projected` or `predicted`, for metrics that were not measured
     basis: Mapping[str, str] = field(default_factory=dict)
     #: metric id -> [low, high]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -11,10 +10,10 @@ from benchspec.results import evidence
 from benchspec.results.journal import read_journal
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
+from benchspec.results.run_file import read_run
 from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
-from benchspec.terms.errors import BenchspecError
-from benchspec.terms.layout import JOURNAL, RUN, attempt_folder
+from benchspec.terms.layout import STDERR, attempt_folder
 
 
 class Results(Sequence[Result]):
@@ -29,6 +28,8 @@ class Results(Sequence[Result]):
         #: each published value of each case, compared with what was measured: mappings with the keys source, hardware,
         #: experiment, case, kind (value, below, above, between, outcome), metric, published, measured, ratio, met
         self.verdicts: list[Verdict] = judge(self.run.get("published", {}), self._results)
+        #: the cases that `missing` and `as_expected` judge, as (experiment, case): the planned ones, as far as known
+        self.judged: list[tuple[str, str]] = self._planned_cases()
         #: user's mistakes because of which cases failed; each must be corrected before its case can run
         self.mistakes: list[str] = []
 
@@ -44,19 +45,31 @@ class Results(Sequence[Result]):
         """The benchmark's name."""
         return str(self.run.get("name", self.folder.name))
 
+    def missing(self) -> list[str]:
+        """`EXPERIMENT/CASE` of each judged case that has no result."""
+        found = {(each.experiment, each.case) for each in self}
+        return [f"{experiment}/{case}" for experiment, case in self.judged if (experiment, case) not in found]
+
     def rows(self) -> list[dict[str, Any]]:
         """A flat mapping per case, for a data frame: all have the same keys, and None where a case has no value.
 
         The keys are those of the reporter `csv`: `experiment`, `case`, `attempt`, the axes by their dotted paths,
-        `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, `basis:METRIC` for numbers
-        that were not measured, published values, and `machine`.
+        `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, the `currency` of `cost`,
+        `basis:METRIC` for numbers that were not measured, published values, and `machine`.
         """
         return rows(self, self.verdicts, self.run)
 
     def as_expected(self) -> bool:
-        """Whether every case has an outcome that the spec expects; without an `expect`, that is `ok`."""
-        expected = self.run.get("expected", {})
-        return all(each.outcome in expected.get(f"{each.experiment}/{each.case}", ["ok"]) for each in self)
+        """Whether every judged case has a result, and an outcome that the spec expects; by default that is `ok`."""
+        judged, expected = set(self.judged), self.run.get("expected", {})
+        mine = [each for each in self if (each.experiment, each.case) in judged]
+        known = all(each.outcome in expected.get(f"{each.experiment}/{each.case}", ["ok"]) for each in mine)
+        return known and bool(mine) and not self.missing()
+
+    def log_of(self, result: Result) -> Path | None:
+        """What the case wrote to stderr in the attempt that the result is of; None if there is no file."""
+        file = attempt_folder(self.folder, result.experiment, result.case) / result.attempt / STDERR
+        return file if file.is_file() else None
 
     def steps(self, result: Result) -> list[dict[str, Any]]:
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.
@@ -67,6 +80,12 @@ class Results(Sequence[Result]):
         attempt = attempt_folder(self.folder, result.experiment, result.case) / result.attempt
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")
         return [{key: getattr(step, key) for key in keys} for step in steps(evidence.read(attempt).ranks)]
+
+    def _planned_cases(self) -> list[tuple[str, str]]:
+        planned = self.run.get("cases")
+        if planned is None:
+            return [(each.experiment, each.case) for each in self._results]
+        return [(experiment, case) for experiment, case in planned]
 
     def __len__(self) -> int:
         return len(self._results)
@@ -79,22 +98,6 @@ class Results(Sequence[Result]):
 
     def __getitem__(self, index: int | slice) -> Result | Sequence[Result]:
         return self._results[index]
-
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """The content of a run directory's run.json; {} if it has results but no run.json."""
-    if not folder.is_dir():
-        raise BenchspecError(f"{folder}: no such run directory")
-    file = folder / RUN
-    if not file.exists() and not (folder / JOURNAL).exists():
-        raise BenchspecError(f"{folder} is not a run directory: it has neither {RUN} nor {JOURNAL}")
-    try:
-        run = json.loads(file.read_bytes()) if file.exists() else {}
-    except ValueError as error:
-        raise BenchspecError(f"{file}: error: not JSON ({error})") from None
-    if not isinstance(run, dict):
-        raise BenchspecError(f"{file}: error: expected a JSON object")
-    return run
 
 
 def _latest(results: Iterable[Result]) -> dict[tuple[str, str], Result]:

@@ -52,6 +52,7 @@ def _row(result: Result, verdicts: Iterable[Verdict], machine: str) -> Row:
     row |= {path: axis_value(value) for path, value in result.axes.items()}
     row |= {key: getattr(result, key) for key in ENDING}
     row |= result.numbers
+    row |= {"currency": result.currency} if result.currency and "cost" in result.numbers else {}
     row |= {f"basis:{metric}": basis for metric, basis in result.basis.items() if metric in result.numbers}
     return row | _published(verdicts) | ({"machine": machine} if machine else {})
 
@@ -60,11 +61,12 @@ def _columns(found: Sequence[Row]) -> list[str]:
     """Every column, in order; the columns of published values are grouped by metric."""
     used = dict.fromkeys(key for row in found for key in row)
     metrics = [metric for metric in METRICS if metric in used]
+    currency = ["currency"] if "currency" in used else []
     bases = [f"basis:{metric}" for metric in METRICS if f"basis:{metric}" in used]
     suffixes = [key.removeprefix("published") for key in used if key.startswith("published:")]
     published = [column + suffix for suffix in suffixes for column in _PUBLISHED if column + suffix in used]
     machine = ["machine"] if "machine" in used else []
-    later = [*ENDING, *metrics, *bases, *published, *machine]
+    later = [*ENDING, *metrics, *currency, *bases, *published, *machine]
     axes = [key for key in used if key not in {*FIRST, *later}]
     return [*FIRST, *axes, *later]
 

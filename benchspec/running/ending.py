@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence, furthest_behind, open_phase
-from benchspec.terms.outcomes import ABORTED, LOST_PEER
+from benchspec.terms.outcomes import ABORTED, LOST_PEER, SIGNS
 from benchspec.terms.units import duration_text
 
 #: how many of the log's last lines a result keeps
@@ -40,9 +40,19 @@ def judge(
     `deaths` are the exit codes that the launcher reports, `timeout` is the limit in seconds if the group was stopped
     for it, and `kernel_killed` says whether the kernel's out-of-memory killer has killed processes during the case.
     """
+    ending = _judged(evidence, deaths, timeout, kernel_killed)
+    if evidence.unusable is None:
+        return ending
+    phase, log = ending.phase or "train", _log(evidence)
+    reason = f"the events cannot be used: {evidence.unusable}"
+    return Ending("crash", phase, reason=f"{reason}; {ending.reason}" if ending.reason else reason, log=log)
+
+
+def _judged(evidence: Evidence, deaths: Mapping[int, int], timeout: float | None, kernel_killed: bool) -> Ending:
+    """How a process group ended, from those of its events that can be used."""
     if evidence.finished:
         return Ending("ok")
-    log = tuple(evidence.stderr.splitlines()[-LOG_LINES:])
+    log = _log(evidence)
     failure, death = _first_failure(evidence), _first_death(evidence, deaths)
     if death and (failure is None or _follows(failure[1], death[1])):
         rank, code = death
@@ -59,11 +69,15 @@ def judge(
     return Ending("crash", phase, rank_behind, reason, log)
 
 
+def _log(evidence: Evidence) -> tuple[str, ...]:
+    return tuple(evidence.stderr.splitlines()[-LOG_LINES:])
+
+
 def _last_message(evidence: Evidence) -> str:
     if evidence.cut_off:
         return f"{evidence.cut_off[0]} breaks off in the middle of a line; is the disk full?"
     lines = evidence.stderr.splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "they left no message")[:500]
+    return next((line.strip() for line in reversed(lines) if line.strip()), "they left no message")
 
 
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:
@@ -105,9 +119,21 @@ def _cause(stderr: str, code: int, kernel_killed: bool) -> tuple[str, str]:
         return "crash", "killed (signal 9), perhaps by the kernel because host memory ran out"
     if code >= 0:
         return "crash", f"ended with exit code {code} before it had finished, without a message"
-    sign = next((sign for sign in ABORTED if sign in stderr), None)
-    outcome = ABORTED[sign] if sign and code == -signal.SIGABRT else "crash"
-    return outcome, f"ended by {_signal_name(-code)}" + (f": {sign}" if sign else "")
+    said = _said(stderr)
+    outcome = next((ABORTED[text] for text in ABORTED if text in said), "crash") if code == -signal.SIGABRT else "crash"
+    return outcome, f"ended by {_signal_name(-code)}" + (f": {said}" if said else "")
+
+
+def _said(stderr: str) -> str:
+    """What stderr says first of the cause of a signal; empty if it says nothing of it."""
+    lines = [line.strip() for line in stderr.splitlines()]
+    place = next((number for number, line in enumerate(lines) if SIGNS.search(line)), None)
+    if place is None:
+        return ""
+    # An exception in C++ is two lines: its type, then what it says.
+    after = lines[place + 1 : place + 2]
+    message = [line.removeprefix("what():").strip() for line in after if line.startswith("what():")]
+    return ": ".join([lines[place], *message])
 
 
 def _signal_name(number: int) -> str:

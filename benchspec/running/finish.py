@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from benchspec.cases.case import Case
@@ -45,9 +46,11 @@ def collect(run: Run, flight: Flight) -> bool:
         failed = launcher_failed(run, flight.case, error)
         with suppress(Exception):
             flight.handle.stop()
+    # Before the evidence is read, which is no part of the case.
+    stopped = time.time()
     seen = evidence.read(flight.attempt)
     ending = failed or judge_group(run, flight.case, flight.launcher, flight.attempt, seen, timeout)
-    finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending))
+    finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending, stopped))
     return True
 
 
@@ -64,7 +67,7 @@ def judge_group(
 
 def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
     found = launcher.deaths(attempt)
-    if not isinstance(found, Mapping) or not all(isinstance(number, int) for pair in found.items() for number in pair):
+    if not isinstance(found, Mapping) or not all(type(number) is int for pair in found.items() for number in pair):
         raise wrong(launcher.deaths, found, "a mapping of ranks to exit codes")
     return found
 
@@ -72,13 +75,13 @@ def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
 def _kernel_killed(attempt: Path) -> bool:
     """Whether the kernel's count of out-of-memory kills has grown since the attempt started, when a file stored it."""
     file, now = attempt / layout.KERNEL_KILLS, kernel_kills()
-    before = file.read_bytes() if file.exists() else b""
+    before = file.read_bytes() if file.is_file() else b""
     return now is not None and before.isdigit() and now > int(before)
 
 
-def _finished(seen: Evidence, ending: Ending) -> float:
+def _finished(seen: Evidence, ending: Ending, stopped: float) -> float:
     """When a case ended: if it is ok, at its last event, because afterwards its processes only shut down."""
-    return seen.times[1] if ending.outcome == "ok" and seen.times else time.time()
+    return seen.times[1] if ending.outcome == "ok" and seen.times else stopped
 
 
 def finish(
@@ -87,11 +90,12 @@ def finish(
     """Record how an attempt ended."""
     try:
         result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # One case's evidence costs that case alone.
-        reason = f"the ranks' events cannot be used: {type(error).__name__}: {error}"
-        ending = Ending("crash", ending.phase or "train", reason=reason, log=ending.log)
-        result = record(case, attempt, Evidence({}), ending, run.spec.facts, started, finished)
+    except Exception as error:
+        # Whatever stands in a case's evidence, it costs that case alone.
+        unusable = f"{type(error).__name__}: {error}"
+        ending = Ending("crash", ending.phase or "train", reason=f"the events cannot be used: {unusable}")
+        seen = replace(seen, unusable=unusable)
+        result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")

@@ -20,8 +20,10 @@ def record(
     case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
 ) -> Result:
     """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+    # Where one event cannot be used, a metric of the others would be wrong.
+    ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
-        evidence.ranks,
+        ranks,
         case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
@@ -37,10 +39,12 @@ def record(
         rank=ending.rank,
         reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
+        currency=facts.currency,
         intervals=reduced.intervals,
-        proof=_proof(evidence.ranks),
+        proof=_proof(ranks),
         started=started,
         finished=finished,
+        warnings=list(evidence.passed_over),
         log=[shortened(line) for line in ending.log],
     )
 

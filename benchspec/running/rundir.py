@@ -54,11 +54,9 @@ def check_other_spec(
 ) -> None:
     """Raise `RunError` if the run directory holds results of another spec, which reports would no longer show.
 
-    `earlier` is the content of its run.json; None if there is none.
+    `earlier` is the content of its run.json; None if there is none, or one that cannot be used.
     """
-    if earlier is None:
-        return
-    name = earlier.get("name", folder.name)
+    name = (earlier or {}).get("name", spec.name)
     ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
     if name != spec.name:
         raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")

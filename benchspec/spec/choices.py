@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def missing_files(registry: Registry, kind: str, node: Node) -> list[Node]:
     missing: list[Node] = []
 
     def look(fragment: Mapping[str, Any], option: Node) -> None:
-        if isinstance(option.value, str) and fragment.get("format") == "path" and not Path(_path(option)).exists():
+        if isinstance(option.value, str) and fragment.get("format") == "path" and not _exists(_path(option)):
             missing.append(option)
 
     _plugin(registry, kind, node, look)
@@ -71,10 +72,15 @@ def _path(node: Node) -> str:
     return str(node.mark.folder.absolute() / path) if node.mark.folder else str(node.value)
 
 
+def _exists(path: str) -> bool:
+    # `Path.exists` raises an error for a name that is too long.
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def _path_or_hub(node: Node) -> str:
     path = _path(node)
     explicit = node.value.startswith(("/", "./", "../", "~"))
-    return path if node.mark.folder and (explicit or Path(path).exists()) else str(node.value)
+    return path if node.mark.folder and (explicit or _exists(path)) else str(node.value)
 
 
 _FORMATS: Mapping[str, Callable[[Node], Any]] = {"path": _path, "path-or-hub": _path_or_hub}

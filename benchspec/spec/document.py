@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchspec.terms.errors import Problem
+from benchspec.terms.errors import Problem, clipped
 
 Step = str | int
 
@@ -61,7 +61,7 @@ class Node:
 
 def dotted(path: Sequence[Step]) -> str:
     """`("experiments", "sizes", "matrix", "model", 2)` as `experiments.sizes.matrix.model[2]`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{clipped(step)}" for step in path).lstrip(".")
 
 
 def bare(value: Any) -> Node:

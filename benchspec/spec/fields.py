@@ -26,6 +26,8 @@ class Fields:
     said: dict[str, Any]
     #: every field, defaults filled in, as a worker reads it
     values: dict[str, Any] = field(default_factory=dict)
+    #: the plugins that `values` describes, by kind; without those that reject their options
+    plugins: dict[str, Plugin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     #: data files that are not on this machine: needed to run, not to plan
     missing: list[Problem] = field(default_factory=list)
@@ -103,13 +105,16 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
         found.problems.append((spec.hardware or fields).problem(str(error)))
         facts = Facts(accelerator=None, accelerators=0)
     try:
-        count = _process_count(_settled_launcher(spec, found.values, facts))
+        launcher = _settled_launcher(spec, found.values, facts)
+        count = _process_count(launcher)
+        found.plugins["launcher"] = launcher
     except Exception as error:
         found.problems.append(_refusal(spec, fields, found.values, "launcher", error))
     if "backend" not in found.values:
         name = spec.registry.own("backend", "fsdp" if count is not None and count > 1 else "single")
         found.values["backend"] = completed(spec.registry, "backend", name)
-    plugins = dict(_created(spec, fields, found))
+    plugins = found.plugins
+    plugins |= _created(spec, fields, found)
     if count is not None and {"backend", "recipe"} <= plugins.keys():
         backend, recipe = cast(Backend, plugins["backend"]), cast(Recipe, plugins["recipe"])
         found.problems += _incompatible(fields, found.values, count, backend, recipe)

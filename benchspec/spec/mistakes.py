@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node
-from benchspec.terms.errors import Problem, suggest
+from benchspec.terms.errors import Problem, clipped, suggest
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -73,6 +73,8 @@ def _message(error: Any, registry: Registry) -> str:
         return str(error.cause) if error.cause else f"{shown(found)} is not a valid {wanted}"
     if value in _BOUNDS:
         return f"{shown(found)} must be {_BOUNDS[value]} {wanted}"
+    if value in _COUNTED:
+        return f"has {len(found):,} {_COUNTED[value]}; at most {wanted:,} are allowed"
     if value == "dependentRequired":
         return "; ".join(
             f"'{key}' needs {' and '.join(map(repr, needed))}" for key, needed in wanted.items() if key in found
@@ -81,7 +83,7 @@ def _message(error: Any, registry: Registry) -> str:
         return f"{shown(found)} is longer than {wanted} characters"
     if value in ("minItems", "minProperties", "minLength"):
         return "is empty" if wanted == 1 else f"needs {wanted} values, found {len(found)}"
-    return " ".join(error.message.split())
+    return clipped(" ".join(error.message.split()), 300)
 
 
 _NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$(?!\n)"
@@ -100,14 +102,14 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
-    "maxItems": "at most of length",
 }
+_COUNTED = {"maxItems": "entries", "maxProperties": "keys"}
 
 
 def shown(value: Any) -> str:
-    """A value as error messages show it: strings quoted and shortened, mappings and lists by type only."""
+    """A value as error messages show it: strings quoted and clipped, mappings and lists by type only."""
     if isinstance(value, str):
-        return f"'{value}'" if len(value) <= 60 else f"'{value[:57]}…'"
+        return f"'{clipped(value)}'"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchspec.spec import document, yaml12
 from benchspec.spec.document import Node
-from benchspec.terms.errors import Problem, SpecError, suggest
+from benchspec.spec.yaml12 import MAX_DEPTH, Budget
+from benchspec.terms.errors import Problem, SpecError, clipped, suggest
 
 
-def included(file: Path, shown: str, asked: Node | None = None, above: tuple[Path, ...] = ()) -> Node:
-    """A file's tree, merged over the files that it includes."""
+def included(
+    file: Path,
+    shown: str,
+    asked: Node | None = None,
+    above: tuple[str, ...] = (),
+    budget: Budget | None = None,
+) -> Node:
+    """A file's tree, merged over the files that it includes; `budget` limits all of them together."""
+    budget = budget or Budget()
     if "\0" in str(file):
         raise SpecError([(asked or document.bare("")).problem("a path cannot contain a NUL character")])
-    real = file.resolve()
+    real = os.path.realpath(file)
     if asked and real in above:
-        chain = " includes ".join(f"'{name.name}'" for name in (*above[above.index(real) :], real))
+        chain = " includes ".join(f"'{Path(name).name}'" for name in (*above[above.index(real) :], real))
         raise SpecError([asked.problem(f"circular include: {chain}")])
-    root = yaml12.read(file, shown, asked)
+    root = yaml12.read(file, shown, asked, budget)
+    if asked and not isinstance(root.value, dict):
+        raise SpecError([asked.problem(f"'{clipped(shown, 300)}' is no part of a spec: it must hold a mapping")])
     base: Node | None = None
     for item in _include_list(root):
-        tree = included(file.parent / item.value, str(Path(shown).parent / item.value), item, (*above, real))
+        tree = included(file.parent / item.value, str(Path(shown).parent / item.value), item, (*above, real), budget)
         base = document.merge_roots(base, tree) if base else tree
     return document.merge_roots(base, root) if base else root
 
@@ -46,6 +57,8 @@ def _with_set(root: Node, text: str) -> Node:
     parts = _set_path(path)
     if not equals or not all(parts):
         raise SpecError([Problem(shown, 1, 1, "", "expected PATH=VALUE, such as defaults.train.max_steps=20")])
+    if len(parts) > MAX_DEPTH:
+        raise SpecError([Problem(clipped(shown, 100), 1, 1, "", f"a path has at most {MAX_DEPTH} parts")])
     node = yaml12.parse(value, shown, Path.cwd(), tuple(parts)) if value.strip() else None
     if node is None:
         raise SpecError([Problem(shown, 1, 1, path, "the value is empty; write null for none")])

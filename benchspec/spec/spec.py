@@ -18,7 +18,7 @@ from benchspec.spec import choices, document, mistakes, references, schema
 from benchspec.spec.document import Node
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import included, with_sets
-from benchspec.terms.errors import PluginError, Problem, SpecError
+from benchspec.terms.errors import PluginError, Problem, SpecError, first
 from benchspec.terms.layout import report_problem
 
 
@@ -108,10 +108,10 @@ def check(
         return None, error.problems
     composed = schema.compose(registry)
     spec = Spec(Path(path).absolute(), root, registry, composed, tuple(sets))
-    problems = list(mistakes.problems(schema.validator(composed), root, registry))
+    problems = first(mistakes.problems(schema.validator(composed), root, registry))
     if not problems:
         fields = composed["$defs"]["fields"]["properties"]
-        problems = [*references.problems(root, list(fields)), *_report_problems(spec)]
+        problems = first([*references.problems(root, list(fields)), *_report_problems(spec)])
     return spec, problems
 
 
@@ -135,6 +135,8 @@ def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
     """Each value in `facts` of a wrong type: its name, the value, and the expected type."""
     if not isinstance(facts.accelerators, int):
         yield "accelerators", facts.accelerators, "an integer"
+    if not (facts.currency is None or isinstance(facts.currency, str)):
+        yield "currency", facts.currency, "a string such as 'USD', or None"
     if not isinstance(facts.peak, Mapping):
         yield "peak", facts.peak, "a mapping"
         return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from benchspec.terms.harmless import escaped
 
@@ -26,6 +27,11 @@ class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
     """`--only` selects no case."""
 
     exit_code = 3
+
+
+def clipped(text: str, most: int = 60) -> str:
+    """The text, cut to at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}…"
 
 
 @dataclass(frozen=True, order=True)
@@ -52,6 +58,18 @@ def distinct(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(places.values())
 
 
+#: mistakes that are shown of one spec; a wrong file can have a million
+MAX_PROBLEMS = 100
+
+
+def first(problems: Iterable[Problem]) -> list[Problem]:
+    """The first mistakes of many, and a last one that says that there are more."""
+    found = list(islice(problems, MAX_PROBLEMS + 1))
+    if len(found) > MAX_PROBLEMS:
+        found[-1] = replace(found[-1], path="", message=f"and more; only {MAX_PROBLEMS} mistakes are shown at a time")
+    return found
+
+
 class SpecError(BenchspecError):
     """An invalid spec; `problems` holds all mistakes that were found, ordered by file and line."""
 
@@ -64,5 +82,5 @@ def suggest(wrong: str, allowed: list[str]) -> str:
     """`; did you mean 'x'?` if an allowed word is similar to the wrong one, else an empty string."""
     from difflib import get_close_matches
 
-    close = get_close_matches(wrong, allowed, n=1)
+    close = get_close_matches(wrong[:100], allowed, n=1)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import suppress
 from os.path import normpath
 from pathlib import Path
@@ -41,11 +42,17 @@ def rank_file(rank: int) -> str:
 
 
 def rank_files(attempt: Path) -> dict[int, Path]:
-    """The files with ranks' events in an attempt's folder, by rank; files with other names are left out."""
-    numbers = {file: file.stem.removeprefix("rank-") for file in attempt.glob("rank-*.jsonl")}
-    return dict(
-        sorted((int(number), file) for file, number in numbers.items() if number.isdecimal() and file.is_file())
-    )
+    """What is at the place of each rank's file in an attempt's folder, by rank."""
+    found = {file: _RANK_FILE.fullmatch(file.name) for file in attempt.glob("rank-*.jsonl")}
+    return dict(sorted((int(match[1]), file) for file, match in found.items() if match))
+
+
+def no_rank_files(attempt: Path) -> list[str]:
+    """The names in an attempt's folder that look like a rank's file and are none, such as `rank-x.jsonl`."""
+    return sorted(file.name for file in attempt.glob("rank-*.jsonl") if not _RANK_FILE.fullmatch(file.name))
+
+
+_RANK_FILE = re.compile(r"rank-(0|[1-9][0-9]{0,8})\.jsonl", re.ASCII)
 
 
 def attempt_folder(run: Path, experiment: str, case_id: str) -> Path:

@@ -1,7 +1,8 @@
-"""Outcomes, phases, and the texts in exceptions and logs by which an outcome is recognised."""
+"""Outcomes, phases, and the texts in reasons and logs by which a cause is recognised."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 #: the phases of a case in their order; each has a metric of its own
@@ -14,24 +15,18 @@ OUTCOMES = ("ok", "oom", "host-oom", "timeout", "hang", "crash", "skipped")
 #: the outcomes that are kept: running such a case again would not change them
 FINAL = ("ok", "oom", "host-oom", "skipped")
 
-#: in an exception's text: what torch, cuBLAS, cuDNN and CPU allocators say when memory is exhausted
-OUT_OF_MEMORY = (
-    "OutOfMemoryError",
-    "out of memory",
-    "DefaultCPUAllocator: can't allocate memory",
-    "DefaultCPUAllocator: not enough memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    # cuBLAS, when no memory is left for its handle
-    "CUBLAS_STATUS_NOT_INITIALIZED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "std::bad_alloc",
-)
-#: in an exception's text: what gloo and NCCL say when another rank does not join a collective in time
-TIMED_OUT = ("Timed out waiting", "collective operation timeout", "Watchdog caught")
 #: in an exception's text: what gloo and NCCL say on the ranks whose peer has died
 LOST_PEER = ("closed by peer", "reset by peer", "Broken pipe", "remote process exited", "Connection refused")
-#: in the log of a process that aborted (SIGABRT): the text -> the outcome
+#: in the log of a process that a signal ended: the beginning of what the C++ runtime, libc, gloo, NCCL, CUDA or Python
+#: says of the cause
+SIGNS = re.compile(
+    r"terminate called after|what\(\):|\[enforce fail at|Watchdog caught|Fatal Python error:|Fatal glibc error:"
+    r"|Assertion .* failed|\*\*\* stack smashing|double free or corruption|corrupted (?:size|double-linked)"
+    r"|(?:free|malloc|realloc|munmap_chunk)\(\): |CUDA error: |NCCL error|ncclUnhandledCudaError|ncclSystemError"
+    r"|Check failed: "
+)
+#: in such a line of a process that aborted (SIGABRT): the text -> the outcome
 ABORTED: Mapping[str, str] = {
-    "std::bad_alloc": "oom",
+    "terminate called after throwing an instance of 'std::bad_alloc'": "oom",
     "Watchdog caught collective operation timeout": "hang",
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+#: a width that every table fits
+UNLIMITED = 10_000
 #: characters between two columns
 _GAP = 2
 #: tabulate makes a column at least this much wider than its heading
@@ -21,7 +23,7 @@ def fitted(
 ) -> str:
     """A table at most `width` characters wide, if the columns in `wrapped` can be made as narrow as that takes.
 
-    Cells of those columns continue on further lines, the widest column's first; the columns in `right` are aligned on
+    Cells of those columns continue on further lines, the widest column's first. The columns in `right` are aligned on
     the right.
     """
     from tabulate import tabulate
@@ -29,8 +31,8 @@ def fitted(
     cells = [[f"{head}{' ' * _MARGIN}" for head in heads], *rows]
     widths = [max(_longest(row[column]) for row in cells) for column in range(len(heads))]
     while sum(widths) + _GAP * (len(widths) - 1) > width:
-        widest = max(wrapped, key=lambda column: widths[column])
-        if widths[widest] <= _LEAST:
+        widest = max(wrapped, key=lambda column: widths[column], default=None)
+        if widest is None or widths[widest] <= _LEAST:
             break
         widths[widest] -= 1
     return tabulate(

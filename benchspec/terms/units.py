@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+
+from benchspec.terms.errors import clipped
 
 #: seconds per unit
 DURATIONS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -13,7 +16,7 @@ SIZES = {"B": 1} | {
     for suffix, base in (("B", 1000), ("iB", 1024))
 }
 
-_QUANTITY = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]+)\s*")
+_QUANTITY = re.compile(r"\s*([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]+)\s*")
 
 
 def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
@@ -22,8 +25,11 @@ def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
     known = {unit.lower(): factor for unit, factor in units.items()}
     if match is None or match[2].lower() not in known:
         example = "'15 min'" if units is DURATIONS else "'80 GiB'"
-        raise ValueError(f"'{text}' is not a number with a unit such as {example} (units: {', '.join(units)})")
+        found = f"'{clipped(text)}'"
+        raise ValueError(f"{found} is not a number with a unit such as {example} (units: {', '.join(units)})")
     value = float(match[1]) * known[match[2].lower()]
+    if math.isinf(value):
+        raise ValueError(f"'{clipped(text)}' is too large for a number")
     return int(value) if value.is_integer() else value
 
 

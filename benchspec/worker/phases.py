@@ -74,5 +74,6 @@ def _prove(job: Rank, spread: Any) -> None:
     """Write the event `proof`: the model learned, and the backend distributed it as configured."""
     after = proof.snapshot(job.model, job.backend.local)
     learned = proof.learned(job.steps, job.before, after)
+    computed = {"dtype": proof.dtypes(job.model), "arithmetic": job.arithmetic["dtype"], "tf32": job.arithmetic["tf32"]}
     shown = returned(job.backend.prove, job.backend.prove(spread), Mapping, "a mapping with the evidence")
-    job.log.add("proof", **learned, dtype=proof.dtypes(job.model), **shown)
+    job.log.add("proof", **learned, **computed, **shown)

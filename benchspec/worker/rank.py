@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.results.events import EventLog
 from benchspec.terms.outcomes import INNER_PHASES, PHASES
-from benchspec.worker import device, proof, reported
+from benchspec.worker import arithmetic, device, proof, reported
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +45,9 @@ class Rank:
         self.steps = proof.Steps()
         #: some values of each parameter when training began
         self.before: dict[str, Any] = {}
+        #: what the first step computed in: `dtype`, `tf32`
+        self.arithmetic: dict[str, Any] = {"dtype": None, "tf32": False}
+        self._watch: arithmetic.Watch | None = None
         #: the accelerator's energy counter when training began
         self._joules: float | None = None
 
@@ -87,6 +90,8 @@ class Rank:
         reported.check(self.case.recipe["name"], counts, known)
         self._leave_saves()
         self.steps.add(loss, grad_norm, loss_tokens)
+        if self.steps.count == 1:
+            self._prove_arithmetic()
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
         self.log.add("step", step=self.steps.count, **counts, **losses)
         if self.open[-1] == FIRST_STEP:
@@ -102,8 +107,18 @@ class Rank:
     def _before_training(self) -> None:
         """Record parameters, energy and memory before training, outside the phase's time."""
         self.before = proof.snapshot(self.model, self.backend.local)
+        self._watch = self._watch or arithmetic.Watch(self.model)
         self._joules = device.joules(self.device)
         device.reset_memory_peaks()
+
+    def _prove_arithmetic(self) -> None:
+        """Record what the first step computed in; raises if that is not the case's precision."""
+        assert self._watch
+        self._watch.stop_if_idle()
+        self.arithmetic = {"dtype": self._watch.dtype, "tf32": arithmetic.uses_tf32(self.device)}
+        self.log.add("arithmetic", **self.arithmetic)
+        if self._watch.dtype:
+            arithmetic.check(self._watch.dtype, self.case.train["precision"])
 
     def _log_energy(self) -> None:
         now = device.joules(self.device)

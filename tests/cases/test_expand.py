@@ -4,6 +4,8 @@ import pytest
 from small import SMALL, mistakes
 
 from benchspec import SpecError
+from benchspec.cases.expand import expand
+from benchspec.spec.spec import check
 
 
 def test_without_a_matrix_an_experiment_is_one_case(cases):
@@ -48,7 +50,7 @@ def test_two_cases_that_differ_in_name_only_are_a_mistake(cases):
 
 def test_a_huge_matrix_is_refused_without_expanding_it(cases):
     axes = ", ".join(f"train.{key}: [{', '.join(map(str, range(1, 60)))}]" for key in ("seed", "batch_size", "epochs"))
-    with pytest.raises(SpecError, match="the matrix has 205,379 combinations; at most 2,000 are allowed"):
+    with pytest.raises(SpecError, match="the matrix has 205,379 combinations; at most 2,000 are allowed: split"):
         cases(f"matrix: {{{axes}}}")
 
 
@@ -62,7 +64,7 @@ def test_expected_outcomes(cases):
     [
         (
             SMALL + "    matrix: {trian.seed: [3]}\n",
-            "spec.yaml:8:14: error: experiments.one.matrix.trian.seed[0]: unknown axis path",
+            "spec.yaml:8:14: error: experiments.one.matrix.trian.seed: unknown axis path",
         ),
         (SMALL + "    matrix: {train.seed: [1, 1]}\n", "two cases have the id 'opt-tiny-seed-1-"),
     ],
@@ -71,3 +73,39 @@ def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "matrix: {train.seed: 3}",
+        "matrix: {include: [3]}",
+        "matrix: [1]",
+        "matrix: {exclude: {}}",
+        "expect: [{}]",
+        "expect: 3",
+    ],
+)
+def test_an_experiment_that_the_schema_refuses_is_not_expanded(write, lines):
+    spec, problems = check(write(SMALL + f"    {lines}\n  two: {{model: bloom-tiny}}\n"))
+    assert len(problems) == 1
+    found = expand(spec)
+    assert [case.experiment for case in found.cases] == ["two"] and found.problems == []
+
+
+def test_an_axis_of_no_field_is_reported_once_and_not_for_each_combination(write):
+    text = SMALL + "    matrix: {train.seed: [1, 2, 3], trian.epochs: [1, 2], include: [{modle: opt-tiny}]}\n"
+    first, second = mistakes(write(text))
+    assert "unknown axis path 'trian.epochs'" in first and "unknown axis path 'modle'" in second
+
+
+def test_an_axis_of_very_many_steps_is_refused(write):
+    (line,) = mistakes(write(SMALL + f"    matrix:\n      ? train{'.a' * 30_000}\n      : [1]\n"))
+    assert "unknown axis path 'train.a.a" in line and len(line) < 500
+
+
+def test_a_spec_of_very_many_cases_is_refused(write, monkeypatch):
+    monkeypatch.setattr("benchspec.cases.expand.MAX_CASES", 3)
+    text = SMALL + "".join(f"  more{number}: {{model: opt-tiny}}\n" for number in range(10))
+    (line,) = mistakes(write(text))
+    assert line == "spec.yaml:10:10: error: experiments.more2: the spec has more than 3 cases: split it into several"

@@ -1,12 +1,19 @@
 """A matrix -> its combinations of values."""
 
+import json
+import random
+import time
+from itertools import product
 from pathlib import Path
 
 import pytest
 from small import SMALL, mistakes
 
+from benchspec import SpecError
 from benchspec.cases.matrix import combinations
+from benchspec.spec.document import bare
 from benchspec.spec.yaml12 import parse
+from benchspec.terms.where import agrees
 
 
 def combined(text):
@@ -75,3 +82,62 @@ def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
     found = mistakes(write(text))
     assert any(message in line for line in found), found
     assert len(found) == 1
+
+
+def test_exclude_and_include_agree_with_their_plain_definition():
+    """Against every combination compared with every entry, for random small matrices."""
+    draw = random.Random(1)
+    values = [1, 2.0, True, None, "x", "1", {"name": "x"}, {"name": "x", "n": 1}, {"n": 1}, {}, [1], [], "benchspec:x"]
+    for _ in range(300):
+        grid = {f"a{n}": draw.choices(values, k=draw.randint(1, 4)) for n in range(draw.randint(1, 3))}
+        exclude, include = (
+            [{path: draw.choice(values) for path in draw.sample(list(grid), draw.randint(1, len(grid)))} for _ in "123"]
+            for _ in range(2)
+        )
+        left = [one for one in map(dict, combined_of(grid)) if not any(matching(one, entry) for entry in exclude)]
+        wanted = [dict(one) for one in left]
+        for entry in include:
+            hit = [index for index, one in enumerate(left) if matching(one, entry)]
+            for index in hit:
+                wanted[index] |= entry
+            wanted += [] if hit else [entry]
+        assert combined(json.dumps({**grid, "exclude": exclude, "include": include})) == wanted
+
+
+def combined_of(grid):
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+
+def matching(combination, entry):
+    return all(agrees(combination[path], value) for path, value in entry.items())
+
+
+def test_a_long_exclude_takes_time_in_proportion_and_the_limit_counts_what_is_left():
+    numbers = list(range(141))
+    entries = [{"a": one, "b": other} for one in numbers for other in numbers if other != one]
+    matrix = bare({"a": numbers, "b": numbers, "exclude": entries})
+    started = time.process_time()
+    found = combinations(matrix)
+    assert time.process_time() - started < 5
+    assert len(entries) == 19_740 and [one["a"].value for one in found] == numbers
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        ({"a": list(range(2001))}, "2,001 combinations; at most 2,000 are allowed: split the experiment into several"),
+        ({"a": list(range(2001)), "exclude": [{"a": 5000}]}, "the matrix has 2,001 combinations; at most 2,000"),
+        (
+            {"a": list(range(20_001)), "exclude": [{"a": 1}]},
+            "20,001 combinations; at most 20,000 are allowed before exclude, and 2,000 after it: split",
+        ),
+        ({"a": list(range(2000)), "include": [{"a": -1}]}, "the matrix has 2,001 combinations"),
+    ],
+)
+def test_too_many_cases_are_refused(matrix, message):
+    with pytest.raises(SpecError, match=message):
+        combined(json.dumps(matrix))
+
+
+def test_a_matrix_within_its_limit_after_exclude_is_allowed():
+    assert len(combined(json.dumps({"a": list(range(2001)), "exclude": [{"a": 5}]}))) == 2000

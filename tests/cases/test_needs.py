@@ -8,32 +8,40 @@ from commands import called
 from plugged import beside
 from small import HEAD
 
-from benchspec import Launcher, Model, PluginError, Recipe, load, plan
-from benchspec.cases.needs import as_table, needs
+from benchspec import Launcher, Model, PluginError, Recipe, load
+from benchspec.cases.expand import expand
+from benchspec.cases.needs import as_table, needs, planned
+from benchspec.terms.tables import UNLIMITED
 
 
 @pytest.fixture
-def planned(write, monkeypatch, capsys):
+def needing(write, monkeypatch, capsys):
     """What `plan --format json` says that the only case needs, on a machine with 8 GPUs."""
 
-    def planned(fields, *sets):
+    def needing(fields, *sets):
         file = write(HEAD + "".join(f"    {line}\n" for line in fields.splitlines()))
         options = [f"--set={text}" for text in ("hardware=xe9680-h100", *sets)]
         assert called(monkeypatch, "plan", file, "--format", "json", *options) == 0
         (case,) = json.loads(capsys.readouterr().out)
         return case["needs"]
 
-    return planned
+    return needing
+
+
+def needed(spec):
+    """What the only case of a spec needs."""
+    expansion = expand(spec)
+    (case,) = expansion.cases
+    return needs(spec, case, expansion.plugins[case.experiment, case.id])
 
 
 def test_the_shape_is_known_without_torch(cases, tmp_path):
-    (case,) = cases("model: opt-6.7b")
-    spec = load(tmp_path / "spec.yaml")
-    assert needs(spec, case)["parameters"] == 6_658_473_984
+    cases("model: opt-6.7b")
+    assert needed(load(tmp_path / "spec.yaml"))["parameters"] == 6_658_473_984
 
 
-def test_json_lists_what_a_case_needs(planned):
-    found = planned("model: opt-6.7b\nlimits: {timeout: 6 h}")
+def test_json_lists_what_a_case_needs(needing):
+    found = needing("model: opt-6.7b\nlimits: {timeout: 6 h}")
     shape = found.pop("shape")
     assert found == {
         "processes": 8,
@@ -59,13 +67,13 @@ def test_json_lists_what_a_case_needs(planned):
         ("dataset: alpaca\ntrain: {max_steps: 7}", None, 7),
     ],
 )
-def test_rows_and_steps_are_given_if_known_without_reading_data(planned, fields, rows, steps):
-    found = planned(fields)
+def test_rows_and_steps_are_given_if_known_without_reading_data(needing, fields, rows, steps):
+    found = needing(fields)
     assert (found["rows"], found["steps"]) == (rows, steps)
 
 
-def test_rows_per_step_count_all_processes(planned):
-    found = planned("launcher: {name: torchrun, processes: 2}\ntrain: {batch_size: 3, gradient_accumulation: 5}")
+def test_rows_per_step_count_all_processes(needing):
+    found = needing("launcher: {name: torchrun, processes: 2}\ntrain: {batch_size: 3, gradient_accumulation: 5}")
     assert (found["processes"], found["rows_per_step"]) == (2, 30)
 
 
@@ -93,8 +101,8 @@ FIELDS = "model: unknown\nrecipe: endless\nbackend: ddp\nlauncher: {name: cluste
 
 def test_figures_that_plugins_do_not_know_are_none(cases, write, tmp_path):
     registry = beside(Unknown, Endless, Cluster)
-    (case,) = cases(FIELDS, registry=registry)
-    found = needs(load(tmp_path / "spec.yaml", registry=registry), case)
+    cases(FIELDS, registry=registry)
+    found = needed(load(tmp_path / "spec.yaml", registry=registry))
     assert {key for key, value in found.items() if value is None} == {
         "steps",
         "parameters",
@@ -108,8 +116,11 @@ def test_figures_that_plugins_do_not_know_are_none(cases, write, tmp_path):
 def row(cases, tmp_path, fields, *sets, registry=None):
     """The only case's row of the table: heading -> cell."""
     registry = registry or beside()
-    found = cases(fields, *sets, registry=registry)
-    head, line, row, *_ = as_table(load(tmp_path / "spec.yaml", sets, registry), found).splitlines()
+    cases(fields, *sets, registry=registry)
+    spec = load(tmp_path / "spec.yaml", sets, registry)
+    expansion = expand(spec)
+    plans = planned(spec, expansion, expansion.cases, [], expansion.cases)
+    head, line, row, *_ = as_table(plans, None, UNLIMITED).splitlines()
     ends = [start + len(dashes) for start, dashes in starts(line)]
     begins = [start for start, _ in starts(line)]
     return {head[a:b].strip(): row[a:b].strip() for a, b in zip(begins, ends, strict=True)}
@@ -154,4 +165,37 @@ def test_a_plugin_that_cannot_tell_what_is_needed_is_one_line(write, base, metho
     file = write(HEAD + f"    {base.kind}: acme\n    dataset: {{name: synthetic, rows: 8}}\n")
     spec = load(file, registry=beside(cls))
     with pytest.raises(PluginError, match=r"a plugin cannot tell what the case needs: .*test_needs\.py:\d+\)"):
-        needs(spec, plan(spec)[0])
+        needed(spec)
+
+
+MANY = """\
+dataset: {name: resampled, of: alpaca, rows: 10_000}
+matrix:
+  model: [opt-1.3b, opt-6.7b]
+  dataset.rows: [10_000, 10_000_000]
+"""
+
+
+def many(write, width, fields=MANY):
+    """The table of an experiment's cases."""
+    spec = load(write(HEAD + "".join(f"    {line}\n" for line in fields.splitlines())), ["hardware=xe9680-h100"])
+    expansion = expand(spec)
+    return as_table(planned(spec, expansion, expansion.cases, [], expansion.cases), None, width), expansion.cases
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_table_fits_the_terminal_and_tears_no_case(write, width):
+    text, cases = many(write, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert all(case.id in text for case in cases)
+    assert "All cases: backend fsdp, processes 8, rows/step 256, length 3 epochs" in text.replace("\n", " ")
+
+
+def test_a_wide_terminal_shows_every_column_of_every_case(write):
+    text, cases = many(write, 200)
+    assert "All cases" not in text and text.count("fsdp") == text.count("3 epochs") == len(cases) == 4
+
+
+def test_cases_that_are_all_alike_keep_their_names(write):
+    text, cases = many(write, 40, "matrix: {train.seed: [1, 2]}\nmodel: opt-tiny")
+    assert all(case.id in text for case in cases)

@@ -108,6 +108,7 @@ class DrivenJob:
     trail: list[tuple[str, int, int]] = field(default_factory=list)
     #: phases that an exception went through
     broken: list[str] = field(default_factory=list)
+    watch: Any = None
 
     def collate(self, rows: Any) -> dict[str, Any]:
         from benchspec.worker.data.batches import collate, padding_token
@@ -116,6 +117,10 @@ class DrivenJob:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
+        from benchspec.worker.arithmetic import Watch
+
+        if name == "train":
+            self.watch = Watch(self.model)
         start, steps, place = time.monotonic(), len(self.steps), len(self.trail)
         try:
             yield
@@ -174,7 +179,7 @@ def train(training: dict[str, Any]) -> dict[str, Any]:
     trained = create(registered(training["recipe"]), {}).train(job)
     proof = job.backend.prove(job.model if trained is None else trained)
     local = sum(job.backend.local(parameter).numel() for parameter in job.model.parameters())
-    held = {"meta": meta, "parameters": parameters, "local": local}
+    held = {"meta": meta, "parameters": parameters, "local": local, "arithmetic": job.watch and job.watch.dtype}
     return {"steps": job.steps, "trail": job.trail, "proof": proof, **held}
 
 

@@ -113,6 +113,12 @@ def assert_equal(records: dict[Key, tuple[Record, Record]], reference: dict[Key,
         assert column(record, "grad_norm") == pytest.approx(column(expected, "grad_norm"), rel=norm)
 
 
+def assert_arithmetic(records: dict[Key, tuple[Record, Record]]) -> None:
+    """The first block is seen to compute in the precision that was asked for, on each rank."""
+    for key, ranks in records.items():
+        assert {rank["arithmetic"] for rank in ranks} == {"bfloat16" if key[-1] == "bf16" else "float32"}, key
+
+
 def assert_loop_is_alpaca(records: dict[Key, tuple[Record, Record]]) -> None:
     """The plain loop does what Trainer does: the same rows on each rank, losses and gradient norms."""
     for (recipe, *key), ranks in records.items():
@@ -176,6 +182,7 @@ def test_ddp_holds_the_same_parameters_on_every_rank(runs: Runs, checkpoints: di
         assert record["proof"]["world"] == other["proof"]["world"] == 2
         assert record["local"] == record["parameters"] == record["proof"]["total_parameters"]
     assert_loop_is_alpaca(records)
+    assert_arithmetic(records)
     assert_saved(runs, DDP, records, checkpoints)
 
 
@@ -184,6 +191,7 @@ def test_fsdp_trains_as_ddp_does_in_shards(runs: Runs, checkpoints: dict[str, Pa
     records = runs.of(FSDP, WHOLE)
     assert_equal(records, runs.of(DDP))
     assert_loop_is_alpaca(records)
+    assert_arithmetic(records)
     for record, other in records.values():
         proofs = record["proof"], other["proof"]
         assert sum(proof["local_parameters"] for proof in proofs) == proofs[0]["total_parameters"]
@@ -221,6 +229,7 @@ def test_every_zero_stage_trains_as_ddp_does(runs: Runs, checkpoints: dict[str, 
     records = runs.of(*ZERO)
     assert_equal(records, runs.of(DDP))
     assert_loop_is_alpaca(records)
+    assert_arithmetic(records)
     for (_, place, _, _), (record, _) in records.items():
         proof = record["proof"]
         assert proof["sharding"] == f"zero-{place + 1}"

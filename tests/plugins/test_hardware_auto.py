@@ -18,9 +18,9 @@ def gpu(name, memory=80 * 2**30, mig=False):
 def facts(monkeypatch):
     """The facts that `auto` finds on a machine with these accelerators."""
 
-    def of(*found, price=None):
+    def of(*found, price=None, currency=None):
         monkeypatch.setattr("benchspec.machine.accelerators", lambda: list(found))
-        return auto.Auto({"price_per_hour": price}).facts()
+        return auto.Auto({"price_per_hour": price, "currency": currency}).facts()
 
     return of
 
@@ -68,9 +68,14 @@ def test_if_gpus_differ_only_those_named_like_the_first_count(facts):
 
 
 def test_without_gpu_there_is_no_accelerator(facts):
-    found = facts(price=0.5)
+    found = facts(price=0.5, currency="EUR")
     assert (found.accelerator, found.accelerators, found.memory) == (None, 0, None)
-    assert found.price_per_hour == Fact(0.5, "the spec")
+    assert (found.price_per_hour, found.currency) == (Fact(0.5, "the spec"), "EUR")
+
+
+def test_a_price_belongs_to_a_gpu_too(facts):
+    found = facts(gpu("NVIDIA L4"), price=0.5, currency="EUR")
+    assert (found.price_per_hour, found.currency) == (Fact(0.5, "the spec"), "EUR")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def test_a_machine_has_the_figures_of_its_options():
         memory_bandwidth=3e12,
         link_bandwidth=1e12,
         price_per_hour=32.5,
+        currency="USD",
         source="its maker's data sheet",
     )
     assert (facts.accelerator, facts.accelerators) == ("Gaudi 9", 8)
@@ -38,7 +39,7 @@ def test_a_machine_has_the_figures_of_its_options():
     assert facts.peak == {"bf16": Fact(1e15, "its maker's data sheet")}
     assert facts.memory_bandwidth == Fact(3e12, "its maker's data sheet")
     assert facts.link_bandwidth == Fact(1e12, "its maker's data sheet")
-    assert facts.price_per_hour == Fact(32.5, "the spec")
+    assert (facts.price_per_hour, facts.currency) == (Fact(32.5, "the spec"), "USD")
 
 
 def test_figures_that_are_not_given_are_unknown():
@@ -54,6 +55,7 @@ def test_figures_that_are_not_given_are_unknown():
         {},
         {"accelerators": -1},
         {"accelerators": 1, "price_per_hour": 0},
+        {"accelerators": 1, "price_per_hour": 1, "currency": "usd"},
         {"accelerators": 1, "peak": {"bf16": 0}},
         {"accelerators": 1, "peak": {"fp8": 1e15}},
         {"accelerators": 1, "memory": 1.5},

@@ -62,8 +62,16 @@ def test_the_heading_says_whose_memory_it_is():
 
 
 def test_energy_and_cost_are_shown_where_they_are_known():
-    (row,) = rows(result(metrics={"energy": 1_780_000.0, "cost": 1234.5}))
-    assert (row["energy"], row["cost"]) == ("1.78 MJ", "1,234.50")
+    known = {"energy": 1_780_000.0, "cost": 1234.5}
+    (row,) = rows(result(metrics=known, currency="USD"))
+    assert (row["energy"], row["cost"]) == ("1.78 MJ", "1,234.50 USD")
+    assert notes(result(metrics=known, currency="USD")) == []
+
+
+def test_a_cost_without_a_currency_says_how_to_name_it():
+    unnamed = result(metrics={"cost": 1234.5})
+    assert rows(unnamed)[0]["cost"] == "1,234.50"
+    assert notes(unnamed) == ["cost is in the currency of price_per_hour, which the hardware's option `currency` names"]
 
 
 def test_an_axis_is_headed_by_the_last_part_of_its_path_unless_another_has_the_same():
@@ -140,7 +148,9 @@ def test_figures_of_a_machine_that_this_one_is_not_are_said_beside_what_uses_the
     other = "the figures of xe9680-h100; this machine differs: 8 × A100, not 8 × H100"
     (section,) = build_report(results(result(), other_figures=other)).sections
     assert section.notes == [f"MFU uses {other}"]
-    (section,) = build_report(results(result(metrics={"mfu": 0.1, "cost": 2.0}), other_figures=other)).sections
+    (section,) = build_report(
+        results(result(metrics={"mfu": 0.1, "cost": 2.0}, currency="USD"), other_figures=other)
+    ).sections
     assert section.notes == [f"MFU and cost use {other}"]
     (section,) = build_report(results(result(metrics={"energy": 2.0}), other_figures=other)).sections
     assert section.notes == []

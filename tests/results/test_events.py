@@ -37,6 +37,7 @@ EVENTS = {
         "tf32": True,
         "method": "full",
     },
+    "arithmetic": {"dtype": "bfloat16", "tf32": False},
     "step": {
         "step": 1,
         "rows": 32,
@@ -94,6 +95,7 @@ def test_every_field_is_required_that_the_first_version_had(kind, key):
     [
         ("data", {"planned_steps": None}),
         ("model", {"shape": None}),
+        ("arithmetic", {"dtype": None}),
         ("model", {"shape": {**SHAPE, "positions": None}}),
         ("step", {"loss": None, "grad_norm": None}),
         ("memory", {"allocated": None, "reserved": None}),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from left import DONE, TRAINING, begin, end, leave
 
 from benchspec.results import evidence
+from benchspec.results.events import Tail
 from benchspec.results.evidence import furthest_behind, open_phase
 
 
@@ -27,6 +30,32 @@ def test_ranks_are_in_the_order_of_their_numbers_and_other_files_are_left_out(tm
     assert list(evidence.read(tmp_path).ranks) == list(range(11))
 
 
+def test_what_is_no_event_is_counted_and_named(tmp_path):
+    leave(tmp_path, [*TRAINING, DONE])
+    (tmp_path / "rank-x.jsonl").write_text("")
+    with (tmp_path / "rank-0.jsonl").open("a") as file:
+        file.write('Hello\n\n{"event":"birthday","time":1}\n')
+    found = evidence.read(tmp_path)
+    assert found.passed_over == [
+        "rank-x.jsonl is no rank's file and was passed over",
+        "rank-0.jsonl: 2 lines are no events and were passed over (the first: line 7)",
+    ]
+    assert found.finished and found.unusable is None
+
+
+def test_an_event_that_lacks_something_is_named_by_file_and_line(tmp_path):
+    leave(tmp_path, TRAINING, [{"event": "step", "step": 1}, {"event": "step"}])
+    found = evidence.read(tmp_path)
+    assert found.unusable == "rank-1.jsonl:2: the event 'step' has no 'rows'"
+    assert [event["event"] for event in found.of(1)] == ["start"]
+
+
+def test_a_named_pipe_in_the_place_of_a_ranks_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "rank-0.jsonl")
+    assert evidence.read(tmp_path).unusable == "rank-0.jsonl cannot be read: it is not a file"
+    assert Tail(tmp_path).new() == []
+
+
 def test_nothing_is_left_where_nothing_was_started(tmp_path):
     found = evidence.read(tmp_path)
     assert (found.ranks, found.stderr, found.times, found.finished) == ({}, "", None, False)
@@ -43,6 +72,17 @@ def test_of_a_long_log_only_whole_lines_of_its_end_are_read(tmp_path, monkeypatc
     monkeypatch.setattr(evidence, "STDERR_BYTES", 6)
     leave(tmp_path, TRAINING, stderr="first line\nsecond\nx\n")
     assert evidence.read(tmp_path).stderr == "x\n"
+
+
+def test_a_log_of_one_endless_line_is_read_from_somewhere_in_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "STDERR_BYTES", 6)
+    leave(tmp_path, TRAINING, stderr="a" * 100)
+    assert evidence.read(tmp_path).stderr == "a" * 6
+
+
+def test_a_group_that_claims_a_billion_ranks_costs_nothing():
+    ranks = {0: [{"event": "start", "rank": 0, "world": 10**9}, begin("data")]}
+    assert furthest_behind(ranks) == (None, "start")
 
 
 def test_a_rank_without_a_file_is_the_furthest_behind():

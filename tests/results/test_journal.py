@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
-from benchspec.results import Result, append, read_journal
+from benchspec.results import Result, append, journal as module, read_journal
 from benchspec.terms.errors import BenchspecError, RunError
 
 
@@ -79,8 +81,18 @@ def test_no_journal_is_no_results(tmp_path):
             r"results\.jsonl:2: error: not a result in schema 1, 2 or 3",
         ),
         ([b"[1]\n"], r"results\.jsonl:1: error: not a result in schema 1, 2 or 3"),
-        ([b'{"schema":3}\n'], r"results\.jsonl:1: error: not a result: missing"),
-        ([line(references=[])], r"results\.jsonl:1: error: not a result: .* unexpected .*'references'"),
+        ([b'{"schema":3}\n'], r"results\.jsonl:1: error: not a result \(.*is a required property\); remove the line"),
+        ([line(references=[])], r"results\.jsonl:1: error: not a result \(.*'references' was unexpected\)\); remove"),
+        ([line(metrics={"speed": 3})], r"jsonl:1: error: not a result \(metrics: 'speed' is not one of "),
+        (
+            [line(metrics={"mfu": "high"})],
+            r"jsonl:1: error: not a result \(metrics\.mfu: 'high' is not of type 'number'\)",
+        ),
+        ([line(metrics=float("nan"))], r"jsonl:1: error: not JSON \(NaN is not in JSON\); remove the line"),
+        ([line(axes=1).replace(b'"axes": 1', b'"axes": 1e999')], r"error: not JSON \(1e999 is too large\)"),
+        ([line(axes={"a": 1}).replace(b"1}", b"[" * 99 + b"]" * 99 + b"}")], r"error: not JSON \(nested more than 64"),
+        ([b"[" * 100_000 + b"\n"], r"error: not JSON \(nested more than 64 levels deep\)"),
+        ([b"\xff\xfe\n"], r"error: not JSON"),
     ],
 )
 def test_a_line_that_is_not_a_result_is_named_by_its_number(tmp_path, lines, said):
@@ -102,6 +114,40 @@ def test_appending_after_a_crash_loses_nothing_whole(tmp_path, lost):
     journal(tmp_path, line("a"), line("b")[:-lost])
     append(tmp_path, result("c"))
     assert cases(tmp_path) == (["a", "b", "c"] if lost == 1 else ["a", "c"])
+
+
+def test_appending_reads_no_more_than_the_end(tmp_path, monkeypatch):
+    read = []
+
+    class Counting(io.BufferedRandom):
+        def read(self, size=-1):
+            found = super().read(size)
+            read.append(len(found))
+            return found
+
+    journal(tmp_path, line("a") * 2_000, line("b")[:-20])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda self, mode: Counting(io.FileIO(self, "a+")))
+        append(tmp_path, result("c"))
+        append(tmp_path, result("d"))
+    assert 0 < sum(read) <= 2 * 2**16
+    last = (tmp_path / "results.jsonl").read_bytes().splitlines()[-3:]
+    assert [json.loads(line)["case"] for line in last] == ["a", "c", "d"]
+
+
+def test_a_last_line_longer_than_what_is_read_at_a_time_is_found_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_BLOCK", 7)
+    journal(tmp_path, line("a"), line("b")[:-1])
+    append(tmp_path, result("c"))
+    journal(tmp_path, (tmp_path / "results.jsonl").read_bytes()[:-5])
+    append(tmp_path, result("d"))
+    assert cases(tmp_path) == ["a", "b", "d"]
+
+
+def test_a_name_that_is_not_utf_8_is_written_as_json_escapes_it(tmp_path):
+    append(tmp_path, result(reason="cannot open b\udce9.json", outcome="crash", phase="data"))
+    assert b"b\\udce9.json" in (tmp_path / "results.jsonl").read_bytes()
+    assert read_journal(tmp_path)[0].reason == "cannot open b\udce9.json"
 
 
 def test_a_journal_of_one_cut_off_line_is_emptied_first(tmp_path):

@@ -34,6 +34,8 @@ MODEL = {
     "tf32": True,
     "method": "full",
 }
+#: bf16, as the model was asked to compute
+ARITHMETIC = {"dtype": "bfloat16", "tf32": True}
 #: two rows a rank and step, as `step` has them
 TRAIN = {"batch_size": 1, "gradient_accumulation": 2, "max_length": 64}
 CPU = Facts(accelerator=None, accelerators=0)
@@ -242,34 +244,47 @@ def test_operations_of_parameters_that_do_not_learn_are_left_out():
     assert flops_per_token(SHAPE, share, length=10) == 2 * 60 + 4 * 25 + (4 * 2 + 8 * 1) * 8 * 10
 
 
+def trained(model=MODEL, arithmetic=ARITHMETIC, ends=(14.0, 16.0)):
+    """A rank's events about its network and its steps."""
+    return [event("model", 1.0, **model), event("arithmetic", 12.0, **arithmetic), *steps(*ends)]
+
+
 def test_mfu_is_the_share_of_all_ranks_peak():
-    rank = [event("model", 1.0, **MODEL), *steps(14.0, 16.0, 18.0)]
+    rank = trained(ends=(14.0, 16.0, 18.0))
     found = metrics([start(0, 2), *rank], [start(1, 2), *rank], facts=GPU)
     # 40 tokens a step of 2 s in rows of 10 tokens; two ranks with 1e5 FLOP/s each
     assert found["tokens_per_second"] == 20.0
     assert found["mfu"] == pytest.approx(20 * (360 + 1920) / (2 * 1e5))
 
 
-def test_mfu_uses_the_peak_of_the_precision():
-    rank = [event("model", 1.0, **{**MODEL, "precision": "fp32"}), *steps(14.0, 16.0)]
-    assert metrics(rank, facts=GPU)["mfu"] == pytest.approx(10 * (360 + 1920) / 5e4)
+def test_mfu_uses_the_peak_of_the_arithmetic_that_was_seen():
+    """Not that of the precision that was asked for, bf16."""
+    assert metrics(trained(arithmetic={"dtype": "float32", "tf32": True}), facts=GPU)["mfu"] == pytest.approx(
+        10 * (360 + 1920) / 5e4
+    )
 
 
 @pytest.mark.parametrize(
-    ("change", "facts"),
+    ("change", "arithmetic", "facts"),
     [
-        ({}, CPU),
-        ({"precision": "fp32", "tf32": False}, GPU),
-        ({"shape": None}, GPU),
-        ({"share": None}, GPU),
+        ({}, {}, CPU),
+        ({}, {"dtype": "float32", "tf32": False}, GPU),
+        ({}, {"dtype": None}, GPU),
+        ({}, {"dtype": "float16"}, GPU),
+        ({"shape": None}, {}, GPU),
+        ({"share": None}, {}, GPU),
     ],
-    ids=["no peak", "no peak of the precision", "no shape", "what learns is not known"],
+    ids=["no peak", "no peak of fp32", "not seen", "another type", "no shape", "what learns is not known"],
 )
-def test_mfu_is_absent_rather_than_a_guess(change, facts):
-    rank = [event("model", 1.0, **{**MODEL, **change}), *steps(14.0, 16.0)]
-    found = metrics(rank, facts=facts)
+def test_mfu_is_absent_rather_than_a_guess(change, arithmetic, facts):
+    found = metrics(trained({**MODEL, **change}, {**ARITHMETIC, **arithmetic}), facts=facts)
     assert found["tokens_per_second"] == 10.0
     assert "mfu" not in found
+
+
+def test_mfu_is_absent_where_ranks_compute_differently():
+    ranks = [[start(rank, 2), *trained(arithmetic={"dtype": "float32", "tf32": rank == 0})] for rank in (0, 1)]
+    assert "mfu" not in metrics(*ranks, facts=Facts(accelerator="G", accelerators=2, peak={"fp32": Fact(1e4, "x")}))
 
 
 def test_memory_is_the_largest_ranks():
@@ -345,6 +360,7 @@ def test_evidence_may_be_cut_off_anywhere():
         event("end", 3.0, phase="data"),
         event("model", 4.0, **MODEL),
         event("begin", 9.0, phase="train"),
+        event("arithmetic", 11.0, **ARITHMETIC),
         *steps(12.0, 14.0, 16.0),
         event("end", 17.0, phase="train"),
         event("energy", 17.0, joules=5.0),

@@ -50,19 +50,36 @@ def test_a_folder_that_is_not_a_run_directory_is_one_line(tmp_path, folder, said
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "said"), [("{", "not JSON"), ("[]", "expected a JSON object")])
-def test_a_broken_run_json_is_one_line(tmp_path, text, said):
-    (tmp_path / "run.json").write_text(text)
-    with pytest.raises(BenchspecError, match=rf"run\.json: error: {said}"):
-        Results.load(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("expected", "as_expected"),
     [({}, False), ({"sizes/opt-30b-1f9c2a": ["oom", "ok"]}, True), ({"sizes/opt-30b-1f9c2a": ["ok"]}, False)],
 )
 def test_an_outcome_may_be_expected(expected, as_expected):
     assert Results([result(), oom()], {"expected": expected}).as_expected() == as_expected
+
+
+def test_a_planned_case_without_a_result_is_not_as_expected(tmp_path):
+    run_json(tmp_path, cases=[["sizes", "a"], ["sizes", "b"]])
+    append(tmp_path, result(case="a"))
+    found = Results.load(tmp_path)
+    assert found.missing() == ["sizes/b"]
+    assert not found.as_expected()
+    found.judged = [("sizes", "a")]
+    assert found.as_expected()
+
+
+def test_no_results_are_not_as_expected():
+    assert not Results([]).as_expected()
+    assert not Results([], {"cases": []}).as_expected()
+
+
+def test_the_log_of_a_result_is_that_of_its_attempt(tmp_path):
+    append(tmp_path, result(case="a", attempt="2"))
+    (folder := tmp_path / "cases" / "sizes" / "a" / "2").mkdir(parents=True)
+    found = Results.load(tmp_path)
+    assert found.log_of(found[0]) is None
+    (folder / "stderr.log").write_text("no")
+    assert found.log_of(found[0]) == folder / "stderr.log"
 
 
 def test_a_value_that_came_after_the_measurement_is_compared_with_it(tmp_path):

@@ -8,6 +8,14 @@ from left import DONE, TRAINING, begin, failure, leave
 from benchspec.results import evidence
 from benchspec.running.ending import judge
 
+#: as gloo wrote it when two ranks reduced tensors of different sizes
+ABORTED_BY_GLOO = """\
+[rank1]: a warning
+terminate called after throwing an instance of 'gloo::EnforceNotMet'
+  what():  [enforce fail at /gloo/transport/tcp/pair.cc:456] op.preamble.length <= op.nbytes. 100000 vs 12. Received
+[rank1]: more
+"""
+
 
 def ending(folder, deaths=(), **more):
     return judge(evidence.read(folder), dict(deaths), **more)
@@ -90,6 +98,16 @@ def test_it_is_host_oom_only_if_the_kernel_has_killed_processes(tmp_path, by_ker
         (-11, "", "crash", "ended by SIGSEGV"),
         (-6, "", "crash", "ended by SIGABRT"),
         (-6, "terminate called after throwing an instance of 'std::bad_alloc'\n", "oom", "std::bad_alloc"),
+        (-6, "row 3 says std::bad_alloc\n", "crash", "ended by SIGABRT"),
+        (
+            -6,
+            ABORTED_BY_GLOO,
+            "crash",
+            "SIGABRT: terminate called after throwing an instance of 'gloo::EnforceNotMet': [en",
+        ),
+        (-6, "free(): invalid pointer\n", "crash", "ended by SIGABRT: free(): invalid pointer"),
+        (-11, "Fatal Python error: Segmentation fault\n\nThread 0x\n", "crash", "SIGSEGV: Fatal Python error: Seg"),
+        (-7, "a warning\n", "crash", "ended by SIGBUS"),
         (-6, "[Rank 0] Watchdog caught collective operation timeout: …\n", "hang", "Watchdog caught"),
         (3, "", "crash", "ended with exit code 3 before it had finished"),
     ],
@@ -98,6 +116,16 @@ def test_an_exit_code_is_said_in_words(tmp_path, code, said, outcome, reason):
     found = ending(leave(tmp_path, TRAINING, stderr=said), [(0, code)])
     assert found.outcome == outcome
     assert reason in found.reason
+
+
+def test_events_that_cannot_be_used_are_a_crash_whatever_came_of_the_processes(tmp_path):
+    leave(tmp_path, [{"event": "energy"}, DONE])
+    found = ending(tmp_path)
+    assert where(found) == ("crash", "train", None)
+    assert found.reason == "the events cannot be used: rank-0.jsonl:2: the event 'energy' has no 'joules'"
+    found = ending(leave(tmp_path, [{"event": "energy"}, failure("oom", "CUDA out of memory")]))
+    assert found.reason.endswith("has no 'joules'; CUDA out of memory")
+    assert found.outcome == "crash"
 
 
 def test_processes_that_say_nothing_are_quoted(tmp_path):
@@ -114,7 +142,7 @@ def test_a_full_disk_is_suspected_where_an_event_breaks_off(tmp_path):
 
 
 def test_a_timeout_says_which_rank_hangs_if_one_is_behind(tmp_path):
-    leave(tmp_path, [*TRAINING, {"event": "step", "step": 1}], TRAINING)
+    leave(tmp_path, [*TRAINING, begin("save")], TRAINING)
     found = ending(tmp_path, timeout=90)
     assert where(found) == ("timeout", "steady", 1)
     assert found.reason == "not finished after 1 min 30 s (limits.timeout)"

@@ -11,7 +11,7 @@ from benchspec.results import evidence
 from benchspec.running.ending import Ending, judge
 from benchspec.running.record import record
 
-FACTS = Facts(accelerator=None, accelerators=0, price_per_hour=Fact(36, "the spec"))
+FACTS = Facts(accelerator=None, accelerators=0, price_per_hour=Fact(36, "the spec"), currency="EUR")
 
 
 def proof(**fields):
@@ -42,7 +42,7 @@ def test_it_holds_how_the_case_ended(cases, tmp_path):
 
 def test_metrics_use_the_machines_facts_and_what_was_measured_up_to_then(cases, tmp_path):
     _, found = recorded(cases, tmp_path, [begin("build"), end("build"), failure()])
-    assert found.metrics["cost"] == 1  # 36 an hour for 100 s
+    assert (found.metrics["cost"], found.currency) == (1, "EUR")  # 36 an hour for 100 s
     assert found.metrics["phase_build"] == 1
     assert "train_runtime" not in found.metrics
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from commands import called, counted
 from benchspec import run
 from benchspec.cases.expand import expand
 from benchspec.results.journal import read_journal
+from benchspec.running.progress import Lines
 from benchspec.terms.errors import RunError, SpecError
 from benchspec_plugins.hardware.auto import Auto
 
@@ -80,6 +82,53 @@ def test_an_interruption_ends_the_processes(scripted, monkeypatch):
         run(asked)
     assert handle.stopped == 1
     assert not read_journal("runs/demo")
+
+
+# What has no result
+
+
+def deleting(monkeypatch, asked, end):
+    """The launcher deletes the run directory when it starts this case, as somebody may in another terminal."""
+    cls = asked.registry.find("launcher", "scripted").cls
+    plain = cls.start
+
+    def start(self, case_dir):
+        if self.options["end"] == end:
+            shutil.rmtree("runs/demo")
+            case_dir.mkdir(parents=True)
+        return plain(self, case_dir)
+
+    monkeypatch.setattr(cls, "start", start)
+
+
+def test_results_that_were_deleted_meanwhile_are_missed(scripted, monkeypatch, capsys):
+    asked = scripted("oom", "ok")
+    deleting(monkeypatch, asked, "ok")
+    found = run(asked, progress=Lines(sys.stderr))
+    assert [each.axes["launcher.end"] for each in found] == ["ok"]
+    assert len(found.missing()) == 1 and not found.as_expected()
+    assert "warning: runs/demo/run.json was removed while the cases ran" in capsys.readouterr().err
+    assert len(run(scripted("oom", "ok"))) == 2
+
+
+def test_missing_results_are_one_line_and_exit_code_1(scripted, monkeypatch, capsys):
+    scripted("ok", "oom")
+    assert called(monkeypatch, "run", "demo.yaml", "--only", "end-ok") == 0
+    assert capsys.readouterr().err.count("error") == 0
+    assert called(monkeypatch, "report", "runs/demo") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: 1 of 2 cases have no result in runs/demo: ends/opt-tiny-end-oom-")
+    assert line.endswith("; `benchspec run SPEC --out runs/demo` runs what is missing")
+    Path("runs/demo/results.jsonl").unlink()
+    assert called(monkeypatch, "report", "runs/demo") == 1
+    assert "error: 2 of 2 cases have no result in runs/demo: ends/opt-tiny-end-ok-" in capsys.readouterr().err
+
+
+def test_only_judges_the_cases_that_it_selects(scripted, monkeypatch):
+    scripted("ok", "crash")
+    assert called(monkeypatch, "run", "demo.yaml") == 1
+    assert called(monkeypatch, "run", "demo.yaml", "--only", "end-ok") == 0
+    assert called(monkeypatch, "run", "demo.yaml", "--only", "end-crash") == 1
 
 
 # Each thing is worked out once

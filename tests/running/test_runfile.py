@@ -1,21 +1,35 @@
 """run.json: what was asked for, and the machine that it was measured on."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchspec import run
 from benchspec.machine import Accelerator, describe
+from benchspec.results.run_file import read_run
 from benchspec.running import runfile
-from benchspec.terms.errors import BenchspecError
+from benchspec.running.progress import Lines
+from benchspec.terms import schemas
 
 
-def test_a_broken_run_json_is_one_line(scripted):
-    run(scripted("ok"))
-    Path("runs/demo/run.json").write_text("{")
-    with pytest.raises(BenchspecError, match=r"run\.json: error: not JSON"):
-        run(scripted("ok"))
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cases": 3}'])
+def test_a_run_json_that_a_power_failure_tore_is_written_anew(scripted, capsys, text):
+    (before,) = run(scripted("ok"))
+    file = Path("runs/demo/run.json")
+    whole = json.loads(file.read_text())
+    file.write_text(text)
+    (after,) = run(scripted("ok"), progress=Lines(sys.stderr))
+    assert (after.attempt, after.finished) == ("1", before.finished)
+    assert json.loads(file.read_text())["cases"] == whole["cases"]
+    assert "warning: runs/demo/run.json: error: " in capsys.readouterr().err
+
+
+def test_what_is_written_follows_its_schema(scripted):
+    run(scripted("ok", "oom"))
+    assert read_run(Path("runs/demo"))["cases"]
+    assert set(json.loads(Path("runs/demo/run.json").read_text())) <= set(schemas.load("run")["properties"])
 
 
 def test_a_lost_run_json_is_written_again(scripted):

@@ -325,6 +325,10 @@ def test_failing_hardware_is_one_line_and_stops_everything(write, tmp_path, fact
     [
         ("{name: auto, acc: 8}", "spec.yaml:3:24: error: hardware.acc: unknown key 'acc'"),
         ("{name: auto, price_per_hour: lots}", "hardware.price_per_hour: expected a number or null, found 'lots'"),
+        (
+            "{name: auto, currency: euro}",
+            "hardware.currency: 'euro' is not allowed: currency of the price, three capital letters as in ISO 4217",
+        ),
         ("{name: custom, accelerators: many}", "hardware.accelerators: expected an integer, found 'many'"),
         ("custom", "hardware: "),
     ],

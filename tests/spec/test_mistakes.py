@@ -36,6 +36,17 @@ from small import SMALL, mistakes, replaced
         (SMALL + "    train: {learning_rate: fast}\n", "learning_rate: expected a number, found 'fast'"),
         (SMALL + "    train: {epochs: true}\n", "epochs: expected a number, found true"),
         (SMALL + "    limits: {timeout: soon}\n", "'soon' is not a number with a unit such as '15 min'"),
+        (SMALL + "    limits: {timeout: 0 s}\n", "limits.timeout: '0 s' must be more than 0"),
+        (SMALL + "    limits: {timeout: 0}\n", "limits.timeout: 0 must be more than 0"),
+        (SMALL + "    limits: {timeout: 1e400 s}\n", "limits.timeout: '1e400 s' is too large for a number"),
+        (SMALL + "    limits: {timeout: nan}\n", "'nan' is not a number with a unit such as '15 min'"),
+        (SMALL + "    limits: {timeout: 1__0 s}\n", "'1__0 s' is not a number with a unit such as '15 min'"),
+        (SMALL + "    train: {batch_size: 1e300}\n", "batch_size: expected an integer, found 1e+300"),
+        (
+            SMALL + f"    matrix: {{{', '.join(f'a{n}: [1]' for n in range(3_000))}}}\n",
+            "spec.yaml:8:13: error: experiments.one.matrix: has 3,000 keys; at most 100 are allowed",
+        ),
+        (SMALL + f"    model: {'x' * 10_000}\n", "duplicate key 'model'"),
         (SMALL + "    repeats: 3\n", "unknown key 'repeats'"),
         (SMALL + "    matrix: {}\n", "experiments.one.matrix: is empty"),
         (SMALL + "    matrix: {train.seed: []}\n", "experiments.one.matrix.train.seed: is empty"),
@@ -78,3 +89,15 @@ def test_an_expectation_in_the_wrong_form_is_one_line(write, expect):
 def test_all_mistakes_in_a_file_are_reported_at_once(write):
     text = replaced("opt-tiny", "opt-tini").replace("rows: 100", "rows: x") + "    trian: {}\nnonsense: 1\n"
     assert [line.split(":")[1] for line in sorted(mistakes(write(text)))] == ["4", "7", "8", "9"]
+
+
+def test_of_very_many_mistakes_the_first_are_shown(write):
+    found = mistakes(write(SMALL + "".join(f"    key{number}: 1\n" for number in range(3_000))))
+    assert len(found) == 101
+    assert found[0].startswith("spec.yaml:8:5: error: experiments.one.key0: unknown key 'key0'")
+    assert found[-1] == "spec.yaml:108:5: error: and more; only 100 mistakes are shown at a time"
+
+
+def test_a_mistake_shows_the_beginning_of_a_very_long_value(write):
+    (line,) = mistakes(write(replaced("opt-tiny", "x" * 1_000_000)))
+    assert len(line) < 2000

@@ -1,5 +1,8 @@
 """The files of a spec and `--set`: what is read, what wins, and what is refused."""
 
+import os
+from threading import Thread
+
 import pytest
 from small import SMALL, mistakes
 
@@ -42,6 +45,57 @@ def test_a_file_that_is_not_there_or_a_folder(tmp_path):
     assert "is a directory" in mistakes(tmp_path)[0]
 
 
+def including(text):
+    return SMALL.replace("name: small", f"name: small\ninclude: [{text}]")
+
+
+@pytest.mark.parametrize("file", ["/dev/zero", "/dev/urandom", "pipe"])
+def test_only_regular_files_are_included(write, tmp_path, file):
+    os.mkfifo(tmp_path / "pipe")
+    (line,) = mistakes(write(including(file)))
+    assert line == f"spec.yaml:3:11: error: include[0]: cannot read '{file}': not a regular file"
+
+
+def test_a_spec_may_come_through_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=(tmp_path / "pipe").write_text, args=[SMALL])
+    writer.start()
+    assert mistakes(tmp_path / "pipe") == []
+    writer.join()
+
+
+@pytest.mark.parametrize("content", ["root:x:0:0:root:/root:/bin/bash", "[1, 2]", "3"])
+def test_what_is_included_must_be_a_mapping_and_is_not_quoted(write, content):
+    write(content, "other.yaml")
+    (line,) = mistakes(write(including("other.yaml")))
+    assert line == "spec.yaml:3:11: error: include[0]: 'other.yaml' is no part of a spec: it must hold a mapping"
+
+
+def test_what_is_included_must_have_the_keys_of_a_spec(write):
+    write("services: {web: {image: nginx}}", "compose.yaml")
+    (line,) = mistakes(write(including("compose.yaml")))
+    assert line.startswith("compose.yaml:1:1: error: services: unknown key 'services' (allowed: benchspec, name")
+
+
+def test_files_that_include_each_other_many_times_are_refused(write):
+    for level in range(8):
+        write(f"include: [{', '.join([f'level{level + 1}.yaml'] * 30)}]", f"level{level}.yaml")
+    write("defaults: {}", "level8.yaml")
+    (line,) = mistakes(write(including("level0.yaml")))
+    assert "more than 100 files are included" in line
+
+
+def test_a_spec_and_its_includes_have_one_budget_of_bytes_and_one_of_values(write):
+    write(f"# {'x' * 6_000_000}\ndefaults: {{}}", "long.yaml")
+    (line,) = mistakes(write(including("long.yaml, long.yaml")))
+    assert line.startswith(
+        "spec.yaml:3:22: error: include[1]: cannot read 'long.yaml': a spec and its includes must not"
+    )
+    write(f"defaults: {{train: {{seed: [{'1, ' * 60_000}]}}}}", "many.yaml")
+    (line,) = mistakes(write(including("many.yaml, many.yaml")))
+    assert line.startswith("many.yaml:1:") and "more than 100,000 values in a spec and its includes" in line
+
+
 def test_set_wins_over_the_file(write):
     sets = ["experiments.one.model=bloom-tiny", "defaults.dataset.rows=7", "defaults.train.save.every=5"]
     spec = load(write(SMALL), sets)
@@ -70,6 +124,8 @@ def test_set_reaches_an_axis_and_the_options_of_a_plugin_named_by_a_string(write
         ("=3", "expected PATH=VALUE"),
         ("defaults.train.epochs=", "the value is empty; write null for none"),
         ("defaults.train.epochs=[1", "broken YAML"),
+        ("a" + ".a" * 30_000 + "=1", "a path has at most 50 parts"),
+        ("defaults.train.epochs=\udcff", "not text in UTF-8"),
         ("include=[other.yaml]", "files are included before --set is applied"),
         ("experiments.on.model=opt-tiny", "no experiment is called 'on' (one); did you mean 'one'?"),
     ],

@@ -128,6 +128,7 @@ def test_phases_come_in_their_order_and_the_proof_at_the_end(attempt):
         ("end", "build"),
         ("begin", "train"),
         ("begin", "first-step"),
+        ("arithmetic", None),
         ("step", None),
         ("end", "first-step"),
         ("begin", "steady"),

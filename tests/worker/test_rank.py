@@ -19,6 +19,7 @@ def test_training_has_a_first_step_and_a_steady_state(tmp_path):
     assert found == [
         ("begin", "train"),
         ("begin", "first-step"),
+        ("arithmetic", None),
         ("step", 1),
         ("end", "first-step"),
         ("begin", "steady"),
@@ -70,7 +71,13 @@ def test_a_save_that_failed_ends_before_the_next_step(tmp_path):
             raise OSError("a checkpoint that the recipe can do without")
         job.step(8, 80, 96, 40, 1.0, 1.0)
     names = [(event["event"], event.get("phase")) for event in events.read(tmp_path / "rank-0.jsonl")]
-    assert names[2:6] == [("begin", "save"), ("end", "save"), ("step", None), ("end", "first-step")]
+    assert names[2:7] == [
+        ("begin", "save"),
+        ("end", "save"),
+        ("arithmetic", None),
+        ("step", None),
+        ("end", "first-step"),
+    ]
 
 
 def test_a_step_that_cannot_be_is_refused_and_not_recorded(tmp_path):

@@ -12,12 +12,20 @@ from typing import Any
 
 from benchspec import Fact
 
-#: an option of every hardware
-PRICE_PER_HOUR: Mapping[str, Any] = {
-    "type": ["number", "null"],
-    "exclusiveMinimum": 0,
-    "default": None,
-    "description": "price of the whole machine per hour, in your currency",
+#: options of every hardware
+PRICE: Mapping[str, Any] = {
+    "price_per_hour": {
+        "type": ["number", "null"],
+        "exclusiveMinimum": 0,
+        "default": None,
+        "description": "price of the whole machine per hour, in `currency`",
+    },
+    "currency": {
+        "type": ["string", "null"],
+        "pattern": "^[A-Z]{3}$",
+        "default": None,
+        "description": "currency of the price, three capital letters as in ISO 4217, e.g. USD; null: not named",
+    },
 }
 
 
@@ -116,6 +124,11 @@ def datasheet(name: str) -> Datasheet | None:
 def fact(value: float | None, source: str) -> Fact | None:
     """A figure with its source; None if the figure is unknown."""
     return None if value is None else Fact(value, source)
+
+
+def price(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that the options `PRICE` state."""
+    return {"price_per_hour": fact(options["price_per_hour"], "the spec"), "currency": options["currency"]}
 
 
 def facts_by_precision(peak: Mapping[str, float], source: str) -> dict[str, Fact]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from benchspec import Fact, Facts, Hardware, Plugin, hookimpl
-from benchspec_plugins.hardware.accelerators import PRICE_PER_HOUR, datasheet, fact, facts_by_precision
+from benchspec import Facts, Hardware, Plugin, hookimpl
+from benchspec_plugins.hardware.accelerators import PRICE, datasheet, fact, facts_by_precision, price
 
 if TYPE_CHECKING:
     from benchspec.machine import Accelerator
@@ -18,19 +19,18 @@ class Auto(Hardware):
     """
 
     name = "auto"
-    options_schema = {"properties": {"price_per_hour": PRICE_PER_HOUR}}
+    options_schema = {"properties": PRICE}
 
     def facts(self) -> Facts:
         from benchspec.machine import accelerators
 
         found = accelerators()
-        price = fact(self.options["price_per_hour"], "the spec")
         if not found:
-            return Facts(accelerator=None, accelerators=0, price_per_hour=price)
-        return _facts(found, price)
+            return Facts(accelerator=None, accelerators=0, **price(self.options))
+        return _facts(found, self.options)
 
 
-def _facts(found: list[Accelerator], price: Fact | None) -> Facts:
+def _facts(found: list[Accelerator], options: Mapping[str, Any]) -> Facts:
     first = found[0]
     # A MIG slice has only a share of the peak and the bandwidths, which no data sheet states.
     sheet = None if first.mig else datasheet(first.name)
@@ -41,7 +41,7 @@ def _facts(found: list[Accelerator], price: Fact | None) -> Facts:
         peak=facts_by_precision(sheet.peak(), sheet.source) if sheet else {},
         memory_bandwidth=fact(sheet.memory_bandwidth, sheet.source) if sheet else None,
         link_bandwidth=fact(sheet.link_bandwidth, sheet.source) if sheet else None,
-        price_per_hour=price,
+        **price(options),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchspec import Facts, Hardware, Plugin, hookimpl
-from benchspec_plugins.hardware.accelerators import ACCELERATORS, PRICE_PER_HOUR, fact, facts_by_precision
+from benchspec_plugins.hardware.accelerators import ACCELERATORS, PRICE, fact, facts_by_precision, price
 
 _RATE = {"type": "number", "exclusiveMinimum": 0, "description": "FLOP/s per accelerator, without sparsity"}
 _BANDWIDTH = {"type": ["number", "null"], "exclusiveMinimum": 0, "default": None}
@@ -55,7 +55,7 @@ class Custom(Hardware):
                 **_BANDWIDTH,
                 "description": "bytes/s between one accelerator and the others, the sum of both directions",
             },
-            "price_per_hour": PRICE_PER_HOUR,
+            **PRICE,
             "source": {
                 "type": ["string", "null"],
                 "default": None,
@@ -89,7 +89,7 @@ class Custom(Hardware):
             peak=facts_by_precision(options["peak"], source),
             memory_bandwidth=fact(options["memory_bandwidth"], source),
             link_bandwidth=fact(options["link_bandwidth"], source),
-            price_per_hour=fact(options["price_per_hour"], "the spec"),
+            **price(options),
         )
 
 

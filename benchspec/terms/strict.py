@@ -1,0 +1,43 @@
+"""JSON that is read from files: strict, finite, and not nested without end."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+#: levels of lists and mappings; more would exhaust the stack of whoever walks through them
+DEEPEST = 64
+
+
+def parse(text: bytes) -> Any:
+    """The value; raises `ValueError`, which says in a few words what is wrong."""
+    try:
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if not is_shallow(value):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def is_shallow(value: Any, levels: int = DEEPEST) -> bool:
+    """Whether a value has at most so many levels of lists and mappings."""
+    if isinstance(value, dict | list):
+        within = value.values() if isinstance(value, dict) else value
+        return levels > 0 and all(is_shallow(each, levels - 1) for each in within)
+    return True
+
+
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not in JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is too large")
+    return value
