@@ -11,7 +11,7 @@ from pathlib import Path
 from benchspec import Backend, Recipe, hookimpl
 from benchspec_plugins.recipes.alpaca import Alpaca
 
-FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit"]
+FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit", "boast", "longer", "numpy"]
 
 
 class Plain(Recipe):
@@ -38,7 +38,7 @@ class Plain(Recipe):
             torch.distributed.init_process_group("gloo")
         optimizer = torch.optim.SGD(job.model.parameters(), lr=0.0 if self.options["fault"] == "frozen" else 1e-3)
         with job.phase("train"):
-            for number in range(self.options["steps"]):
+            for number in range(self.options["steps"] + 2 * (self.options["fault"] == "longer")):
                 ids = torch.tensor(job.data[number % len(job.data)]["input_ids"], dtype=torch.long)[None]
                 loss = job.model(input_ids=ids, labels=ids).loss
                 loss.backward()
@@ -51,7 +51,12 @@ class Plain(Recipe):
                 optimizer.zero_grad()
                 time.sleep(self.options["sleep"])
                 value = float("nan") if self.options["fault"] == "nan" else loss.item()
-                job.step(1, ids.numel(), ids.numel(), ids.numel() - 1, value, norm.item())
+                job.step(self.rows(), ids.numel(), ids.numel(), ids.numel() - 1, value, norm.item())
+
+    def rows(self):
+        import numpy
+
+        return {"boast": 10**6, "numpy": numpy.int64(1)}.get(self.options["fault"], 1)
 
     def go_wrong(self, job):
         getattr(self, self.options["fault"], lambda: None)()

@@ -144,6 +144,18 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     check_files(run)
 
 
+def test_a_recipe_that_reports_what_cannot_be_is_a_crash_that_says_so(tmp_path, env):
+    run = write(tmp_path, "  one: {matrix: {recipe.fault: [boast, longer, numpy]}}\n")
+    ran = benchspec("run", "demo.yaml", cwd=tmp_path, env=env)
+    assert ran.returncode == 1, ran.stderr
+    many, longer, other = journal(run)
+    assert [each["outcome"] for each in (many, longer, other)] == ["crash"] * 3
+    assert many["reason"].startswith("the recipe 'plain' reports 1,000,000 rows in step 1, but a step has at most 4 (")
+    assert longer["reason"] == "the recipe 'plain' reports 5 steps, but its plan is 3 steps"
+    assert "the recipe 'plain' reports rows as 1, a int64; give a plain integer" in other["reason"]
+    assert (many["phase"], longer["phase"], other["phase"]) == ("train", "train", "first-step")
+
+
 def test_a_run_is_reported_resumed_and_measured_as_trainer_measures_it(tmp_path, env):
     run = write(tmp_path, "  sizes: {backend: single, recipe: timed, train: {max_length: 512}, title: A tiny one}\n")
     first = benchspec("run", "demo.yaml", cwd=tmp_path, env=env)

@@ -90,6 +90,7 @@ _COUNT_OR_NULL = Need("a whole number from 0 or null", lambda value: value is No
 _NUMBER_OR_NULL = Need("a finite number or null", lambda value: value is None or _is_number(value))
 _TIME = Need("a time in seconds", _is_time)
 _TEXT = Need("a text", lambda value: isinstance(value, str))
+_TEXT_OR_NULL = Need("a text or null", lambda value: value is None or isinstance(value, str))
 _FLAG = Need("true or false", lambda value: isinstance(value, bool))
 _PHASE = Need("a phase", lambda value: isinstance(value, str) and value in (*PHASES, *INNER_PHASES))
 _OUTCOME = Need("an outcome", lambda value: isinstance(value, str) and value in OUTCOMES and value != "ok")
@@ -123,6 +124,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
             "precision": _TEXT,
             "tf32": _FLAG,
         },
+        "arithmetic": {"dtype": _TEXT_OR_NULL, "tf32": _FLAG},
         "step": {
             "step": _FROM_1,
             **dict.fromkeys(("rows", "tokens", "padded_tokens", "loss_tokens"), _COUNT),

@@ -14,7 +14,8 @@ from benchspec.kinds.faults import explained, wrong
 from benchspec.machine import kernel_kills
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
-from benchspec.running.ending import Ending, judge
+from benchspec.results.plausible import contradiction
+from benchspec.running.ending import LOG_LINES, Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight
 from benchspec.running.record import record
@@ -84,11 +85,21 @@ def _finished(seen: Evidence, ending: Ending, stopped: float) -> float:
     return seen.times[1] if ending.outcome == "ok" and seen.times else stopped
 
 
+def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
+    """The ending, or a crash if it is ok and the steps that the recipe has reported cannot be."""
+    if ending.outcome != "ok":
+        return ending
+    reason = contradiction(seen.ranks, case.train, case.recipe["name"])
+    log = tuple(seen.stderr.splitlines()[-LOG_LINES:])
+    return Ending("crash", "train", reason=reason, log=log) if reason else ending
+
+
 def finish(
     run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, started: float, finished: float
 ) -> None:
     """Record how an attempt ended."""
     try:
+        ending = _unless_contradicted(case, seen, ending)
         result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
     except Exception as error:
         # Whatever stands in a case's evidence, it costs that case alone.
