@@ -240,9 +240,10 @@ def plugins(name: str | None, form: str) -> int:
 def schema(name: str) -> None:
     """Print a JSON schema; the one for specs includes the options of every installed plugin."""
     from benchspec.kinds.registry import Registry
-    from benchspec.spec import schema as schemas
+    from benchspec.spec.editors import for_editors
+    from benchspec.terms import schemas
 
-    found = schemas.for_editors(schemas.compose(Registry.load())) if name == "spec" else schemas.load(name)
+    found = for_editors(Registry.load()) if name == "spec" else schemas.load(name)
     _print(json_text(found, indent=2))
 
 
