@@ -12,6 +12,15 @@ from benchspec import Backend, Recipe, hookimpl
 from benchspec_plugins.recipes.alpaca import Alpaca
 
 FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit", "boast", "longer", "numpy"]
+#: a rank that does not go on, or goes without a word
+FAULTS += ["loop", "stop", "lock", "vanish", "quit", "mute"]
+
+
+class MuteError(Exception):
+    """An exception that cannot be shown."""
+
+    def __str__(self):
+        raise ZeroDivisionError
 
 
 class Plain(Recipe):
@@ -76,6 +85,26 @@ class Plain(Recipe):
 
     def hang(self):
         time.sleep(600)
+
+    def loop(self):
+        while True:
+            pass
+
+    def stop(self):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def lock(self):
+        # A call of a C library that is not told to let other threads run.
+        ctypes.PyDLL(None).sleep(600)
+
+    def vanish(self):
+        os._exit(0)
+
+    def quit(self):
+        os._exit(3)
+
+    def mute(self):
+        raise MuteError
 
     def exit(self):
         raise SystemExit(0)

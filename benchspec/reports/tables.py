@@ -11,21 +11,7 @@ from benchspec.reports.report import Column, Report, Section
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 from benchspec.terms.harmless import brief, one_line
-from benchspec.terms.metrics import METRICS
-
-#: the metrics that have a column in a report
-SHOWN = (
-    "train_runtime",
-    "rows_per_second",
-    "tokens_per_second",
-    "step_time_p50",
-    "mfu",
-    "peak_memory_allocated",
-    "host_peak_memory",
-    "energy",
-    "cost",
-    "final_loss",
-)
+from benchspec.terms.metrics import METRICS, SHOWN
 
 
 def build_report(results: Results) -> Report:

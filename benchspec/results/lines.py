@@ -81,9 +81,6 @@ def _is_time(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < 1e11
 
 
-_SHAPE = ("layers", "hidden", "parameters", "lookup_parameters")
-_SHARE = ("learning", "reached", "layers")
-
 _COUNT = Need("a whole number from 0", _is_count)
 _FROM_1 = Need("a whole number from 1", lambda value: _is_count(value) and value > 0)
 _COUNT_OR_NULL = Need("a whole number from 0 or null", lambda value: value is None or _is_count(value))

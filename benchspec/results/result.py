@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from benchspec.results.notebook import number_text, result_html
+from benchspec.terms.harmless import one_line
+from benchspec.terms.metrics import METRICS, SHOWN
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Result:
     """How a case ended and what was measured: a line of the journal, as `result.schema.json` describes it."""
 
@@ -51,6 +55,21 @@ class Result:
         in `metrics`.
         """
         return self.metrics if self.outcome == "ok" else {}
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """The unit of each of its metrics, such as `s` or `bytes`; of a cost, the currency."""
+        units = {metric: METRICS[metric].unit for metric in self.metrics}
+        return {**units, "cost": self.currency} if self.currency and "cost" in units else units
+
+    def __repr__(self) -> str:
+        ending = f" in {self.phase}: {self.reason}" if self.outcome != "ok" else ""
+        shown = [metric for metric in SHOWN if metric in self.numbers]
+        told = [f", {metric} {number_text(self.numbers[metric])} {self.units[metric]}" for metric in shown]
+        return one_line(f"<Result {self.experiment}/{self.case}: {self.outcome}{ending}{''.join(told)}>")
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """The result as strict JSON, which has no infinities or NaN: these become null."""

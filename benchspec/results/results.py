@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from benchspec.results import evidence
 from benchspec.results.journal import read_journal
+from benchspec.results.notebook import results_html
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
 from benchspec.results.run_file import read_run
 from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
+from benchspec.terms.errors import suggest
+from benchspec.terms.harmless import one_line
 from benchspec.terms.layout import STDERR, attempt_folder
+
+if TYPE_CHECKING:
+    from benchspec.kinds.bases import Reporter
 
 
 class Results(Sequence[Result]):
@@ -59,6 +66,18 @@ class Results(Sequence[Result]):
         """
         return rows(self, self.verdicts, self.run)
 
+    def report(self, name: str = "table") -> str:
+        """The text of a reporter, such as "table", "markdown" or "csv"; no file is written.
+
+        Raises `PluginError` if no reporter has this name.
+        """
+        from benchspec.kinds.options import completed
+        from benchspec.kinds.registry import Registry
+
+        registry = Registry.load()
+        reporter = registry.create("reporter", completed(registry, "reporter", {"name": name}))
+        return cast("Reporter", reporter).render(self)
+
     def as_expected(self) -> bool:
         """Whether every judged case has a result, and an outcome that the spec expects; by default that is `ok`."""
         judged, expected = set(self.judged), self.run.get("expected", {})
@@ -96,8 +115,39 @@ class Results(Sequence[Result]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Result]: ...
 
-    def __getitem__(self, index: int | slice) -> Result | Sequence[Result]:
-        return self._results[index]
+    @overload
+    def __getitem__(self, index: str) -> Result: ...
+
+    def __getitem__(self, index: int | slice | str) -> Result | Sequence[Result]:
+        """A result by its place, or by its case: `CASE`, or `EXPERIMENT/CASE` where several experiments have it."""
+        return _of_case(self, index) if isinstance(index, str) else self._results[index]
+
+    def __repr__(self) -> str:
+        outcomes = Counter(result.outcome for result in self)
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        planned = len(self._planned_cases())
+        return one_line(f"<Results of '{self.name}': {len(self)} of {planned} cases{counts and ': ' + counts}>")
+
+    def _repr_html_(self) -> str:
+        return results_html(self)
+
+
+def _of_case(results: Results, name: str) -> Result:
+    """The result of a case; raises `KeyError` with the names that may be meant."""
+    known = {f"{result.experiment}/{result.case}": result for result in results}
+    found = [path for path, result in known.items() if name in (path, result.case)]
+    if len(found) == 1:
+        return known[found[0]]
+    if found:
+        raise KeyError(f"several experiments have the case '{name}': {', '.join(found)}")
+    near = [path for path in known if name in path]
+    meant = f"; did you mean {_listed(near)}?" if near else suggest(name, [*known, *(each.case for each in results)])
+    raise KeyError(f"no case '{name}' has a result" + (meant or f" (cases that have one: {_listed(list(known))})"))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, since there may be thousands."""
+    return ", ".join([f"'{name}'" for name in names[:5]] + ["…"] * (len(names) > 5)) or "none"
 
 
 def _latest(results: Iterable[Result]) -> dict[tuple[str, str], Result]:

@@ -30,6 +30,8 @@ class Run:
     invocation: str
     #: (experiment, case, attempt) of every line in the journal when the run started
     recorded: set[tuple[str, str, str]]
+    #: seconds for which a rank that trains may stand still at least, before its case ends as `hang`
+    least_stall: float
     #: `EXPERIMENT/CASE: reason` of each case that failed because of a user's mistake
     mistakes: list[str] = field(default_factory=list)
 

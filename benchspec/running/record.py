@@ -13,13 +13,12 @@ from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
+from benchspec.running.when import When
 from benchspec.terms.harmless import shortened
 
 
-def record(
-    case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
-) -> Result:
-    """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
+    """The result of a case that ran then."""
     # Where one event cannot be used, a metric of the others would be wrong.
     ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
@@ -27,7 +26,7 @@ def record(
         case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
-        wall_time=finished - started,
+        wall_time=ran.seconds,
     )
     return Result(
         case=case.id,
@@ -42,8 +41,8 @@ def record(
         currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
-        started=started,
-        finished=finished,
+        started=ran.started,
+        finished=ran.finished,
         warnings=list(evidence.passed_over),
         log=[shortened(line) for line in ending.log],
     )

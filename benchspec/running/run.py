@@ -15,7 +15,7 @@ from benchspec.cases.expand import Expansion, expand
 from benchspec.results import journal
 from benchspec.results.results import Results
 from benchspec.results.run_file import BrokenRunFileError, read_run
-from benchspec.running import rundir, runfile
+from benchspec.running import rundir, runfile, stall
 from benchspec.running.agenda import selected, unfinished
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
@@ -40,12 +40,14 @@ def run(
     fresh: bool = False,
     progress: Progress | None = None,
     expansion: Expansion | None = None,
+    least_stall: float = stall.LEAST,
 ) -> Results:
     """Run the cases that have no result yet in the run directory, and return all of its results.
 
     `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
-    `expansion` is the spec's, if the caller already has it. Raises `SpecError`, `NothingSelected` or `RunError` before
-    anything is started. A failure within a case becomes that case's outcome.
+    `expansion` is the spec's, if the caller already has it; `least_stall` is the number of seconds for which a rank
+    that trains may make no step, however fast it was, before its case ends as `hang`. Raises `SpecError`,
+    `NothingSelected` or `RunError` before anything is started. A failure within a case becomes that case's outcome.
     """
     from benchspec.running.progress import Quiet
 
@@ -59,16 +61,19 @@ def run(
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            return _run_in(folder, spec, every, cases, progress or Quiet())
+            return _run_in(folder, spec, every, cases, progress or Quiet(), least_stall)
 
 
-def _run_in(folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], progress: Progress) -> Results:
+def _run_in(
+    folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], progress: Progress, least_stall: float
+) -> Results:
     """Run cases in a run directory that is locked for this process."""
     earlier = _earlier(folder, progress)
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
     recorded = {(line.experiment, line.case, line.attempt) for line in lines}
-    current = Run(spec, folder.absolute(), folder, progress, f"{os.getpid()}-{time.time_ns()}", recorded)
+    invocation = f"{os.getpid()}-{time.time_ns()}"
+    current = Run(spec, folder.absolute(), folder, progress, invocation, recorded, least_stall)
     pending = unfinished(cases, lines)
     machine = runfile.machine_of(earlier) if earlier and not pending else runfile.machine_here(spec, earlier, lines)
     runfile.write(folder, spec, every, machine)

@@ -41,6 +41,16 @@ def rank_file(rank: int) -> str:
     return f"rank-{rank}.jsonl"
 
 
+def pulse_file(rank: int) -> str:
+    """The name, in an attempt's folder, of the file in which a rank says that it lives, and where it is."""
+    return f"pulse-{rank}.json"
+
+
+def stacks_file(rank: int) -> str:
+    """The name, in an attempt's folder, of the file with the stacks of a rank whose case stood still."""
+    return f"stacks-{rank}.txt"
+
+
 def rank_files(attempt: Path) -> dict[int, Path]:
     """What is at the place of each rank's file in an attempt's folder, by rank."""
     found = {file: _RANK_FILE.fullmatch(file.name) for file in attempt.glob("rank-*.jsonl")}

@@ -120,3 +120,16 @@ _TABLE = (
 )
 #: every metric by its id
 METRICS: Mapping[str, Metric] = {metric.id: metric for metric in _TABLE}
+#: the metrics that have a column in a report's tables
+SHOWN = (
+    "train_runtime",
+    "rows_per_second",
+    "tokens_per_second",
+    "step_time_p50",
+    "mfu",
+    "peak_memory_allocated",
+    "host_peak_memory",
+    "energy",
+    "cost",
+    "final_loss",
+)

@@ -87,3 +87,29 @@ def test_numbers_that_are_not_finite_become_null():
 def test_a_field_that_is_not_known_is_refused():
     with pytest.raises(TypeError, match="references"):
         Result.from_json({**result().to_json(), "references": []})
+
+
+def test_a_result_says_how_it_ended_and_what_was_measured():
+    ok = result(metrics={"train_runtime": 841.7, "parameters": 6_658_473_984, "cost": 21_000.5}, currency="USD")
+    assert repr(ok) == "<Result sizes/opt-6.7b-1f9c2a: ok, train_runtime 841.7 s, cost 21,000 USD>"
+    assert repr(oom()) == (
+        "<Result sizes/opt-30b-1f9c2a: oom in first-step: CUDA out of memory. Tried to allocate 2 GiB>"
+    )
+    assert r"\x1b]52" in repr(oom(reason="\x1b]52;c;aa\x07"))
+
+
+def test_each_metric_has_its_unit():
+    metrics = {"train_runtime": 1.0, "peak_memory_allocated": 2, "cost": 3.0}
+    assert result(metrics=metrics, currency="EUR").units == {
+        "train_runtime": "s",
+        "peak_memory_allocated": "bytes",
+        "cost": "EUR",
+    }
+    assert result(metrics=metrics).units["cost"] == "currency of the price"
+
+
+@pytest.mark.parametrize("outcome", ["crash", "oom", "host-oom", "timeout", "hang", "skipped"])
+def test_only_the_metrics_of_a_case_that_is_ok_are_results(outcome):
+    assert result(metrics={"mfu": 0.1}).numbers == {"mfu": 0.1}
+    failed = oom(metrics={"mfu": 0.1}, outcome=outcome)
+    assert (failed.numbers, failed.metrics) == ({}, {"mfu": 0.1})

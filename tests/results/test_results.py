@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from example_results import oom, published, result
+from example_results import RUN, oom, published, result
 
 from benchspec.results import Results, append
 from benchspec.results.events import EventLog
-from benchspec.terms.errors import BenchspecError
+from benchspec.terms.errors import BenchspecError, PluginError
 
 
 def run_json(folder, **run):
@@ -118,3 +118,54 @@ def test_a_result_whose_files_are_gone_has_no_steps(tmp_path):
     append(tmp_path, result())
     loaded = Results.load(tmp_path)
     assert loaded.steps(loaded[0]) == []
+
+
+def test_results_are_found_by_their_case():
+    found = Results([result(), oom(), result(experiment="rows", case="rows-1")])
+    assert found["opt-30b-1f9c2a"] is found["sizes/opt-30b-1f9c2a"] is found[1]
+    assert found["rows-1"] is found[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "opt-6.7b-1f9c2a",
+            "several experiments have the case 'opt-6.7b-1f9c2a': sizes/opt-6.7b-1f9c2a, rows/opt-6.7b",
+        ),
+        ("opt-30b", "no case 'opt-30b' has a result; did you mean 'sizes/opt-30b-1f9c2a'?"),
+        ("opt-30b-1f9c2b", "no case 'opt-30b-1f9c2b' has a result; did you mean 'opt-30b-1f9c2a'?"),
+        (
+            "x",
+            "no case 'x' has a result (cases that have one: 'sizes/opt-6.7b-1f9c2a', 'rows/opt-6.7b-1f9c2a', 'sizes/",
+        ),
+    ],
+)
+def test_a_case_that_is_not_found_is_told_with_what_may_be_meant(name, said):
+    with pytest.raises(KeyError) as caught:
+        Results([result(), result(experiment="rows"), oom()])[name]
+    assert caught.value.args[0].startswith(said)
+
+
+def test_of_thousands_of_cases_some_are_named():
+    with pytest.raises(KeyError, match=r"did you mean 'sizes/a-0', .*'sizes/a-4', …\?"):
+        Results([result(case=f"a-{number}") for number in range(2000)])["a-"]
+    with pytest.raises(KeyError, match="cases that have one: none"):
+        Results([])["a"]
+
+
+def test_results_say_what_they_are():
+    assert repr(Results([result(), oom(), oom()], {"name": "xe9680", "cases": [["sizes", "a"]] * 4})) == (
+        "<Results of 'xe9680': 3 of 4 cases: 1 ok, 2 oom>"
+    )
+    assert repr(Results([], {"name": "bad\x1b[31m\n"})) == r"<Results of 'bad\x1b[31m ': 0 of 0 cases>"
+
+
+def test_any_reporter_gives_its_text_and_writes_no_file(tmp_path):
+    found = Results([result()], RUN, tmp_path)
+    assert "14 min 2 s" in found.report()
+    assert found.report("csv").startswith("experiment,case,")
+    assert json.loads(found.report("json"))["name"] == "xe9680"
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PluginError, match=r"no reporter is called 'markdwon' .*did you mean 'markdown'"):
+        found.report("markdwon")
