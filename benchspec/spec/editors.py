@@ -33,7 +33,9 @@ def for_editors(registry: Registry) -> Fragment:
         _offer_names(definitions[kind])
     axes = dict(_axes(registry, definitions))
     # Below an option that takes any keys, or plugins of plugins of plugins, any path may exist.
-    open_paths = {f"^{re.escape(path)}\\.": {} for path, fragment in axes.items() if _is_open(path, fragment, axes)}
+    open_paths: dict[str, Fragment] = {
+        f"^{re.escape(path)}\\.": {} for path, fragment in axes.items() if _is_open(path, fragment, axes)
+    }
     definitions["axes"] = {
         "type": "object",
         "minProperties": 1,
