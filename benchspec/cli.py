@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct
+from benchspec.terms.fitting import UNLIMITED
 from benchspec.terms.harmless import json_text, one_line, printable
-from benchspec.terms.tables import UNLIMITED
 
 if TYPE_CHECKING:
     from benchspec.cases.expand import Expansion

@@ -15,8 +15,8 @@ from benchspec.kinds.faults import explained, returned
 from benchspec.results.result import Result
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
+from benchspec.terms.fitting import UNLIMITED, fitted
 from benchspec.terms.harmless import json_text
-from benchspec.terms.tables import UNLIMITED, fitted
 from benchspec.terms.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32

@@ -8,8 +8,8 @@ from benchspec.kinds.checks import likely_misspelt
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
+from benchspec.terms.fitting import fitted
 from benchspec.terms.harmless import printable
-from benchspec.terms.tables import fitted
 from benchspec.terms.units import count_text
 
 #: between words that stay on one line

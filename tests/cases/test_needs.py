@@ -11,7 +11,7 @@ from small import HEAD
 from benchspec import Launcher, Model, PluginError, Recipe, load
 from benchspec.cases.expand import expand
 from benchspec.cases.needs import as_table, needs, planned
-from benchspec.terms.tables import UNLIMITED
+from benchspec.terms.fitting import UNLIMITED
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchspec.terms.tables import fitted
+from benchspec.terms.fitting import fitted
 
 ROWS = [["opt-tiny", "a text of some words that go on and on", "7"], ["opt-125m", "a short one", "1,000"]]
 
