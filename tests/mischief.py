@@ -13,7 +13,7 @@ from benchspec_plugins.recipes.alpaca import Alpaca
 
 FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit", "boast", "longer", "numpy"]
 #: a rank that does not go on, or goes without a word
-FAULTS += ["loop", "stop", "lock", "vanish", "quit", "mute"]
+FAULTS += ["mismatch", "loop", "stop", "lock", "vanish", "quit", "mute"]
 
 
 class MuteError(Exception):
@@ -52,7 +52,9 @@ class Plain(Recipe):
                 loss = job.model(input_ids=ids, labels=ids).loss
                 loss.backward()
                 norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
-                if number == 1 and int(os.environ["RANK"]) == self.options["rank"]:
+                if number == 1 and self.options["fault"] == "mismatch":
+                    self.mismatch(job)
+                elif number == 1 and int(os.environ["RANK"]) == self.options["rank"]:
                     self.go_wrong(job)
                 if group:
                     torch.distributed.barrier()
@@ -82,6 +84,12 @@ class Plain(Recipe):
 
     def abort(self):
         ctypes.CDLL(None).abort()
+
+    def mismatch(self, job):
+        """Reduce more on one rank than on the others: gloo ends one of them with SIGABRT."""
+        import torch
+
+        torch.distributed.all_reduce(torch.ones(10 if job.rank == self.options["rank"] else 10**5))
 
     def hang(self):
         time.sleep(600)
