@@ -2,7 +2,6 @@
 
 from benchspec.machine.cgroups import kernel_kills
 from benchspec.machine.nvml import Accelerator, joules
-from benchspec.machine.others import others
 from benchspec.machine.visible import accelerators
 
-__all__ = ["Accelerator", "accelerators", "joules", "kernel_kills", "others"]
+__all__ = ["Accelerator", "accelerators", "joules", "kernel_kills"]

@@ -59,11 +59,13 @@ class Result:
 
     @property
     def final(self) -> bool:
-        """Whether it is kept: running the case again would not change how it ends.
+        """Whether it is kept: running the case again would not change how it ends."""
+        return self.outcome in FINAL and not self.beside_others
 
-        Running out of memory is not final if others used the GPUs when the case started.
-        """
-        return self.outcome in FINAL and not (self.outcome == "oom" and self.record.get("others"))
+    @property
+    def beside_others(self) -> bool:
+        """Whether it ran out of memory while others used the GPUs, which says nothing about the case."""
+        return self.outcome == "oom" and bool(self.record.get("others"))
 
     @property
     def units(self) -> Mapping[str, str]:

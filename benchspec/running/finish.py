@@ -109,4 +109,4 @@ def finish(run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, 
     log = layout.attempt_folder(run.shown, case.experiment, case.id) / attempt.name / layout.STDERR
     run.progress.ended(case, result, log if log.is_file() else None)
     for warning in result.warnings:
-        run.progress.note(f"{case.experiment}/{case.id}: warning: {warning}")
+        run.warn(case, warning)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.kinds.values import Facts
+from benchspec.machine import others
 from benchspec.results import reduce
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
@@ -15,6 +17,7 @@ from benchspec.results.result import Result
 from benchspec.running.ending import Ending
 from benchspec.running.when import When
 from benchspec.terms.harmless import shortened
+from benchspec.terms.layout import OTHERS
 
 
 def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
@@ -28,6 +31,7 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
         facts=facts,
         wall_time=ran.seconds,
     )
+    beside = _others(attempt)
     return Result(
         case=case.id,
         attempt=attempt.name,
@@ -43,9 +47,19 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
         proof=_proof(ranks),
         started=ran.started,
         finished=ran.finished,
-        warnings=list(evidence.passed_over),
+        record={"others": beside} if beside else {},
+        warnings=[*([others.sentence(beside)] if beside else []), *evidence.passed_over],
         log=[shortened(line) for line in ending.log],
     )
+
+
+def _others(attempt: Path) -> list[dict[str, Any]]:
+    """Who else used the GPUs when the attempt started, as `others.others` found them; empty if nobody did."""
+    try:
+        found = json.loads((attempt / OTHERS).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return found if others.are_others(found) else []
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:

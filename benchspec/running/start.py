@@ -9,13 +9,13 @@ from pathlib import Path
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.kinds.faults import wrong
-from benchspec.machine import kernel_kills
+from benchspec.machine import kernel_kills, others
 from benchspec.results import evidence
 from benchspec.running import attempts, when
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
-from benchspec.terms.layout import HANDLE, KERNEL_KILLS, write_whole
+from benchspec.terms.layout import HANDLE, KERNEL_KILLS, OTHERS, write_json, write_whole
 from benchspec.terms.outcomes import FINAL
 
 
@@ -42,6 +42,9 @@ def _start(run: Run, case: Case) -> list[Flight]:
     attempt = attempts.new(run.folder, case, run.invocation)
     if (count := kernel_kills()) is not None:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
+    if found := others.others(run.folder):
+        write_json(attempt / OTHERS, found)
+        run.warn(case, others.sentence(found))
     launcher, started, begun = launcher_of(run.spec, case), time.time(), time.monotonic()
     try:
         handle = _started(launcher, attempt)

@@ -27,6 +27,8 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 
 #: in an attempt's folder: the resolved case, which each rank reads
 CASE = "case.json"
+#: who else used the GPUs when it started; absent if nobody did
+OTHERS = "others.json"
 #: the id of the process group, so that a later benchspec can find it
 HANDLE = "handle"
 #: the kernel's count of out-of-memory kills when the case started
