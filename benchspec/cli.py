@@ -13,6 +13,7 @@ from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct
 from benchspec.terms.harmless import json_text, one_line, printable
 
 if TYPE_CHECKING:
+    from benchspec.cases.case import Case
     from benchspec.cases.expand import Expansion
     from benchspec.cases.needs import Needed
     from benchspec.kinds.registry import Registry
@@ -36,12 +37,14 @@ _REPORTER = click.option(
     help="Print this report instead of those that the spec names.",
 )
 _SPEC = click.argument("spec", metavar="SPEC")
+#: the signals that end a command
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> NoReturn:
     """Run a command; print an error as one line and exit with its code."""
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        # Under nohup, a hang-up is ignored.
+    for signum in _SIGNALS:
+        # Under nohup a hang-up is ignored, in a shell's background an interrupt.
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, _interrupt)
     try:
@@ -69,7 +72,8 @@ def main() -> NoReturn:
 
 def _interrupt(signum: int, frame: Any) -> NoReturn:
     # A second signal must not interrupt the clean-up, which ends the run's processes.
-    signal.signal(signum, signal.SIG_IGN)
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -113,6 +117,7 @@ def run(
     """Run the cases that have no result yet, then report."""
     from benchspec import run as running
     from benchspec.running import progress
+    from benchspec.running.agenda import selected
 
     loaded, expansion, _ = _checked(spec, sets)
     _check_reporters(loaded.registry, reporters)
@@ -122,7 +127,8 @@ def run(
     except KeyboardInterrupt:
         # A terminal shows ^C without a newline after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
-        _fail([_kept(out or f"runs/{loaded.name}", again="without --fresh " if fresh else "")], INTERRUPTED)
+        cases = selected(expansion.cases, only)
+        _fail([_kept(out or f"runs/{loaded.name}", cases, "without --fresh " if fresh else "")], INTERRUPTED)
     _report(loaded.registry, results, reporters)
     return _exit_code(results)
 
@@ -218,16 +224,17 @@ def machine() -> None:
     _print(text.report(facts, missing.missing(facts)))
 
 
-def _kept(folder: str, again: str) -> str:
-    """The message after an interruption: how many cases have a result, and how to resume."""
+def _kept(folder: str, cases: Sequence[Case], again: str) -> str:
+    """The message after an interruption: how many of the cases have a result, and how to resume."""
     from benchspec.results.results import Results
 
     try:
         results = Results.load(folder)
     except BenchspecError:
         return "interrupted before the first case"
-    done = f"{len(results)} of {len(results.run.get('cases', results))} cases have a result in {folder}"
-    return f"interrupted: {done}; run the same command {again}to resume"
+    found = {(result.experiment, result.case) for result in results}
+    done = sum((case.experiment, case.id) in found for case in cases)
+    return f"interrupted: {done} of {len(cases)} cases have a result in {folder}; run the same command {again}to resume"
 
 
 def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion, Needed]:

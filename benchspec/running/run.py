@@ -85,7 +85,7 @@ def _run_in(
         _check_obtainable(expansion, pending)
     machine = runfile.machine_of(earlier) if earlier and not pending else runfile.machine_here(spec, earlier, lines)
     runfile.write(folder, spec, every, machine)
-    _run_cases(current, pending)
+    _run_cases(current, pending, done=len(cases) - len(pending))
     if not (folder / RUN).exists():
         progress.note(f"warning: {folder / RUN} was removed while the cases ran; it is written again")
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,11 +117,11 @@ def _check_libraries() -> None:
         raise RunError(f"{', '.join(absent)} not installed: {install('train')}, then run again")
 
 
-def _run_cases(run: Run, cases: Sequence[Case]) -> None:
+def _run_cases(run: Run, cases: Sequence[Case], done: int) -> None:
     """Run the cases, as many at a time as their launchers allow; even after an error, no process is left."""
     waiting = list(cases)
     running: list[Flight] = []
-    run.progress.begin(len(waiting))
+    run.progress.begin(done + len(waiting), done)
     try:
         while waiting or running:
             while waiting and len(running) < launcher_of(run.spec, waiting[0]).parallel:
