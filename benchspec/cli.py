@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
@@ -110,9 +110,20 @@ def cli() -> None:
 )
 @_SET
 @click.option("--fresh", is_flag=True, help="Move an existing run directory aside and start from the beginning.")
+@click.option(
+    "--rerun",
+    type=click.Choice(["changed"]),
+    help="Measure again what depends on data, processes, a machine, versions or commits that have changed since.",
+)
 @_REPORTER
 def run(
-    spec: str, out: str | None, only: Sequence[str], sets: Sequence[str], fresh: bool, reporters: Sequence[str]
+    spec: str,
+    out: str | None,
+    only: Sequence[str],
+    sets: Sequence[str],
+    fresh: bool,
+    rerun: Literal["changed"] | None,
+    reporters: Sequence[str],
 ) -> int:
     """Run the cases that have no result yet, then report."""
     from benchspec import run as running
@@ -123,7 +134,7 @@ def run(
     _check_reporters(loaded.registry, reporters)
     try:
         shown = progress.for_stream(sys.stderr)
-        results = running(loaded, out, only=only, fresh=fresh, progress=shown, expansion=expansion)
+        results = running(loaded, out, only=only, fresh=fresh, rerun=rerun, progress=shown, expansion=expansion)
     except KeyboardInterrupt:
         # A terminal shows ^C without a newline after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
