@@ -14,6 +14,7 @@ from benchspec.terms.harmless import json_text, one_line, printable
 
 if TYPE_CHECKING:
     from benchspec.cases.expand import Expansion
+    from benchspec.cases.needs import Needed
     from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
     from benchspec.spec.spec import Spec
@@ -113,7 +114,7 @@ def run(
     from benchspec import run as running
     from benchspec.running import progress
 
-    loaded, expansion = _checked(spec, sets)
+    loaded, expansion, _ = _checked(spec, sets)
     _check_reporters(loaded.registry, reporters)
     try:
         shown = progress.for_stream(sys.stderr)
@@ -159,13 +160,15 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
     from pathlib import Path
 
     from benchspec.cases import needs
+    from benchspec.cases.check import missing
     from benchspec.results.journal import read_journal
     from benchspec.running.agenda import selected, unfinished
 
-    loaded, expansion = _checked(spec, sets)
+    loaded, expansion, needed = _checked(spec, sets)
+    _warn(missing(expansion))
     folder = Path(out or f"runs/{loaded.name}")
     cases, results = selected(expansion.cases, only), read_journal(folder)
-    plans = needs.planned(loaded, expansion, cases, results, unfinished(cases, results))
+    plans = needs.planned(needed, cases, results, unfinished(cases, results))
     _print(needs.as_json(plans) if form == "json" else needs.as_table(plans, folder if folder.exists() else None))
 
 
@@ -227,27 +230,27 @@ def _kept(folder: str, again: str) -> str:
     return f"interrupted: {done}; run the same command {again}to resume"
 
 
-def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion]:
-    """A spec and its cases; prints warnings, and raises `SpecError` with all mistakes in either."""
-    from benchspec.cases.check import check, unused_references
+def _checked(path: str, sets: Sequence[str]) -> tuple[Spec, Expansion, Needed]:
+    """A spec, its cases and what they need; prints warnings, and raises `SpecError` with all mistakes in them."""
+    from benchspec.cases.check import check, warnings
+    from benchspec.cases.needs import needed
 
     spec, expansion, problems = check(path, sets)
     if spec is None or problems:
         raise SpecError(problems)
-    _warn(unused_references(spec, expansion.cases))
-    return spec, expansion
+    needs = needed(spec, expansion)
+    _warn(warnings(spec, expansion, needs))
+    return spec, expansion, needs
 
 
 def _problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
     """The number of cases of a spec, and its mistakes, or its warnings if there are no mistakes."""
-    from dataclasses import replace
-
-    from benchspec.cases.check import check, unused_references
+    from benchspec.cases.check import check, missing, warnings
+    from benchspec.cases.needs import needed
 
     spec, expansion, problems = check(path, (), registry)
     if spec and not problems:
-        missing = (replace(problem, severity="warning") for problem in expansion.missing)
-        problems = distinct([*unused_references(spec, expansion.cases), *missing])
+        problems = distinct([*warnings(spec, expansion, needed(spec, expansion)), *missing(expansion)])
     return len(expansion.cases), problems
 
 

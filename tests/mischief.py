@@ -12,6 +12,15 @@ from benchspec import Backend, Recipe, hookimpl
 from benchspec_plugins.recipes.alpaca import Alpaca
 
 FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit", "boast", "longer", "numpy"]
+#: a rank that does not go on, or goes without a word
+FAULTS += ["mismatch", "loop", "stop", "lock", "vanish", "quit", "mute"]
+
+
+class MuteError(Exception):
+    """An exception that cannot be shown."""
+
+    def __str__(self):
+        raise ZeroDivisionError
 
 
 class Plain(Recipe):
@@ -43,7 +52,9 @@ class Plain(Recipe):
                 loss = job.model(input_ids=ids, labels=ids).loss
                 loss.backward()
                 norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
-                if number == 1 and int(os.environ["RANK"]) == self.options["rank"]:
+                if number == 1 and self.options["fault"] == "mismatch":
+                    self.mismatch(job)
+                elif number == 1 and int(os.environ["RANK"]) == self.options["rank"]:
                     self.go_wrong(job)
                 if group:
                     torch.distributed.barrier()
@@ -74,8 +85,34 @@ class Plain(Recipe):
     def abort(self):
         ctypes.CDLL(None).abort()
 
+    def mismatch(self, job):
+        """Reduce more on one rank than on the others: gloo ends one of them with SIGABRT."""
+        import torch
+
+        torch.distributed.all_reduce(torch.ones(10 if job.rank == self.options["rank"] else 10**5))
+
     def hang(self):
         time.sleep(600)
+
+    def loop(self):
+        while True:
+            pass
+
+    def stop(self):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def lock(self):
+        # A call of a C library that is not told to let other threads run.
+        ctypes.PyDLL(None).sleep(600)
+
+    def vanish(self):
+        os._exit(0)
+
+    def quit(self):
+        os._exit(3)
+
+    def mute(self):
+        raise MuteError
 
     def exit(self):
         raise SystemExit(0)

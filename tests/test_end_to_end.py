@@ -102,7 +102,7 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     launcher: {name: torchrun, processes: 2}
     recipe: {name: plain, rank: 1}
     matrix:
-      recipe.fault: [kill, raise]
+      recipe.fault: [kill, raise, mismatch]
       include: [{recipe.fault: hang, limits.timeout: 25}]
 """,
     )
@@ -111,6 +111,8 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
 
     found = {(each["experiment"], each["axes"].get("recipe.fault")): each for each in journal(run)}
     endings = {key: (each["outcome"], each["phase"], each["rank"]) for key, each in found.items()}
+    # Which of the two gloo ends is its own matter.
+    del endings["two", "mismatch"]
     assert endings == {
         ("bad", None): ("crash", "data", 0),
         # The recipe computes in float32, whatever it is asked for.
@@ -133,6 +135,10 @@ def test_whatever_goes_wrong_in_a_case_is_its_outcome_and_the_sweep_goes_on(tmp_
     assert "killed (signal 9)" in found["two", "kill"]["reason"]
     assert found["two", "raise"]["reason"] == "ZeroDivisionError: a mistake of the recipe's author"
     assert any("ZeroDivisionError" in line for line in found["two", "raise"]["log"])
+    aborted = found["two", "mismatch"]
+    assert (aborted["outcome"], aborted["phase"]) == ("crash", "steady")
+    assert "ended by SIGABRT: terminate called after throwing an instance of 'gloo::EnforceNotMet'" in aborted["reason"]
+    assert f"(log: runs/demo/cases/two/{aborted['case']}/1/stderr.log)" in ran.stderr
     assert found["two", "hang"]["reason"] == "not finished after 25 s (limits.timeout)"
 
     # The malformed row is a user's mistake: one line, no traceback.

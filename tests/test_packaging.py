@@ -153,7 +153,7 @@ def test_without_extras_everything_but_run_works(light, dist):
 def test_without_extras_run_says_in_one_line_which_to_install(light):
     done = light.benchspec("run", "specs/quickstart.yaml")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: torch, transformers, accelerate") and "pip install 'benchspec[train]'" in line
+    assert line.startswith("error: torch, transformers, accelerate") and "pip install -e '.[train]'" in line
     assert (done.returncode, done.stdout) == (2, "")
     assert not (light.cwd / "runs").exists()
 

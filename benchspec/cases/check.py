@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
+from benchspec.cases.needs import Needed
+from benchspec.kinds.bases import CASE_KINDS, SECTIONS
 from benchspec.kinds.registry import Registry
-from benchspec.spec import spec as specs
+from benchspec.machine.cores import usable_cores
+from benchspec.spec import fields, spec as specs
+from benchspec.spec.sources import assignments
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import Problem, distinct, suggest
-from benchspec.terms.where import lookup, matches
+from benchspec.terms.errors import PluginError, Problem, distinct, suggest
+from benchspec.terms.where import agrees, lookup, matches
 
 
 def check(
@@ -19,16 +25,107 @@ def check(
     """A spec, its cases, and the mistakes in both."""
     spec, problems = specs.check(path, sets, registry)
     expansion = expand(spec) if spec else Expansion()
-    return spec, expansion, distinct([*problems, *expansion.problems])
+    found = [*problems, *expansion.problems]
+    if spec and not found:
+        found = list(ineffective_sets(spec, expansion.cases))
+    return spec, expansion, distinct(found)
 
 
-def unused_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
+def warnings(spec: Spec, expansion: Expansion, needed: Needed) -> list[Problem]:
+    """What is likely to be a mistake, in a spec that has none that is certain."""
+    found = [*unused_references(spec, expansion.cases), *_of_cases(spec, expansion, needed)]
+    return distinct(replace(problem, severity="warning") for problem in found)
+
+
+def missing(expansion: Expansion) -> list[Problem]:
+    """Warnings about what is not on this machine; the spec may run on another one."""
+    return [replace(problem, severity="warning") for problem in expansion.missing]
+
+
+def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
+    """What cases need and can have neither on this machine nor over the network."""
+    names = [(case.experiment, case.id) for case in cases]
+    return distinct(
+        problem
+        for name in names
+        for problem in fields.missing(expansion.nodes[name], expansion.plugins[name], online=True)
+    )
+
+
+def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:
+    cores = None if spec.facts.accelerators else usable_cores()
+    for case in expansion.cases:
+        name = case.experiment, case.id
+        node, need = expansion.nodes[name], needed[name]
+        if isinstance(need, PluginError):
+            yield node.problem(str(need))
+            continue
+        each = need["processes"] // (need["hosts"] or 1)
+        if cores and each > cores:
+            here = f"{cores:g} core{'' if cores == 1 else 's'}: this machine has no GPU"
+            yield node.at(["launcher"]).problem(f"{each} processes on {here}")
+        warmup, steps = case.measure["warmup_steps"], need["steps"]
+        if warmup and steps is not None and warmup >= steps:
+            yield node.at(["measure", "warmup_steps"]).problem(
+                f"{warmup} steps of warm-up leave none of the {steps} steps for rates and step times"
+            )
+
+
+def ineffective_sets(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
+    """Values of `--set` that no case has, because an experiment or its matrix gives another."""
+    for path, node in assignments(spec.sets):
+        mine, field = _scope(path, cases)
+        if not mine:
+            continue
+        varied = _axis_of(field, mine)
+        own_axis = path[0] == "experiments" and field == varied
+        if own_axis or not any(_has(case, field, node.plain()) for case in mine):
+            where = f"experiments.{path[1] if path[0] == 'experiments' else 'NAME'}"
+            reason = f"the matrix varies '{varied}'" if varied else "the experiments give other values"
+            there = f"{where}.matrix.{varied}=[…]" if varied else f"{where}.{field}=…"
+            yield node.problem(f"has no effect: {reason}; use --set {there}")
+
+
+def _axis_of(field: str, cases: Sequence[Case]) -> str | None:
+    """The axis that gives a field, or something around it, in any of the cases."""
+    axes = dict.fromkeys(axis for case in cases for axis in case.axes)
+    return next((axis for axis in axes if f"{field}.".startswith(f"{axis}.")), None)
+
+
+def _scope(path: Sequence[str], cases: Sequence[Case]) -> tuple[list[Case], str]:
+    """The cases that a path of `--set` is about, and the path of their field; no cases if it is about no field."""
+    if path[0] == "defaults" and len(path) > 1:
+        return list(cases), ".".join(path[1:])
+    if path[0] == "experiments" and len(path) > 2 and path[2] in (*CASE_KINDS, *SECTIONS):
+        return [case for case in cases if case.experiment == path[1]], ".".join(path[2:])
+    return [], ""
+
+
+def _has(case: Case, field: str, value: Any) -> bool:
+    """Whether a case has a value, or any part of it if it is a mapping."""
+    if isinstance(value, Mapping) and value:
+        return any(_has(case, f"{field}.{key}", item) for key, item in value.items())
+    return agrees(lookup(case.said, field), value)
+
+
+def unused_references(spec: Spec, cases: Sequence[Case]) -> list[Problem]:
     """Warnings about references and expectations that match no case; the spec must have no mistakes."""
-    yield from _unused_expectations(spec, cases)
+    unmatched = [*_unused_expectations(spec, cases), *_unmatched_references(spec, cases)]
+    if spec.sets and len(unmatched) > 1:
+        count = f"{len(unmatched)} 'where's of references and expectations match no case"
+        unmatched = [replace(unmatched[0], message=f"with --set, {count}; this is the first")]
+    return [*unmatched, *_doubtful_references(spec, cases)]
+
+
+def _unmatched_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
+    for reference in spec.references:
+        if not any(matches(reference.where, case.fields) for case in cases if case.experiment == reference.experiment):
+            yield reference.node.problem("'where' matches no case", severity="warning")
+
+
+def _doubtful_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
     for reference in spec.references:
         mine = [case for case in cases if case.experiment == reference.experiment]
-        if not any(matches(reference.where, case.fields) for case in mine):
-            yield reference.node.problem("'where' matches no case", severity="warning")
         for path in reference.per or ():
             if all(lookup(case.fields, path) is None for case in mine):
                 yield reference.node.problem(f"'per' names the field '{path}', which no case has", severity="warning")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchspec.cases.case import Case
 from benchspec.cases.ids import case_ids, digest
@@ -34,9 +34,19 @@ class Expansion:
     cases: list[Case] = field(default_factory=list)
     #: (experiment, case id) -> the case's plugins, by kind
     plugins: dict[tuple[str, str], Mapping[str, Plugin]] = field(default_factory=dict)
+    #: (experiment, case id) -> the case's fields as the spec gives them, for messages
+    nodes: dict[tuple[str, str], Node] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    #: data files that are not on this machine: needed to run, not to plan
+    #: what is not on this machine, such as data: needed to run, not to plan
     missing: list[Problem] = field(default_factory=list)
+
+
+class Draft(NamedTuple):
+    """A case that has no id yet."""
+
+    combination: Combination
+    node: Node
+    fields: Fields
 
 
 def plan(spec: Spec) -> list[Case]:
@@ -77,27 +87,28 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, fou
     base, matrix = _base(spec, node), node.get("matrix")
     if matrix and (wrong := _unknown_axes(spec, matrix)):
         raise SpecError(wrong)
-    drafts: list[tuple[Combination, Fields]] = []
+    drafts: list[Draft] = []
     for combination in combinations(matrix) if matrix else [{}]:
         fields = _assigned(base, combination)
         problems = list(check.problems(fields))
         found.problems += problems
         if not problems:
-            drafts.append((combination, complete(spec, fields)))
+            drafts.append(Draft(combination, fields, complete(spec, fields)))
     _add_cases(name, node, drafts, found)
 
 
-def _add_cases(name: str, node: Node, drafts: Sequence[tuple[Combination, Fields]], found: Expansion) -> None:
+def _add_cases(name: str, node: Node, drafts: Sequence[Draft], found: Expansion) -> None:
     """Add the cases of one experiment, and the problems of their plugins."""
-    ids = case_ids([(fields.said, combination) for combination, fields in drafts])
-    first: dict[str, str] = {}
-    for id, (combination, fields) in zip(ids, drafts, strict=True):
-        found.problems += fields.problems
-        found.missing += fields.missing
-        if (other := first.setdefault(digest(fields.said), id)) != id or (name, id) in found.plugins:
+    ids = case_ids([(draft.fields.said, draft.combination) for draft in drafts])
+    earlier: dict[str, str] = {}
+    for id, draft in zip(ids, drafts, strict=True):
+        found.problems += draft.fields.problems
+        found.missing += draft.fields.missing
+        if (other := earlier.setdefault(digest(draft.fields.said), id)) != id or (name, id) in found.plugins:
             found.problems.append((node.get("matrix") or node).problem(_same(other, id), at_key=True))
-        found.cases.append(_case(id, name, node, combination, fields))
-        found.plugins[name, id] = fields.plugins
+        found.cases.append(_case(id, name, node, draft.combination, draft.fields))
+        found.plugins[name, id] = draft.fields.plugins
+        found.nodes[name, id] = draft.node
 
 
 def _same(first: str, second: str) -> str:

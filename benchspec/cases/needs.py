@@ -27,6 +27,10 @@ _NUMBERS = ("parameters", "state", "processes", "rows/step", "length")
 _ASKED = ("launcher", "model", "dataset", "recipe")
 
 
+#: (experiment, case id) -> what the case needs
+Needed = dict[tuple[str, str], dict[str, Any] | PluginError]
+
+
 @dataclass(frozen=True)
 class Plan:
     """A case that is planned: what it needs, and how it ended if it has run before."""
@@ -39,21 +43,34 @@ class Plan:
     done: bool
 
 
-def planned(
-    spec: Spec, expansion: Expansion, cases: Sequence[Case], results: Iterable[Result], left: Collection[Case]
-) -> list[Plan]:
-    """The plans of some of the expansion's cases; `results` are earlier ones, and `left` the cases that `run` runs."""
+def needed(spec: Spec, expansion: Expansion) -> Needed:
+    """What each case needs; a `PluginError` in its place where a plugin fails to tell."""
+    found: Needed = {}
+    for case in expansion.cases:
+        name = _name(case)
+        try:
+            found[name] = needs(spec, case, expansion.plugins[name])
+        except PluginError as error:
+            found[name] = error
+    return found
+
+
+def planned(needed: Needed, cases: Sequence[Case], results: Iterable[Result], left: Collection[Case]) -> list[Plan]:
+    """The plans of cases; `results` are earlier ones, and `left` the cases that `run` runs.
+
+    Raises `PluginError` where a plugin failed to tell what a case needs.
+    """
     outcomes = {(result.experiment, result.case): result.outcome for result in results}
     waiting = {_name(case) for case in left}
     return [
-        Plan(
-            case,
-            needs(spec, case, expansion.plugins[_name(case)]),
-            outcomes.get(_name(case)),
-            _name(case) not in waiting,
-        )
-        for case in cases
+        Plan(case, _known(needed[_name(case)]), outcomes.get(_name(case)), _name(case) not in waiting) for case in cases
     ]
+
+
+def _known(need: dict[str, Any] | PluginError) -> dict[str, Any]:
+    if isinstance(need, PluginError):
+        raise need
+    return need
 
 
 def _name(case: Case) -> tuple[str, str]:

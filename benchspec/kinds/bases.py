@@ -70,11 +70,22 @@ class Plugin:
     options_schema: ClassVar[Mapping[str, Any]] = {}
     #: further names in specs, each for this class with some options set: name -> options
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    #: what to write in a spec for something that has no name here, such as `{name: hf, path: NAME}`, for the message
+    #: about an unknown name; one with NAME is shown only if the name looks like a folder's or one on the hub
+    instead: ClassVar[str] = ""
 
     def __init__(self, options: Mapping[str, Any]):
         """Keep the options; raise `PluginError` for an invalid combination, which `validate` then reports."""
         #: every option, defaults filled in; paths absolute, nested plugins as instances
         self.options = options
+
+    def missing(self, online: bool) -> Sequence[str]:
+        """What these options need and this machine does not have, one line each, such as a file or a compiler.
+
+        `validate` and `plan` warn of it; `run` refuses to start, and asks once more with `online` set, for what the
+        network could bring. Without `online`, look at this machine only, and import nothing large.
+        """
+        return ()
 
 
 class Dataset(Plugin):

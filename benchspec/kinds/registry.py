@@ -86,7 +86,15 @@ class Registry:
         name = clipped(name, 80)
         broken = ", ".join(str(each.origin) for each in self.broken)
         hint = f"; not loaded (`benchspec plugins` shows why): {broken}" if broken else ""
-        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){suggest(name, alike)}{hint}"
+        ways_out = suggest(name, alike) + self._instead(kind, name)
+        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){ways_out}{hint}"
+
+    def _instead(self, kind: str, name: str) -> str:
+        """How a spec can say what has no name: as plugins of the kind have it."""
+        looks_like_path = "/" in name or name.startswith((".", "~"))
+        found = dict.fromkeys(entry.cls.instead for entry in self.entries(kind))
+        fit = [text.replace("NAME", name) for text in found if text and (looks_like_path or "NAME" not in text)]
+        return f"; or write {' or '.join(fit)}" if fit else ""
 
     def create(self, kind: str, value: Mapping[str, Any]) -> Plugin:
         """The instance for a completed value `{name, option…}`; nested plugins are created first."""

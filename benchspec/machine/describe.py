@@ -5,12 +5,10 @@ It contains neither the host name nor environment variables, so it can be publis
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,8 +16,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchspec.machine.cgroups import cpu_quota
+from benchspec.machine.cores import usable_cores
 from benchspec.machine.nvml import nvidia
+from benchspec.machine.probe import torch_facts
+from benchspec.machine.visible import seen_by_torch
 
 LIBRARIES = (
     "benchspec",
@@ -37,32 +37,18 @@ LIBRARIES = (
 def describe() -> dict[str, Any]:
     """Everything known about this machine, as JSON values; None for what is unknown. Takes about 2 s."""
     libraries = {name: _version(name) for name in LIBRARIES}
+    torch = torch_facts() if libraries["torch"] else None
     return {
-        **nvidia(),
+        **seen_by_torch(nvidia(), torch),
         "cpu": _cpu(),
         **_memory(),
         "os": _os(),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "libraries": libraries,
-        "torch": torch_facts() if libraries["torch"] else None,
+        "torch": torch,
         "commit": _commit(Path(__file__).parents[2]),
     }
-
-
-def torch_facts() -> dict[str, Any]:
-    """What only torch knows: its CUDA, cuDNN and NCCL versions and how many GPUs it can use; or an `error`.
-
-    It runs in a separate process: importing torch takes seconds, and CUDA does not work in forks of a process that has
-    initialised it.
-    """
-    try:
-        done = subprocess.run([sys.executable, "-c", _TORCH_PROBE], capture_output=True, text=True, timeout=120)
-        return dict(json.loads(done.stdout.splitlines()[-1]))
-    except subprocess.TimeoutExpired:
-        return {"error": "no answer within 120 s"}
-    except (IndexError, ValueError):
-        return {"error": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]}
 
 
 def _cpu() -> dict[str, Any]:
@@ -85,11 +71,7 @@ def _cpuinfo(text: str) -> dict[str, Any]:
 def _cores() -> dict[str, Any]:
     import psutil
 
-    threads = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
-    quota = cpu_quota()
-    usable = allowed if quota is None else min(allowed, quota)
-    return {"cores": psutil.cpu_count(logical=False), "threads": threads, "usable": usable}
+    return {"cores": psutil.cpu_count(logical=False), "threads": os.cpu_count() or 1, "usable": usable_cores()}
 
 
 def _memory() -> dict[str, int | None]:
@@ -126,25 +108,6 @@ def _commit(root: Path) -> dict[str, Any] | None:
         return None
     commit, _, dirty = done.stdout.strip().partition("-")
     return {"id": commit, "dirty": bool(dirty)}
-
-
-# `device_count` alone asks NVML, which also counts GPUs that the driver is too old for; `is_available` asks CUDA.
-_TORCH_PROBE = """
-import json, torch
-
-
-def dotted(number):
-    return f"{number // 10000}.{number // 100 % 100}.{number % 100}" if number else None
-
-built = torch.version.cuda
-has_nccl = built and torch.distributed.is_available() and torch.distributed.is_nccl_available()
-print(json.dumps({
-    "cuda": built,
-    "cudnn": dotted(torch.backends.cudnn.version()) if built else None,
-    "nccl": ".".join(map(str, torch.cuda.nccl.version())) if has_nccl else None,
-    "accelerators": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-}))
-"""
 
 
 def accelerator_names(facts: Mapping[str, Any]) -> str:

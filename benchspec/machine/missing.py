@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchspec.machine.describe import accelerator_names, describe
+from benchspec.terms.errors import install
 from benchspec.terms.units import size_text
 
 #: supported versions: at least, and below (None: no upper bound); a test compares them with pyproject.toml
@@ -30,12 +31,12 @@ def missing(facts: Mapping[str, Any] | None = None) -> list[str]:
 def _not_installed(facts: Mapping[str, Any]) -> list[str]:
     absent = [name for name in ("torch", "transformers", "accelerate") if not facts["libraries"][name]]
     verb = "is" if len(absent) == 1 else "are"
-    return [f"{', '.join(absent)} {verb} not installed: pip install 'benchspec[train]'"] if absent else []
+    return [f"{', '.join(absent)} {verb} not installed: {install('train')}"] if absent else []
 
 
 def _unsupported(facts: Mapping[str, Any]) -> list[str]:
     return [
-        f"{name} {found} is not supported ({_range(least, below)}): pip install --upgrade 'benchspec[train]'"
+        f"{name} {found} is not supported ({_range(least, below)}): pip install '{name}{_wanted(least, below)}'"
         for name, (least, below) in SUPPORTED.items()
         if (found := facts["libraries"][name]) and not _within(found, least, below)
     ]
@@ -43,6 +44,10 @@ def _unsupported(facts: Mapping[str, Any]) -> list[str]:
 
 def _range(least: str, below: str | None) -> str:
     return f"it must be {least} or newer" + (f", and older than {below}" if below else "")
+
+
+def _wanted(least: str, below: str | None) -> str:
+    return f">={least}" + (f",<{below}" if below else "")
 
 
 def _within(found: str, least: str, below: str | None) -> bool:
@@ -94,4 +99,4 @@ def _little_shared_memory(facts: Mapping[str, Any]) -> list[str]:
 def _optional(facts: Mapping[str, Any]) -> list[str]:
     if facts["libraries"]["deepspeed"]:
         return []
-    return ["deepspeed is not installed (only the backend 'deepspeed' needs it): pip install 'benchspec[deepspeed]'"]
+    return [f"deepspeed is not installed (only the backend 'deepspeed' needs it): {install('deepspeed')}"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +32,71 @@ def accelerators() -> list[Accelerator]:
 
 
 def joules(uuid: str | None) -> float | None:
-    """The energy that a GPU has used since its driver was loaded; None if the GPU is unknown or has no counter."""
+    """The energy that a GPU has used since its driver was loaded.
+
+    None if the GPU is unknown or has no counter, or is in MIG mode, where it is that of all slices together.
+    """
     with _nvml() as nvml:
         handle = _ask(nvml.nvmlDeviceGetHandleByUUID, uuid) if nvml and uuid else None
-        millijoules = _ask(nvml.nvmlDeviceGetTotalEnergyConsumption, handle) if handle else None
+        whole = handle is not None and not _in_mig_mode(nvml, handle)
+        millijoules = _ask(nvml.nvmlDeviceGetTotalEnergyConsumption, handle) if whole else None
     return None if millijoules is None else millijoules / 1000
+
+
+def in_doubt() -> bool:
+    """Whether CUDA may use other GPUs than `accelerators` says, or have them in another order.
+
+    A process gets one slice of all that MIG has cut GPUs into. And CUDA puts the fastest GPU first, NVML goes by PCI
+    bus, so numbers in CUDA_VISIBLE_DEVICES may mean others, which matters if they differ.
+    """
+    with _nvml() as nvml:
+        found = [_accelerator(nvml, handle) for handle in _handles(nvml)]
+        slices = [each for each in found if each.mig]
+        if any(not _is_slice(each.uuid) for each in slices) or (slices and len(found) > 1):
+            return True
+        return _in_cudas_order() and len({_ask(nvml.nvmlDeviceGetName, handle) for handle in _present(nvml)}) > 1
+
+
+def _in_cudas_order() -> bool:
+    """Whether GPUs are numbered by CUDA in an order of its own, not listed by UUIDs."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    numbered = any(entry.strip().isdecimal() for entry in chosen.split(","))
+    return numbered and os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID"
+
+
+class Use(NamedTuple):
+    """What uses a GPU at a moment."""
+
+    name: str
+    uuid: str | None
+    #: bytes, without what the driver keeps for itself; None if unknown
+    memory: int | None
+    #: the ids of the processes that compute on it
+    processes: Sequence[int]
+
+
+def uses() -> list[Use]:
+    """What uses each GPU that this process may use; without GPUs in MIG mode, whose slices are others' by right."""
+    with _nvml() as nvml:
+        return [_use(nvml, handle) for handle in _handles(nvml) if not _accelerator(nvml, handle).mig]
+
+
+def _use(nvml: Any, handle: Any) -> Use:
+    # The second version leaves out what the driver reserves; older drivers have the first one only.
+    second = _ask(nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
+    memory = second or _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+    return Use(
+        name=_text(_ask(nvml.nvmlDeviceGetName, handle)) or "unknown",
+        uuid=_uuid(nvml, handle),
+        memory=None if memory is None else int(memory.used),
+        processes=[process.pid for process in _ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()],
+    )
 
 
 @contextmanager
 def _nvml() -> Iterator[Any]:
     """NVML, initialised and then shut down; None if it cannot be initialised: no library, driver or permission."""
-    if not _has_driver():
+    if not has_driver():
         yield None
         return
     import pynvml
@@ -58,7 +112,7 @@ def _nvml() -> Iterator[Any]:
         _ask(pynvml.nvmlShutdown)
 
 
-def _has_driver() -> bool:
+def has_driver() -> bool:
     """Whether NVIDIA's driver is loaded; if not, `pynvml` need not be imported, which would slow every command."""
     return sys.platform != "linux" or any(Path(place).exists() for place in _DRIVER)
 
@@ -84,13 +138,17 @@ def _text(value: str | bytes | None) -> str | None:
 
 def _handles(nvml: Any) -> list[Any]:
     """NVML's handles of the GPUs that CUDA_VISIBLE_DEVICES leaves visible."""
+    present = _present(nvml)
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return present if chosen is None else _chosen(nvml, present, chosen.split(","))
+
+
+def _present(nvml: Any) -> list[Any]:
+    """NVML's handles of all GPUs that this process has permission for: NVML counts others too, CUDA skips them."""
     if nvml is None:
         return []
     found = [_ask(nvml.nvmlDeviceGetHandleByIndex, index) for index in range(_ask(nvml.nvmlDeviceGetCount) or 0)]
-    # NVML counts GPUs that this process has no permission for; CUDA skips them.
-    present = [handle for handle in found if handle is not None]
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return present if chosen is None else _chosen(nvml, present, chosen.split(","))
+    return [handle for handle in found if handle is not None]
 
 
 def _chosen(nvml: Any, present: list[Any], entries: list[str]) -> list[Any]:
@@ -123,14 +181,22 @@ def _accelerator(nvml: Any, handle: Any) -> Accelerator:
     memory = _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
     milliwatts = _ask(nvml.nvmlDeviceGetPowerManagementLimit, handle)
     uuid = _uuid(nvml, handle)
-    in_mig_mode = (_ask(nvml.nvmlDeviceGetMigMode, handle) or [None])[0] == nvml.NVML_DEVICE_MIG_ENABLE
+    in_mig_mode = _in_mig_mode(nvml, handle)
     return Accelerator(
         name=_text(_ask(nvml.nvmlDeviceGetName, handle)) or "unknown",
         uuid=uuid,
         memory=None if memory is None or in_mig_mode else int(memory.total),
         power_limit=None if milliwatts is None else milliwatts / 1000,
-        mig=in_mig_mode or (uuid or "").startswith("MIG-"),
+        mig=in_mig_mode or _is_slice(uuid),
     )
+
+
+def _is_slice(uuid: str | None) -> bool:
+    return (uuid or "").startswith("MIG-")
+
+
+def _in_mig_mode(nvml: Any, handle: Any) -> bool:
+    return bool((_ask(nvml.nvmlDeviceGetMigMode, handle) or [None])[0] == nvml.NVML_DEVICE_MIG_ENABLE)
 
 
 def nvidia() -> dict[str, Any]:

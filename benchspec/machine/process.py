@@ -1,4 +1,4 @@
-"""Ending a process when its parent dies."""
+"""What the processes of a case and the process that watches them agree on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import sys
 
 #: <linux/prctl.h>: the signal that a process gets when its parent dies
 PR_SET_PDEATHSIG = 1
+#: in the environment of every process of a case, the folder of its attempt
+MARK = "BENCHSPEC_CASE_DIR"
+#: at this signal a rank writes its stacks to a file
+STACKS = signal.SIGUSR1
 #: in a worker's environment, the id of the process that started it; by the time it is read, the parent may be another
 PARENT = "BENCHSPEC_PARENT"
 

@@ -33,7 +33,12 @@ def _gpu_text(facts: Mapping[str, Any]) -> str:
     if not facts["accelerators"]:
         return "no accelerator"
     torch = facts["torch"] or {}
-    versions = {"driver": facts["driver"], "CUDA": torch.get("cuda"), "NCCL": torch.get("nccl")}
+    versions = {
+        "driver": facts["driver"],
+        "CUDA": torch.get("cuda"),
+        "ROCm": torch.get("hip"),
+        "NCCL": torch.get("nccl"),
+    }
     gpus = " ".join(filter(None, (accelerator_names(facts), _link_text(facts))))
     return ", ".join([gpus, *_named(versions)])
 
@@ -130,7 +135,12 @@ def _host_rows(facts: Mapping[str, Any]) -> list[list[str]]:
 
 def _software_rows(facts: Mapping[str, Any]) -> list[list[str]]:
     torch = facts["torch"] or {}
-    built = {"CUDA (of torch)": torch.get("cuda"), "cuDNN": torch.get("cudnn"), "NCCL": torch.get("nccl")}
+    built = {
+        "CUDA (of torch)": torch.get("cuda"),
+        "ROCm (of torch)": torch.get("hip"),
+        "cuDNN": torch.get("cudnn"),
+        "NCCL": torch.get("nccl"),
+    }
     versions = {"NVIDIA driver": facts["driver"], "CUDA (newest for driver)": facts["driver_cuda"], **built}
     libraries = {name: found or "not installed" for name, found in facts["libraries"].items()}
     commit = {"benchspec's commit": _commit_text(facts["commit"], 40)}

@@ -16,6 +16,10 @@ from benchspec.terms.errors import BenchspecError, PluginError, RunError
 from benchspec.terms.layout import report_problem, write_whole
 
 T = TypeVar("T")
+#: each file that reports have written -> the reporter
+Written = dict[Path, str]
+#: the file of a report, but for its suffix
+REPORT = "report"
 
 
 def printed(registry: Registry, results: Results, names: Sequence[str] = ()) -> Iterator[str]:
@@ -24,16 +28,19 @@ def printed(registry: Registry, results: Results, names: Sequence[str] = ()) -> 
     A reporter that fails does not stop the others: its `PluginError` is raised at the end.
     """
     failed: list[str] = []
+    written: Written = {}
     for value in names or results.run.get("report", ["table"]):
         try:
-            yield from _one(registry, results, value, keep=not names)
+            yield from _one(registry, results, value, written, keep=not names)
         except BenchspecError as error:
             failed.append(str(error))
     if failed:
         raise PluginError("; ".join(failed))
 
 
-def _one(registry: Registry, results: Results, value: str | Mapping[str, Any], *, keep: bool) -> Iterator[str]:
+def _one(
+    registry: Registry, results: Results, value: str | Mapping[str, Any], written: Written, *, keep: bool
+) -> Iterator[str]:
     """The text of a reporter, if it is to be printed; otherwise it is saved, whatever `keep` says."""
     options = {"name": value} if isinstance(value, str) else dict(value)
     path = options.pop("path", None)
@@ -43,8 +50,8 @@ def _one(registry: Registry, results: Results, value: str | Mapping[str, Any], *
     if text and path is None and reporter.printed:
         yield text
     if text and (keep or not reporter.printed):
-        _write(who, _target(who, results.folder, path or f"report{reporter.suffix}"), text.encode())
-    _write_files(who, reporter, results)
+        _write_all(who, {_target(who, results.folder, path or _file_of_report(who, reporter)): text.encode()}, written)
+    _write_all(who, _files(who, reporter, results), written)
 
 
 class _Who(NamedTuple):
@@ -69,15 +76,35 @@ def _text(who: _Who, reporter: Reporter, results: Results) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _write_files(who: _Who, reporter: Reporter, results: Results) -> None:
-    """Write a reporter's files; if any of them is not allowed, write none."""
+def _file_of_report(who: _Who, reporter: Reporter) -> str:
+    if not isinstance(reporter.suffix, str):
+        raise PluginError(f"{who} failed: `suffix` is {reporter.suffix!r}, not a string such as '.txt'")
+    return f"{REPORT}{reporter.suffix}"
+
+
+def _files(who: _Who, reporter: Reporter, results: Results) -> dict[Path, bytes]:
+    """The files of a reporter; raises if any of them is not allowed."""
     files = _asked(who, lambda: returned(reporter.files, reporter.files(results), Mapping, "a mapping"))
     targets = {_target(who, results.folder, path): content for path, content in files.items()}
     for path, content in files.items():
         if not isinstance(content, bytes):
             raise PluginError(f"{who} failed: `files` must give bytes for '{path}', not {type(content).__name__}")
-    for target, content in targets.items():
-        _write(who, target, content)
+    for target in targets:
+        # Whatever reports the spec names now: the next `report` may write another one there.
+        if target.parent == results.folder.resolve() and target.stem.casefold() == REPORT:
+            raise PluginError(f"{who} failed: `files` must not have '{target.name}', which is the name of a report")
+    return targets
+
+
+def _write_all(who: _Who, files: Mapping[Path, bytes], written: Written) -> None:
+    """Write files; if one of them would overwrite another report's, write none."""
+    for file in files:
+        if file in written:
+            way_out = "give one of them another `path` in the spec's `report`"
+            raise PluginError(f"{who}: '{file.name}' is already written by {written[file]}; {way_out}")
+    for file, content in files.items():
+        _write(who, file, content)
+        written[file] = str(who)
 
 
 def _asked(who: _Who, call: Callable[[], T]) -> T:

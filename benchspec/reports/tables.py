@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from benchspec.reports import published
 from benchspec.reports.cells import axis_texts, measured_text
@@ -20,10 +21,7 @@ def build_report(results: Results) -> Report:
     known = published.collect(groups, results)
     titles = results.run.get("experiments", {})
     return Report(
-        sections=[
-            _section(titles.get(name, {}).get("title") or name, groups[name], known, results.run.get("other_figures"))
-            for name in groups
-        ],
+        sections=[_section(titles.get(name, {}).get("title") or name, groups[name], known, results) for name in groups],
         sources=known.source_lines(),
         warnings=[*known.other_machines(results.run.get("hardware")), *_without_result(results)],
         machine=str(results.run.get("machine_line", "")),
@@ -75,7 +73,7 @@ def metric_column(results: Sequence[Result], metric: str) -> Column:
     return Column(METRICS[metric].label, [measured_text(result, metric) for result in results], right=True)
 
 
-def _section(title: str, group: Sequence[Result], known: Published, other_figures: str | None) -> Section:
+def _section(title: str, group: Sequence[Result], known: Published, results: Results) -> Section:
     axes, shown = axis_columns(group), shown_metrics(group)
     beside = published.columns(group, shown, known)
     table = [*axes, outcome_column(group), *beside.get(None, ())]
@@ -86,9 +84,10 @@ def _section(title: str, group: Sequence[Result], known: Published, other_figure
         table=table,
         also=published.other_metrics(group, axes, shown, known),
         notes=[
-            *_failures(group),
+            *_failures(group, results),
+            *_warnings(group),
             *_not_measured(group, shown),
-            *_other_figures(shown, other_figures),
+            *_other_figures(shown, results.run.get("other_figures")),
             *_no_currency(group),
             *known.slope_lines(group[0].experiment),
         ],
@@ -118,15 +117,29 @@ def _without_result(results: Results) -> list[str]:
     return [f"{missing} of {planned} cases {'has' if missing == 1 else 'have'} no result yet"] if missing > 0 else []
 
 
-def _failures(group: Sequence[Result]) -> list[str]:
+def _failures(group: Sequence[Result], results: Results) -> list[str]:
     """A line per case that is not ok."""
-    return [_failure(result) for result in group if result.outcome != "ok"]
+    return [_failure(result, results.log_of(result)) for result in group if result.outcome != "ok"]
 
 
-def _failure(result: Result) -> str:
+def _failure(result: Result, log: Path | None) -> str:
     where = f" in {result.phase}" if result.phase else ""
     rank = "" if result.rank is None else f" on rank {result.rank}"
-    return f"{result.case}: {result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}"
+    return f"{result.case}: {result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}" + (
+        f" (log: {one_line(str(log))})" if log else ""
+    )
+
+
+def _warnings(group: Sequence[Result]) -> list[str]:
+    """A line per warning, with the cases that have it."""
+    cases: dict[str, list[str]] = {}
+    for result in group:
+        for warning in result.warnings:
+            cases.setdefault(warning, []).append(result.case)
+    return [
+        f"{'every case' if len(names) == len(group) > 1 else ', '.join(names)}: warning: {brief(warning)}"
+        for warning, names in cases.items()
+    ]
 
 
 def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:

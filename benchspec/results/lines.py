@@ -85,6 +85,7 @@ _COUNT = Need("a whole number from 0", _is_count)
 _FROM_1 = Need("a whole number from 1", lambda value: _is_count(value) and value > 0)
 _COUNT_OR_NULL = Need("a whole number from 0 or null", lambda value: value is None or _is_count(value))
 _NUMBER_OR_NULL = Need("a finite number or null", lambda value: value is None or _is_number(value))
+_PID = Need("the id of a process", lambda value: _is_count(value) and value < 2**31)
 _TIME = Need("a time in seconds", _is_time)
 _TEXT = Need("a text", lambda value: isinstance(value, str))
 _TEXT_OR_NULL = Need("a text or null", lambda value: value is None or isinstance(value, str))
@@ -107,7 +108,8 @@ def _counts(names: Sequence[str]) -> Need:
 _NEEDS: Mapping[str, Mapping[str, Need]] = {
     kind: {"time": _TIME, "clock": _TIME._replace(always=False), **fields}
     for kind, fields in {
-        "start": {"world": _FROM_1, "host": _TEXT._replace(always=False)},
+        "start": {"world": _FROM_1, "pid": _PID._replace(always=False), "host": _TEXT._replace(always=False)},
+        "device": {"name": _TEXT, "uuid": _TEXT_OR_NULL, "memory": _COUNT, "mig": _FLAG},
         "begin": {"phase": _PHASE},
         "end": {"phase": _PHASE},
         "data": {

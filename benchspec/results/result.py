@@ -10,6 +10,7 @@ from typing import Any
 from benchspec.results.notebook import number_text, result_html
 from benchspec.terms.harmless import one_line
 from benchspec.terms.metrics import METRICS, SHOWN
+from benchspec.terms.outcomes import FINAL
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -55,6 +56,16 @@ class Result:
         in `metrics`.
         """
         return self.metrics if self.outcome == "ok" else {}
+
+    @property
+    def final(self) -> bool:
+        """Whether it is kept: running the case again would not change how it ends."""
+        return self.outcome in FINAL and not self.beside_others
+
+    @property
+    def beside_others(self) -> bool:
+        """Whether it ran out of memory while others used the GPUs, which says nothing about the case."""
+        return self.outcome == "oom" and bool(self.record.get("others"))
 
     @property
     def units(self) -> Mapping[str, str]:

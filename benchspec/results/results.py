@@ -82,7 +82,10 @@ class Results(Sequence[Result]):
         """Whether every judged case has a result, and an outcome that the spec expects; by default that is `ok`."""
         judged, expected = set(self.judged), self.run.get("expected", {})
         mine = [each for each in self if (each.experiment, each.case) in judged]
-        known = all(each.outcome in expected.get(f"{each.experiment}/{each.case}", ["ok"]) for each in mine)
+        known = all(
+            each.outcome in expected.get(f"{each.experiment}/{each.case}", ["ok"]) and not each.beside_others
+            for each in mine
+        )
         return known and bool(mine) and not self.missing()
 
     def log_of(self, result: Result) -> Path | None:
@@ -94,7 +97,8 @@ class Results(Sequence[Result]):
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.
 
         Rows and tokens are sums over all ranks; `seconds` is the time since the end of the previous step, on the
-        slowest rank, without saves. An unknown number is None. The steps are read from the case's files; empty if those are gone.
+        slowest rank, without saves. An unknown number is None. The steps are read from the case's files; empty if those
+        are gone.
         """
         attempt = attempt_folder(self.folder, result.experiment, result.case) / result.attempt
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")

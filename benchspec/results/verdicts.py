@@ -44,7 +44,9 @@ def _verdict(name: str, value: Mapping[str, Any], result: Result | None) -> Verd
 
 
 def _measured(kind: str, metric: str, result: Result) -> Any:
-    return result.outcome if kind == "outcome" else result.numbers.get(metric)
+    if kind == "outcome":
+        return None if result.beside_others else result.outcome
+    return result.numbers.get(metric)
 
 
 def _compared(kind: str, published: Any, measured: Any) -> dict[str, Any]:

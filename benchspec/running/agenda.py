@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from benchspec.cases.case import Case
 from benchspec.results.result import Result
 from benchspec.terms.errors import NothingSelected
-from benchspec.terms.outcomes import FINAL
 
 
 def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
@@ -21,9 +20,12 @@ def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
 
 
 def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Case]:
-    """The cases to run: those without a result, or whose latest result is not final (`ok`, `oom` or `host-oom`)."""
-    latest = {(result.experiment, result.case): result.outcome for result in journal}
-    return [case for case in cases if latest.get((case.experiment, case.id)) not in FINAL]
+    """The cases to run: those without a result, or whose latest result is not final.
+
+    Final are `ok`, `oom`, `host-oom` and `skipped`, but for an `oom` while others used the GPUs.
+    """
+    final = {(result.experiment, result.case): result.final for result in journal}
+    return [case for case in cases if not final.get((case.experiment, case.id))]
 
 
 def _selects(pattern: str, case: Case) -> bool:

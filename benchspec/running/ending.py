@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence, furthest_behind, open_phase
+from benchspec.running.culprit import Hang
 from benchspec.terms.outcomes import ABORTED, LOST_PEER, SIGNS
 from benchspec.terms.units import duration_text
 
@@ -33,14 +34,20 @@ class Ending:
 
 
 def judge(
-    evidence: Evidence, deaths: Mapping[int, int], *, timeout: float | None = None, kernel_killed: bool = False
+    evidence: Evidence,
+    deaths: Mapping[int, int],
+    *,
+    timeout: float | None = None,
+    hang: Hang | None = None,
+    kernel_killed: bool = False,
 ) -> Ending:
     """How a process group ended; it must have no process left.
 
-    `deaths` are the exit codes that the launcher reports, `timeout` is the limit in seconds if the group was stopped
-    for it, and `kernel_killed` says whether the kernel's out-of-memory killer has killed processes during the case.
+    `deaths` are the exit codes that the launcher reports; `timeout` is the limit in seconds if the group was stopped
+    for it, and `hang` what was seen if it was stopped because it stood still; `kernel_killed` says whether the kernel's
+    out-of-memory killer has killed processes during the case.
     """
-    ending = _judged(evidence, deaths, timeout, kernel_killed)
+    ending = _judged(evidence, deaths, timeout, hang, kernel_killed)
     if evidence.unusable is None:
         return ending
     phase, log = ending.phase or "train", _log(evidence)
@@ -48,11 +55,16 @@ def judge(
     return Ending("crash", phase, reason=f"{reason}; {ending.reason}" if ending.reason else reason, log=log)
 
 
-def _judged(evidence: Evidence, deaths: Mapping[int, int], timeout: float | None, kernel_killed: bool) -> Ending:
+def _judged(
+    evidence: Evidence, deaths: Mapping[int, int], timeout: float | None, hang: Hang | None, kernel_killed: bool
+) -> Ending:
     """How a process group ended, from those of its events that can be used."""
+    log = _log(evidence)
+    if hang is not None:
+        # What was interrupted to tell its stacks may even have finished.
+        return Ending("hang", hang.phase, hang.rank, hang.reason, log)
     if evidence.finished:
         return Ending("ok")
-    log = _log(evidence)
     failure, death = _first_failure(evidence), _first_death(evidence, deaths)
     if death and (failure is None or _follows(failure[1], death[1])):
         rank, code = death

@@ -30,8 +30,19 @@ class Run:
     invocation: str
     #: (experiment, case, attempt) of every line in the journal when the run started
     recorded: set[tuple[str, str, str]]
+    #: seconds for which a rank that trains may stand still at least, before its case ends as `hang`
+    least_stall: float
     #: `EXPERIMENT/CASE: reason` of each case that failed because of a user's mistake
     mistakes: list[str] = field(default_factory=list)
+    #: the warnings about cases that were shown
+    warned: set[str] = field(default_factory=set)
+
+    def warn(self, case: Case, text: str) -> None:
+        """Show a warning about a case, once."""
+        warning = f"{case.experiment}/{case.id}: warning: {text}"
+        if warning not in self.warned:
+            self.warned.add(warning)
+            self.progress.note(warning)
 
 
 def launcher_of(spec: Spec, case: Case) -> Launcher:

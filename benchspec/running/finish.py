@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,10 +14,12 @@ from benchspec.machine import kernel_kills
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
 from benchspec.results.plausible import contradiction
+from benchspec.running import when
 from benchspec.running.ending import LOG_LINES, Ending, judge
 from benchspec.running.execution import Run
-from benchspec.running.flight import Flight
+from benchspec.running.flight import Flight, Stop
 from benchspec.running.record import record
+from benchspec.running.when import When
 from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
 
@@ -37,33 +38,35 @@ def collect(run: Run, flight: Flight) -> bool:
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
     failed: Ending | None = None
-    timeout: float | None = None
+    stop: Stop | None = None
     try:
         stop = flight.stopped()
         if stop is None:
             return False
-        timeout = stop.timeout
     except Exception as error:
         failed = launcher_failed(run, flight.case, error)
         with suppress(Exception):
             flight.handle.stop()
     # Before the evidence is read, which is no part of the case.
-    stopped = time.time()
+    ran = when.until_now(flight.started, flight.begun)
     seen = evidence.read(flight.attempt)
-    ending = failed or judge_group(run, flight.case, flight.launcher, flight.attempt, seen, timeout)
-    finish(run, flight.case, flight.attempt, seen, ending, flight.started, _finished(seen, ending, stopped))
+    ending = failed or judge_group(run, flight.case, flight.launcher, flight.attempt, seen, stop)
+    if ending.outcome == "ok":
+        ran = when.until_last_event(ran, flight.begun, seen)
+    finish(run, flight.case, flight.attempt, seen, ending, ran)
     return True
 
 
 def judge_group(
-    run: Run, case: Case, launcher: Launcher, attempt: Path, seen: Evidence, timeout: float | None = None
+    run: Run, case: Case, launcher: Launcher, attempt: Path, seen: Evidence, stop: Stop | None = None
 ) -> Ending:
     """How a process group ended; it must have no process left."""
     try:
         deaths = {} if seen.finished else _deaths(launcher, attempt)
     except Exception as error:
         return launcher_failed(run, case, error)
-    return judge(seen, deaths, timeout=timeout, kernel_killed=_kernel_killed(attempt))
+    timeout, hang = (stop.timeout, stop.hang) if stop else (None, None)
+    return judge(seen, deaths, timeout=timeout, hang=hang, kernel_killed=_kernel_killed(attempt))
 
 
 def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
@@ -80,11 +83,6 @@ def _kernel_killed(attempt: Path) -> bool:
     return now is not None and before.isdigit() and now > int(before)
 
 
-def _finished(seen: Evidence, ending: Ending, stopped: float) -> float:
-    """When a case ended: if it is ok, at its last event, because afterwards its processes only shut down."""
-    return seen.times[1] if ending.outcome == "ok" and seen.times else stopped
-
-
 def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
     """The ending, or a crash if it is ok and the steps that the recipe has reported cannot be."""
     if ending.outcome != "ok":
@@ -94,23 +92,21 @@ def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
     return Ending("crash", "train", reason=reason, log=log) if reason else ending
 
 
-def finish(
-    run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, started: float, finished: float
-) -> None:
+def finish(run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, ran: When) -> None:
     """Record how an attempt ended."""
     try:
         ending = _unless_contradicted(case, seen, ending)
-        result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
+        result = record(case, attempt, seen, ending, run.spec.facts, ran)
     except Exception as error:
         # Whatever stands in a case's evidence, it costs that case alone.
         unusable = f"{type(error).__name__}: {error}"
         ending = Ending("crash", ending.phase or "train", reason=f"the events cannot be used: {unusable}")
         seen = replace(seen, unusable=unusable)
-        result = record(case, attempt, seen, ending, run.spec.facts, started, finished)
+        result = record(case, attempt, seen, ending, run.spec.facts, ran)
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
     log = layout.attempt_folder(run.shown, case.experiment, case.id) / attempt.name / layout.STDERR
     run.progress.ended(case, result, log if log.is_file() else None)
     for warning in result.warnings:
-        run.progress.note(f"{case.experiment}/{case.id}: warning: {warning}")
+        run.warn(case, warning)

@@ -10,8 +10,11 @@ from benchspec.cases.case import Case
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.results import events
 from benchspec.results.events import Event
+from benchspec.running import culprit, stall
+from benchspec.running.culprit import Hang
+from benchspec.running.ranks import Ranks
 
-#: seconds between a rank's failure, or the last rank's `done`, and the moment when the group is stopped
+#: seconds between a rank's failure or sudden end, or the last rank's `done`, and the moment when the group is stopped
 GRACE = 20.0
 
 
@@ -26,44 +29,78 @@ class Flight:
     handle: Handle
     #: seconds since the epoch; moved forward while it waits in a queue
     started: float
+    #: the same moment by the monotonic clock, by which limits are judged
+    begun: float = field(default_factory=lambda: time.monotonic())
+    #: seconds for which a rank that trains may stand still at least
+    least_stall: float = stall.LEAST
     tail: events.Tail = field(init=False)
-    #: when the first rank failed, or the last one was done
+    watch: stall.Watch = field(init=False)
+    ranks: Ranks = field(init=False)
+    #: when it was last looked at
+    looked: float = field(init=False)
+    #: when the first rank failed or went, or the last one was done
     settled: float | None = None
     done: int = 0
     world: int = 0
 
     def __post_init__(self) -> None:
         self.tail = events.Tail(self.attempt)
+        self.watch = stall.Watch(self.case.limits["stall"], self.least_stall)
+        self.ranks = Ranks(self.attempt)
+        self.looked = time.monotonic()
 
     def look(self) -> list[tuple[int, Event]]:
         """The events that the ranks have written since the last call."""
+        gone, now = self.ranks.gone(), time.monotonic()
+        # Read after the look at the processes: what has gone has written its last event.
         new = self.tail.new()
-        for _, event in new:
-            self.world = max(self.world, event.get("world", 0))
+        self.watch.look(new, now - self.looked)
+        self.looked = now
+        for rank, event in new:
+            if event["event"] == "start":
+                self.world = max(self.world, event["world"])
+                self.ranks.take(rank, event)
             self.done += event["event"] == "done"
             if event["event"] == "failure" or 0 < self.world == self.done:
-                self.settled = self.settled or time.time()
+                self._settle(now)
+        if any(not self.watch.places[rank].ended for rank in gone):
+            self._settle(now)
         return new
+
+    def _settle(self, now: float) -> None:
+        self.settled = now if self.settled is None else self.settled
 
     def stopped(self) -> Stop | None:
         """None while the case runs; otherwise how it stopped, and then every process is gone."""
-        code, now = self.handle.poll(), time.time()
-        if code is None and self.handle.waiting():
-            self.started = now
-        late = self._is_late(now)
-        if code is None and not late and (self.settled is None or now - self.settled < GRACE):
+        code, now = self.handle.poll(), time.monotonic()
+        if code is not None:
+            return self._stop(now)
+        if self.handle.waiting():
+            self.started, self.begun = time.time(), now
+            self.watch.wait()
             return None
-        self.handle.stop()
-        return Stop(timeout=self.case.limits["timeout"] if code is None and late else None)
-
-    def _is_late(self, now: float) -> bool:
         timeout = self.case.limits["timeout"]
-        return timeout is not None and now - self.started > timeout
+        if timeout is not None and now - self.begun > timeout:
+            return self._stop(now, timeout=timeout)
+        if self.settled is not None:
+            return self._stop(now) if now - self.settled >= GRACE else None
+        if found := self.watch.stalled():
+            return self._stop(now, hang=culprit.hang(found, self.ranks.observe(found.places)))
+        return None
+
+    def _stop(self, now: float, timeout: float | None = None, hang: Hang | None = None) -> Stop:
+        self.handle.stop()
+        self.ranks.forget(self.watch.places)
+        return Stop(now - self.begun, timeout, hang)
 
 
 @dataclass(frozen=True)
 class Stop:
     """How a process group stopped."""
 
+    #: for how many seconds it ran
+    seconds: float
     #: the time limit that it was stopped for, in seconds; None if it ended by itself
-    timeout: float | None
+    timeout: float | None = None
+    #: that it was stopped because it stood still
+    hang: Hang | None = None

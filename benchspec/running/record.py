@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.kinds.values import Facts
+from benchspec.machine import others
 from benchspec.results import reduce
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
 from benchspec.running.ending import Ending
+from benchspec.running.when import When
 from benchspec.terms.harmless import shortened
+from benchspec.terms.layout import OTHERS
 
 
-def record(
-    case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, started: float, finished: float
-) -> Result:
-    """The result of a case that ran from `started` to `finished`, in seconds since the epoch."""
+def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
+    """The result of a case that ran then."""
     # Where one event cannot be used, a metric of the others would be wrong.
     ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
@@ -27,8 +29,9 @@ def record(
         case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,
-        wall_time=finished - started,
+        wall_time=ran.seconds,
     )
+    beside = _others(attempt)
     return Result(
         case=case.id,
         attempt=attempt.name,
@@ -42,11 +45,21 @@ def record(
         currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
-        started=started,
-        finished=finished,
-        warnings=list(evidence.passed_over),
+        started=ran.started,
+        finished=ran.finished,
+        record={"others": beside} if beside else {},
+        warnings=[*([others.sentence(beside)] if beside else []), *evidence.passed_over],
         log=[shortened(line) for line in ending.log],
     )
+
+
+def _others(attempt: Path) -> list[dict[str, Any]]:
+    """Who else used the GPUs when the attempt started, as `others.others` found them; empty if nobody did."""
+    try:
+        found = json.loads((attempt / OTHERS).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return found if others.are_others(found) else []
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchspec.cases.case import Case
+from benchspec.cases.check import unobtainable
 from benchspec.cases.expand import Expansion, expand
 from benchspec.results import journal
 from benchspec.results.results import Results
 from benchspec.results.run_file import BrokenRunFileError, read_run
-from benchspec.running import rundir, runfile
+from benchspec.running import rundir, runfile, stall
 from benchspec.running.agenda import selected, unfinished
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
 from benchspec.running.start import start_next
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import RunError, SpecError
+from benchspec.terms.errors import RunError, SpecError, distinct, install
 from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
@@ -40,36 +41,48 @@ def run(
     fresh: bool = False,
     progress: Progress | None = None,
     expansion: Expansion | None = None,
+    least_stall: float = stall.LEAST,
 ) -> Results:
     """Run the cases that have no result yet in the run directory, and return all of its results.
 
     `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
-    `expansion` is the spec's, if the caller already has it. Raises `SpecError`, `NothingSelected` or `RunError` before
-    anything is started. A failure within a case becomes that case's outcome.
+    `expansion` is the spec's, if the caller already has it; `least_stall` is the number of seconds for which a rank
+    that trains may make no step, however fast it was, before its case ends as `hang`. Raises `SpecError`,
+    `NothingSelected` or `RunError` before anything is started. A failure within a case becomes that case's outcome.
     """
     from benchspec.running.progress import Quiet
 
-    every = _ready(expansion or expand(spec))
-    cases = selected(every, only)
+    expansion = expansion or expand(spec)
+    if expansion.problems:
+        raise SpecError(expansion.problems)
+    cases = selected(expansion.cases, only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
+    if fresh or not (folder / RUN).exists():
+        _check_obtainable(expansion, cases)
     with rundir.write_errors(folder):
         if fresh and folder.exists():
             with rundir.locked(folder):
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            return _run_in(folder, spec, every, cases, progress or Quiet())
+            return _run_in(folder, spec, expansion, cases, progress or Quiet(), least_stall)
 
 
-def _run_in(folder: Path, spec: Spec, every: Sequence[Case], cases: Sequence[Case], progress: Progress) -> Results:
+def _run_in(
+    folder: Path, spec: Spec, expansion: Expansion, cases: Sequence[Case], progress: Progress, least_stall: float
+) -> Results:
     """Run cases in a run directory that is locked for this process."""
+    every = expansion.cases
     earlier = _earlier(folder, progress)
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
     recorded = {(line.experiment, line.case, line.attempt) for line in lines}
-    current = Run(spec, folder.absolute(), folder, progress, f"{os.getpid()}-{time.time_ns()}", recorded)
+    invocation = f"{os.getpid()}-{time.time_ns()}"
+    current = Run(spec, folder.absolute(), folder, progress, invocation, recorded, least_stall)
     pending = unfinished(cases, lines)
+    if (folder / RUN).exists():
+        _check_obtainable(expansion, pending)
     machine = runfile.machine_of(earlier) if earlier and not pending else runfile.machine_here(spec, earlier, lines)
     runfile.write(folder, spec, every, machine)
     _run_cases(current, pending)
@@ -92,17 +105,16 @@ def _earlier(folder: Path, progress: Progress) -> Mapping[str, Any] | None:
         return None
 
 
-def _ready(expansion: Expansion) -> list[Case]:
-    """The cases; raises `SpecError` if there are mistakes or missing data files."""
-    if problems := expansion.problems or list(dict.fromkeys(expansion.missing)):
-        raise SpecError(problems)
-    return expansion.cases
+def _check_obtainable(expansion: Expansion, pending: Sequence[Case]) -> None:
+    """Raise `SpecError` with everything that cases to run need and cannot have here."""
+    if pending and (lost := distinct([*expansion.missing, *unobtainable(expansion, pending)])):
+        raise SpecError(lost)
 
 
 def _check_libraries() -> None:
     absent = [name for name in ("torch", "transformers", "accelerate") if find_spec(name) is None]
     if absent:
-        raise RunError(f"{', '.join(absent)} not installed: pip install 'benchspec[train]', then run again")
+        raise RunError(f"{', '.join(absent)} not installed: {install('train')}, then run again")
 
 
 def _run_cases(run: Run, cases: Sequence[Case]) -> None:

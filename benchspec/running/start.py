@@ -9,13 +9,13 @@ from pathlib import Path
 from benchspec.cases.case import Case
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.kinds.faults import wrong
-from benchspec.machine import kernel_kills
+from benchspec.machine import kernel_kills, others
 from benchspec.results import evidence
-from benchspec.running import attempts
+from benchspec.running import attempts, when
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
-from benchspec.terms.layout import HANDLE, KERNEL_KILLS, write_whole
+from benchspec.terms.layout import HANDLE, KERNEL_KILLS, OTHERS, write_json, write_whole
 from benchspec.terms.outcomes import FINAL
 
 
@@ -25,14 +25,16 @@ def start_next(run: Run, case: Case) -> list[Flight]:
     left = attempts.last(run.folder, case)
     if left is None or (case.experiment, case.id, left.name) in run.recorded:
         return _start(run, case)
-    launcher, seen = launcher_of(run.spec, case), evidence.read(left)
-    started, finished = seen.times or (time.time(), time.time())
-    if handle := _still_running(launcher, left):
-        return [Flight(case, left, launcher, handle, started)]
+    launcher = launcher_of(run.spec, case)
+    handle, seen = _still_running(launcher, left), evidence.read(left)
+    ran = when.of_events(seen)
+    if handle:
+        begun = when.begun(seen)
+        return [Flight(case, left, launcher, handle, ran.started, begun=begun, least_stall=run.least_stall)]
     ending = judge_group(run, case, launcher, left, seen)
     if ending.outcome not in FINAL:
         return _start(run, case)
-    finish(run, case, left, seen, ending, started, finished)
+    finish(run, case, left, seen, ending, ran)
     return []
 
 
@@ -40,19 +42,22 @@ def _start(run: Run, case: Case) -> list[Flight]:
     attempt = attempts.new(run.folder, case, run.invocation)
     if (count := kernel_kills()) is not None:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
-    launcher, started = launcher_of(run.spec, case), time.time()
+    if found := others.others(run.folder):
+        write_json(attempt / OTHERS, found)
+        run.warn(case, others.sentence(found))
+    launcher, started, begun = launcher_of(run.spec, case), time.time(), time.monotonic()
     try:
         handle = _started(launcher, attempt)
     except Exception as error:
         ending = launcher_failed(run, case, error)
-        finish(run, case, attempt, evidence.read(attempt), ending, started, time.time())
+        finish(run, case, attempt, evidence.read(attempt), ending, when.until_now(started, begun))
         return []
     try:
         write_whole(attempt / HANDLE, os.fsencode(handle.id))
     except BaseException:
         handle.stop()
         raise
-    return [Flight(case, attempt, launcher, handle, started)]
+    return [Flight(case, attempt, launcher, handle, started, begun=begun, least_stall=run.least_stall)]
 
 
 def _started(launcher: Launcher, attempt: Path) -> Handle:
@@ -67,7 +72,10 @@ def _still_running(launcher: Launcher, attempt: Path) -> Handle | None:
     """The handle of a process group that an earlier benchspec started and that is still running; None otherwise."""
     file = attempt / HANDLE
     try:
-        handle = launcher.attach(os.fsdecode(file.read_bytes()))
+        id = os.fsdecode(file.read_bytes())
+        if not id:
+            return None
+        handle = launcher.attach(id)
         if handle.poll() is None:
             return handle
         handle.stop()

@@ -29,7 +29,7 @@ class Fields:
     #: the plugins that `values` describes, by kind; without those that reject their options
     plugins: dict[str, Plugin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    #: data files that are not on this machine: needed to run, not to plan
+    #: what is not on this machine, such as data: needed to run, not to plan
     missing: list[Problem] = field(default_factory=list)
 
 
@@ -72,14 +72,20 @@ def complete(spec: Spec, fields: Node) -> Fields:
         if node:
             found.values[kind] = completed(spec.registry, kind, choices.with_absolute_paths(spec.registry, kind, node))
             nodes = choices.missing_files(spec.registry, kind, node)
-            found.missing += [node.problem(_missing(node)) for node in nodes]
+            found.missing += [node.problem(_no_file(node)) for node in nodes]
     for name in SECTIONS:
         found.values[name] = section(definitions[name], _plain(fields.get(name)))
     _settle(spec, fields, found)
+    found.missing += missing(fields, found.plugins, online=False)
     return found
 
 
-def _missing(node: Node) -> str:
+def missing(fields: Node, plugins: Mapping[str, Plugin], *, online: bool) -> list[Problem]:
+    """What a case's plugins need and cannot have on this machine."""
+    return [fields.at([kind]).problem(str(line)) for kind, plugin in plugins.items() for line in plugin.missing(online)]
+
+
+def _no_file(node: Node) -> str:
     folder = node.mark.folder
     relative = folder and not node.value.startswith(("/", "~"))
     return f"'{node.value}' does not exist" + (f" (looked for in {folder.absolute()})" if folder and relative else "")

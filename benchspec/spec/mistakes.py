@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from benchspec.kinds.bases import CASE_KINDS, SECTIONS
 from benchspec.kinds.registry import Registry
-from benchspec.spec.document import Node
+from benchspec.spec.document import Node, dotted
 from benchspec.terms.errors import Problem, clipped, suggest
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ def _problems(error: Any, root: Node, registry: Registry) -> Iterator[Problem]:
     node = root.at(path)
     if error.validator == "additionalProperties":
         for key in _extra(error):
-            yield node.at([key]).problem(_unknown_key(key, error), at_key=True)
+            found = node.at([key])
+            yield found.problem(_unknown_key(found, key, error), at_key=True)
     elif error.validator == "propertyNames":
         yield node.at([error.instance]).problem(f"{shown(error.instance)} is not a valid name: {_NAME}", at_key=True)
     elif error.validator == "required":
@@ -38,10 +41,14 @@ def _problems(error: Any, root: Node, registry: Registry) -> Iterator[Problem]:
 
 
 def _extra(error: Any) -> list[str]:
-    return [key for key in error.instance if key not in error.schema.get("properties", {})]
+    known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
+    return [key for key in error.instance if key not in known and not any(re.search(each, key) for each in patterns)]
 
 
-def _unknown_key(key: str, error: Any) -> str:
+def _unknown_key(node: Node, key: str, error: Any) -> str:
+    if not error.absolute_path and key in (*CASE_KINDS, *SECTIONS):
+        path = dotted(node.path)
+        return f"'{key}' is a field of a case: write defaults.{path}, or experiments.NAME.{path} for one experiment"
     allowed = list(error.schema.get("properties", {}))
     return f"unknown key {shown(key)} (allowed: {', '.join(allowed)}){suggest(key, allowed)}"
 
@@ -57,7 +64,7 @@ def _message(error: Any, registry: Registry) -> str:
     if value == "enum" and "x-kind" in error.schema:
         return registry.unknown(error.schema["x-kind"], str(found))
     if value == "enum":
-        allowed = [str(item) for item in wanted]
+        allowed = [item if isinstance(item, str) else json.dumps(item) for item in wanted]
         return f"{shown(found)} is not allowed (allowed: {', '.join(allowed)}){suggest(str(found), allowed)}"
     if value == "const":
         return f"{shown(found)} is not supported; this version of benchspec supports {wanted}"

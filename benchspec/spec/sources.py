@@ -45,13 +45,21 @@ def _include_list(root: Node) -> list[Node]:
 
 
 def with_sets(root: Node, sets: Sequence[str]) -> Node:
-    for text in sets:
-        root = _with_set(root, text)
+    for path, node in assignments(sets):
+        _check_experiment(root, path, node)
+        root = document.assign(root, path, node)
     return root
 
 
-def _with_set(root: Node, text: str) -> Node:
-    """`root` with one `PATH=VALUE` of the command line; relative paths start from the working directory."""
+def assignments(sets: Sequence[str]) -> list[tuple[list[str], Node]]:
+    """The path and the value of each `PATH=VALUE` of the command line; relative paths start from the working directory.
+
+    Raises `SpecError` for one that cannot be read.
+    """
+    return [_assignment(text) for text in sets]
+
+
+def _assignment(text: str) -> tuple[list[str], Node]:
     shown = f"--set {text}"
     path, equals, value = text.partition("=")
     parts = _set_path(path)
@@ -64,12 +72,15 @@ def _with_set(root: Node, text: str) -> Node:
         raise SpecError([Problem(shown, 1, 1, path, "the value is empty; write null for none")])
     if parts[0] == "include":
         raise SpecError([node.problem("files are included before --set is applied; write 'include' in the file")])
+    return parts, node
+
+
+def _check_experiment(root: Node, path: Sequence[str], node: Node) -> None:
     experiments = root.get("experiments")
     known = list(experiments.value) if experiments and isinstance(experiments.value, dict) else []
-    if parts[0] == "experiments" and len(parts) > 1 and parts[1] not in known:
-        message = f"no experiment is called '{parts[1]}' ({', '.join(known)}){suggest(parts[1], known)}"
+    if path[0] == "experiments" and len(path) > 1 and path[1] not in known:
+        message = f"no experiment is called '{path[1]}' ({', '.join(known)}){suggest(path[1], known)}"
         raise SpecError([node.problem(message)])
-    return document.assign(root, parts, node)
 
 
 def _set_path(path: str) -> list[str]:

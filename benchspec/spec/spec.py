@@ -86,7 +86,7 @@ class Spec:
     def plain(self) -> dict[str, Any]:
         """The resolved document, includes and `--set` applied, as plain values."""
         data: dict[str, Any] = self.node.plain()
-        return {key: value for key, value in data.items() if key != "include"}
+        return {key: value for key, value in data.items() if key != "include" and not key.startswith("x-")}
 
 
 def load(path: str | Path, sets: Sequence[str] = (), registry: Registry | None = None) -> Spec:

@@ -78,6 +78,11 @@ class SpecError(BenchspecError):
         self.problems = problems
 
 
+def install(extra: str) -> str:
+    """How to install the libraries of an extra. There is no release, and PyPI's benchspec is another project."""
+    return f"in benchspec's checkout, run pip install -e '.[{extra}]'"
+
+
 def suggest(wrong: str, allowed: list[str]) -> str:
     """`; did you mean 'x'?` if an allowed word is similar to the wrong one, else an empty string."""
     from difflib import get_close_matches

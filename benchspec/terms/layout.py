@@ -27,6 +27,8 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 
 #: in an attempt's folder: the resolved case, which each rank reads
 CASE = "case.json"
+#: who else used the GPUs when it started; absent if nobody did
+OTHERS = "others.json"
 #: the id of the process group, so that a later benchspec can find it
 HANDLE = "handle"
 #: the kernel's count of out-of-memory kills when the case started
@@ -39,6 +41,16 @@ STDERR = "stderr.log"
 def rank_file(rank: int) -> str:
     """The name, in an attempt's folder, of the file with one rank's events."""
     return f"rank-{rank}.jsonl"
+
+
+def pulse_file(rank: int) -> str:
+    """The name, in an attempt's folder, of the file in which a rank says that it lives, and where it is."""
+    return f"pulse-{rank}.json"
+
+
+def stacks_file(rank: int) -> str:
+    """The name, in an attempt's folder, of the file with the stacks of a rank whose case stood still."""
+    return f"stacks-{rank}.txt"
 
 
 def rank_files(attempt: Path) -> dict[int, Path]:

@@ -17,7 +17,7 @@ from benchspec.machine.host import host
 from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
 from benchspec.terms.errors import BenchspecError
-from benchspec.worker import device
+from benchspec.worker import device, pulse
 from benchspec.worker.failure import outcome_of, place_of, reason_of
 from benchspec.worker.phases import run
 from benchspec.worker.rank import Rank
@@ -42,8 +42,11 @@ def main(folder: Path) -> None:
 def _start(folder: Path) -> Rank:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     log = EventLog(folder, rank)
+    job = Rank(folder, log, rank, world)
+    # From the event on, the parent may ask for stacks.
+    pulse.start(job)
     log.add("start", rank=rank, world=world, pid=os.getpid(), host=host())
-    return Rank(folder, log, rank, world)
+    return job
 
 
 def report_failure(job: Rank, error: BaseException) -> None:

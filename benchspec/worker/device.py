@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from benchspec.machine import nvml
 from benchspec.terms.errors import BenchspecError
@@ -13,32 +14,78 @@ from benchspec.terms.errors import BenchspecError
 if TYPE_CHECKING:
     import torch
 
+    from benchspec.results.events import Event
+
 
 def choose() -> torch.device:
     """This rank's accelerator, made torch's current device, or the CPU if there is none; raises for unusable GPUs."""
     import torch
 
-    gpus = nvml.accelerators()
-    if gpus and not torch.cuda.is_available():
+    gpus, here = len(nvml.accelerators()), torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpus and not here:
         raise BenchspecError(
-            f"the driver sees {len(gpus)} GPUs but torch {torch.__version__} sees none, so this would run on the CPU; "
+            f"the driver sees {gpus} GPUs but torch {torch.__version__} sees none, so this would run on the CPU; "
             "install a torch built for this driver's CUDA, or set CUDA_VISIBLE_DEVICES= to use the CPU"
         )
-    local, here = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
-    if 0 < here < local:
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    if 1 < here < local:
         raise BenchspecError(f"launcher.processes asks for {local} processes on a host with {here} GPUs")
     if not here:
         return torch.device("cpu")
+    if here == 1 and "LOCAL_RANK" in os.environ:
+        # A scheduler gives each rank its own as the only one. Libraries take LOCAL_RANK for the number of a device.
+        os.environ["LOCAL_RANK"] = "0"
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     torch.cuda.set_device(device)
     return device
 
 
-def joules(device: torch.device) -> float | None:
-    """The energy in joules that an accelerator has used since its driver was loaded; None if it has no counter."""
+def described(device: torch.device) -> dict[str, Any]:
+    """The accelerator as torch knows it: `name`, `uuid` as NVML writes it, `memory` in bytes, and `mig`: a slice."""
     import torch
 
-    return nvml.joules(f"GPU-{torch.cuda.get_device_properties(device).uuid}") if device.type == "cuda" else None
+    found = torch.cuda.get_device_properties(device)
+    uuid = getattr(found, "uuid", None)
+    return {
+        "name": found.name,
+        "uuid": f"GPU-{uuid}" if uuid else None,
+        "memory": found.total_memory,
+        "mig": " MIG " in found.name,
+    }
+
+
+def check_own(rank: int, ranks: Mapping[int, Sequence[Event]]) -> None:
+    """Raise `BenchspecError` if another rank has the same accelerator; `ranks` are the events of all ranks so far.
+
+    Each rank writes down its own accelerator before it looks, so at least one of two sees the other. Slices of one GPU
+    cannot be told apart here, nor GPUs of a driver that gives them no UUID.
+    """
+    mine = _place(ranks[rank])
+    if mine is None:
+        return
+    same = [str(other) for other, events in ranks.items() if _place(events) == mine]
+    if len(same) > 1:
+        raise BenchspecError(
+            f"ranks {', '.join(same)} have the same GPU, {mine[1]}; start as many processes as GPUs are visible "
+            "(launcher.processes), or let the scheduler give each process its own"
+        )
+
+
+def _place(events: Sequence[Event]) -> tuple[str, str] | None:
+    """The host and the UUID of a rank's whole accelerator; None if one of them is not known."""
+    host = next((event.get("host") for event in events if event["event"] == "start"), None)
+    device = next((event for event in events if event["event"] == "device"), None)
+    if not host or device is None or device["mig"] or not device["uuid"]:
+        return None
+    return host, device["uuid"]
+
+
+def joules(device: torch.device) -> float | None:
+    """The energy in joules that an accelerator has used since its driver was loaded; None if it has no counter."""
+    if device.type != "cuda":
+        return None
+    found = described(device)
+    return None if found["mig"] else nvml.joules(found["uuid"])
 
 
 def reset_memory_peaks() -> None:

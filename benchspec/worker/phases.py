@@ -11,6 +11,7 @@ from benchspec.cases.case import Case
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
 from benchspec.kinds.faults import returned, wrong
 from benchspec.kinds.registry import Registry
+from benchspec.results import events
 from benchspec.terms import layout
 from benchspec.worker import device, network, proof
 from benchspec.worker.rank import Rank
@@ -25,6 +26,8 @@ def run(job: Rank) -> None:
         plugins = {kind: registry.create(kind, job.case.fields[kind]) for kind in CASE_KINDS}
         job.backend = cast(Backend, plugins["backend"])
         job.device = device.choose()
+        if job.device.type == "cuda":
+            _record_device(job)
     model, recipe = cast(Model, plugins["model"]), cast(Recipe, plugins["recipe"])
     with job.phase("data"):
         job.tokenizer = _tokenizer(model)
@@ -33,6 +36,12 @@ def run(job: Rank) -> None:
         job.model = network.build(job, model, cast(Method, plugins["method"]))
     trained = recipe.train(job)
     _prove(job, job.model if trained is None else trained)
+
+
+def _record_device(job: Rank) -> None:
+    """Write the event `device`, and see that no other rank has the same accelerator."""
+    job.log.add("device", **device.described(job.device))
+    device.check_own(job.rank, {rank: events.read(file) for rank, file in layout.rank_files(job.folder).items()})
 
 
 def _read_case(folder: Path) -> tuple[Case, str]:

@@ -1,10 +1,12 @@
 """Warnings about references and expectations that match no case."""
 
 import pytest
+from plugged import beside
 from small import REFERENCE, SMALL, replaced
 
-from benchspec import load, plan
-from benchspec.cases.check import check, unused_references
+from benchspec import Dataset, load, plan
+from benchspec.cases.check import check, missing, unobtainable, unused_references, warnings
+from benchspec.cases.needs import needed
 
 
 def test_a_reference_that_matches_no_case_gets_a_warning(write):
@@ -71,3 +73,110 @@ def test_references_and_expectations_that_match_a_case_get_no_warning(write):
     )
     spec = load(write(text))
     assert list(unused_references(spec, plan(spec))) == []
+
+
+MATRIX = replaced("model: opt-tiny", "matrix: {model: [opt-tiny, bloom-tiny]}")
+
+
+@pytest.mark.parametrize(
+    ("text", "set", "message"),
+    [
+        (
+            MATRIX,
+            "experiments.one.model=opt-125m",
+            "experiments.one.model: has no effect: the matrix varies 'model'; use --set experiments.one.matrix.model=[…]",
+        ),
+        (MATRIX, "experiments.one.model=opt-tiny", "has no effect: the matrix varies 'model'"),
+        (MATRIX, "defaults.model=opt-125m", "use --set experiments.NAME.matrix.model=[…]"),
+        (
+            SMALL,
+            "defaults.model=opt-125m",
+            "defaults.model: has no effect: the experiments give other values; use --set experiments.NAME.model=…",
+        ),
+        (
+            SMALL,
+            "train.max_steps=3",
+            "'train' is a field of a case: write defaults.train.max_steps, or experiments.NAME",
+        ),
+    ],
+)
+def test_a_set_that_reaches_no_case_is_a_mistake(write, text, set, message):
+    _, _, (problem,) = check(write(text), [set])
+    assert str(problem).startswith(f"--set {set}:1:1: error: ") and message in str(problem)
+
+
+@pytest.mark.parametrize(
+    "set",
+    [
+        "experiments.one.matrix.model=[opt-125m]",
+        "experiments.one.train.seed=3",
+        "defaults.train={seed: 3, epochs: 1}",
+        "defaults.train.max_steps=null",
+        "defaults={train: {seed: 4}}",
+        "defaults.dataset.rows=7",
+        "name=other",
+        "experiments.one.title=Other",
+    ],
+)
+def test_a_set_that_reaches_a_case_is_none(write, set):
+    assert check(write(MATRIX), [set])[2] == []
+
+
+def test_a_set_that_shrinks_a_matrix_gets_one_warning(write):
+    text = MATRIX + "references:\n  - source: x\n    metric: train_runtime\n    values:\n"
+    text += "      - {experiment: one, where: {model: bloom-tiny}, value: 1}\n" * 9
+    spec = load(write(text), ["experiments.one.matrix.model=[opt-tiny]"])
+    (warning,) = unused_references(spec, plan(spec))
+    assert warning.message.startswith("with --set, 9 'where's of references and expectations match no case")
+
+
+def warned(write, text, *sets, registry=None):
+    spec, expansion, problems = check(write(text), sets, registry)
+    assert problems == []
+    found = [*warnings(spec, expansion, needed(spec, expansion)), *missing(expansion)]
+    assert {problem.severity for problem in found} <= {"warning"}
+    return [f"{problem.line}: {problem.path}: {problem.message}" for problem in found]
+
+
+def test_more_processes_than_cores_get_a_warning_where_there_is_no_gpu(write, monkeypatch):
+    monkeypatch.setattr("benchspec.cases.check.usable_cores", lambda: 2)
+    text = SMALL + "    launcher: {name: torchrun, processes: 3}\n    matrix: {train.seed: [1, 2]}\n"
+    (line,) = warned(write, text, "hardware=cpu")
+    assert line == "8: experiments.one.launcher: 3 processes on 2 cores: this machine has no GPU"
+    assert warned(write, text, "hardware=xe9680-h100") == []
+    assert warned(write, text, "hardware=cpu", "experiments.one.launcher.processes=2") == []
+
+
+def test_warm_up_that_leaves_no_step_gets_a_warning(write):
+    text = SMALL + "    train: {max_steps: 4}\n    measure: {warmup_steps: %s}\n"
+    (line,) = warned(write, text % 4)
+    assert line.endswith("measure.warmup_steps: 4 steps of warm-up leave none of the 4 steps for rates and step times")
+    assert warned(write, text % 3) == []
+
+
+def test_a_folder_in_place_of_a_file_gets_a_warning(write, tmp_path):
+    (line,) = warned(write, replaced("{name: synthetic, rows: 100}", f"{{name: alpaca, path: {tmp_path}}}"))
+    assert line == f"4: defaults.dataset: '{tmp_path}' is a folder, not a file of rows"
+
+
+class Farther(Dataset):
+    """Rows that only a network brings, which is down."""
+
+    name = "farther"
+    options_schema = {"properties": {"local": {"type": "boolean", "default": False}}}
+
+    def rows(self):
+        return []
+
+    def missing(self, online):
+        return [] if self.options["local"] or not online else ["the rows are far away"]
+
+
+def test_what_only_the_network_could_bring_is_asked_for_once_and_only_for_the_cases_to_run(write):
+    text = replaced("{name: synthetic, rows: 100}", "farther") + "    matrix: {train.seed: [1, 2, 3]}\n"
+    text += "  two: {model: opt-tiny, dataset: {name: farther, local: true}}\n"
+    assert warned(write, text, registry=beside(Farther)) == []
+    _, expansion, _ = check(write(text), registry=beside(Farther))
+    (problem,) = unobtainable(expansion, expansion.cases)
+    assert (problem.line, problem.message, problem.severity) == (4, "the rows are far away", "error")
+    assert unobtainable(expansion, expansion.cases[3:]) == []

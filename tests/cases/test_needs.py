@@ -8,9 +8,9 @@ from commands import called
 from plugged import beside
 from small import HEAD
 
-from benchspec import Launcher, Model, PluginError, Recipe, load
+from benchspec import Launcher, Model, PluginError, Recipe, load, run
 from benchspec.cases.expand import expand
-from benchspec.cases.needs import as_table, needs, planned
+from benchspec.cases.needs import as_table, needed as needed_by, needs, planned
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def row(cases, tmp_path, fields, *sets, registry=None):
     cases(fields, *sets, registry=registry)
     spec = load(tmp_path / "spec.yaml", sets, registry)
     expansion = expand(spec)
-    plans = planned(spec, expansion, expansion.cases, [], expansion.cases)
+    plans = planned(needed_by(spec, expansion), expansion.cases, [], expansion.cases)
     head, line, row, *_ = as_table(plans).splitlines()
     ends = [start + len(dashes) for start, dashes in starts(line)]
     begins = [start for start, _ in starts(line)]
@@ -165,3 +165,27 @@ def test_a_plugin_that_cannot_tell_what_is_needed_is_one_line(write, base, metho
     spec = load(file, registry=beside(cls))
     with pytest.raises(PluginError, match=r"a plugin cannot tell what the case needs: .*test_needs\.py:\d+\)"):
         needed(spec)
+
+
+def test_plan_shows_what_is_done_already_and_what_only_selects(scripted, tmp_path, monkeypatch, capsys):
+    run(scripted("ok", "crash", "oom"))
+    scripted("ok", "crash", "oom", "mistake")
+    assert called(monkeypatch, "plan", "demo.yaml") == 0
+    text = capsys.readouterr().out
+    results = [" ".join(line.split()[-3:]) for line in text.splitlines()[2:6]]
+    assert [line.rsplit("none ", 1)[1] for line in results[:1]] == ["ok"]
+    assert "crash; runs again" in text and "none yet" in text
+    assert "4 cases; 2 done in runs/demo, 2 to run." in text
+
+    assert called(monkeypatch, "plan", "demo.yaml", "--only", "crash", "--only", "oom", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(case["axes"]["launcher.end"], case["outcome"], case["done"]) for case in found] == [
+        ("crash", "crash", False),
+        ("oom", "oom", True),
+    ]
+    assert found[0]["needs"]["processes"] == 1
+
+    assert called(monkeypatch, "plan", "demo.yaml", "--out", "elsewhere") == 0
+    assert "4 cases. state:" in capsys.readouterr().out
+    assert called(monkeypatch, "plan", "demo.yaml", "--only", "nothing") == 3
+    assert not (tmp_path / "elsewhere").exists()

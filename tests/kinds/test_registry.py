@@ -118,3 +118,11 @@ def test_a_nested_plugin_that_is_null_stays_none():
 
 def test_the_name_is_not_an_option():
     assert only(Letters).create("dataset", {"name": "letters", "only": "b"}).options == {"only": "b"}
+
+
+def test_what_has_no_name_can_be_described_with_the_options_of_another_plugin():
+    registry = Registry.load()
+    assert "; or write {name: hf, path: meta/llama-7b}" in registry.unknown("model", "meta/llama-7b")
+    assert "; or write {name: hf, path: ./checkpoint}" in registry.unknown("model", "./checkpoint")
+    assert "or write" not in registry.unknown("model", "opt-126m")
+    assert "; or write {name: custom, accelerators: 8," in registry.unknown("hardware", "my-server")

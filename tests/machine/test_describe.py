@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from benchspec.machine import describe as machine, missing, text as machine_text
+from benchspec.machine import describe as machine, missing, probe, text as machine_text
 
 
 def test_this_machine_is_described_in_json():
@@ -42,15 +42,15 @@ def test_importing_it_imports_nothing_heavy():
 
 
 def test_a_torch_that_does_not_start_is_reported(monkeypatch):
-    monkeypatch.setattr(machine, "_TORCH_PROBE", "raise OSError('libcudart.so.13: cannot open shared object file')")
-    assert machine.torch_facts() == {"error": "OSError: libcudart.so.13: cannot open shared object file"}
-    monkeypatch.setattr(machine, "_TORCH_PROBE", "import os; os._exit(7)")
-    assert machine.torch_facts() == {"error": "exit code 7"}
+    monkeypatch.setattr(probe, "_PROBE", "raise OSError('libcudart.so.13: cannot open shared object file')")
+    assert probe.torch_facts() == {"error": "OSError: libcudart.so.13: cannot open shared object file"}
+    monkeypatch.setattr(probe, "_PROBE", "import os; os._exit(7)")
+    assert probe.torch_facts() == {"error": "exit code 7"}
 
 
 def test_torch_may_print_before_it_answers(monkeypatch):
-    monkeypatch.setattr(machine, "_TORCH_PROBE", "print('a notice'); print('{\"accelerators\": 0}')")
-    assert machine.torch_facts() == {"accelerators": 0}
+    monkeypatch.setattr(probe, "_PROBE", "print('a notice'); print('{\"accelerators\": 0}')")
+    assert probe.torch_facts() == {"accelerators": 0}
 
 
 def test_models_and_sockets_of_processors():

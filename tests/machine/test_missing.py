@@ -19,15 +19,21 @@ def test_nothing_is_missing_on_a_complete_server():
 def test_missing_libraries_name_the_extra_to_install():
     found = facts(libraries=without("torch", "transformers", "accelerate", "deepspeed"), torch=None)
     assert missing.missing(found) == [
-        "torch, transformers, accelerate are not installed: pip install 'benchspec[train]'",
-        "deepspeed is not installed (only the backend 'deepspeed' needs it): pip install 'benchspec[deepspeed]'",
+        "torch, transformers, accelerate are not installed: in benchspec's checkout, run pip install -e '.[train]'",
+        "deepspeed is not installed (only the backend 'deepspeed' needs it): in benchspec's checkout, run pip install -e '.[deepspeed]'",
     ]
-    assert machine_text.report(found, missing.missing(found)).rstrip().endswith("pip install 'benchspec[deepspeed]'")
+    assert (
+        machine_text.report(found, missing.missing(found))
+        .rstrip()
+        .endswith("in benchspec's checkout, run pip install -e '.[deepspeed]'")
+    )
 
 
 def test_only_what_stops_every_run_is_a_blocker():
     found = facts(libraries=without("accelerate", "deepspeed"), shared_memory=64 * 2**20)
-    assert missing.blockers(found) == ["accelerate is not installed: pip install 'benchspec[train]'"]
+    assert missing.blockers(found) == [
+        "accelerate is not installed: in benchspec's checkout, run pip install -e '.[train]'"
+    ]
     assert len(missing.missing(found)) == 3
 
 
@@ -46,6 +52,7 @@ def test_only_what_stops_every_run_is_a_blocker():
 )
 def test_versions_outside_the_supported_range_are_named(name, version, fits):
     lines = missing.missing(facts(libraries={**facts()["libraries"], name: version}))
+    assert not any("benchspec" in line for line in lines), "pip would fetch another project of this name"
     assert lines == [] if fits else lines[0].startswith(f"{name} {version} is not supported (it must be ")
 
 

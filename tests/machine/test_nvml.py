@@ -9,12 +9,13 @@ import pytest
 from machines import H100, SLICE, FakeNvml
 
 from benchspec.machine import nvml as library
-from benchspec.machine.nvml import Accelerator, accelerators, nvidia
+from benchspec.machine.nvml import Accelerator, accelerators, in_doubt, joules, nvidia
 
 
 @pytest.fixture(autouse=True)
 def all_visible(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def nvml(monkeypatch):
 
     def install(*gpus, **options):
         fake = FakeNvml([{**gpu, "uuid": f"GPU-{number}00"} for number, gpu in zip(count(1), gpus)], **options)
-        monkeypatch.setattr(library, "_has_driver", lambda: True)
+        monkeypatch.setattr(library, "has_driver", lambda: True)
         monkeypatch.setitem(sys.modules, "pynvml", fake.module())
         return fake
 
@@ -101,6 +102,41 @@ def test_mig_is_noted(nvml, monkeypatch):
     (part,) = accelerators()
     assert part.mig
     assert part.memory == 10_200_547_328
+
+
+def test_the_energy_of_a_whole_gpu_is_known_and_that_of_a_slice_is_not(nvml):
+    nvml({**H100, "millijoules": 12_500}, {**H100, "millijoules": 12_500, "mig": 1}, H100, slices=[SLICE])
+    assert joules("GPU-100") == 12.5
+    # It is the energy of all slices together.
+    assert joules("GPU-200") is None
+    assert joules("GPU-300") is joules("MIG-1") is joules("GPU-of-another-host") is joules(None) is None
+
+
+A10 = {**H100, "name": "NVIDIA A10"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "environment", "doubt"),
+    [
+        ([H100, H100], {"CUDA_VISIBLE_DEVICES": "1"}, False),
+        # CUDA numbers the fastest first, NVML goes by PCI bus.
+        ([A10, H100], {}, True),
+        ([A10, H100], {"CUDA_VISIBLE_DEVICES": "1"}, True),
+        ([A10, H100], {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, False),
+        ([A10, H100], {"CUDA_VISIBLE_DEVICES": "GPU-200"}, False),
+        ([A10, H100], {"CUDA_VISIBLE_DEVICES": ""}, False),
+        # A process gets one slice of all.
+        ([{**H100, "mig": 1}], {}, True),
+        ([{**H100, "mig": 1}], {"CUDA_VISIBLE_DEVICES": "MIG-1"}, False),
+        ([{**H100, "mig": 1}], {"CUDA_VISIBLE_DEVICES": "MIG-1,MIG-3"}, True),
+        ([], {}, False),
+    ],
+)
+def test_whether_cuda_may_see_other_gpus(nvml, monkeypatch, gpus, environment, doubt):
+    nvml(*gpus, slices=[SLICE, {**SLICE, "uuid": "MIG-3"}])
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert in_doubt() is doubt
 
 
 def test_links_through_switches_count_every_link(nvml):

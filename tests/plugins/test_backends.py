@@ -357,3 +357,56 @@ def test_fsdp_spreads_saved_buffers_and_notices_gradients_that_are_not_in_shards
     for record in drive([fixed | training], tmp_path / "ranks", env={"PYTHONPATH": str(tmp_path)}):
         (step,) = record[0]["steps"]
         assert step["error"].startswith("this rank held 23456 elements of gradients between micro-batches, more than")
+
+
+PEEKING = """
+import os
+
+from benchspec_plugins.recipes.{module} import {name} as Recipe
+
+
+class Peeking(Recipe):
+    '''Keeps which of DeepSpeed's float32 weights are not the checkpoint's after a step with learning rate 0.'''
+
+    name = "peeking"
+
+    def train(self, job):
+        import torch
+        from deepspeed.utils import safe_get_full_fp32_param
+        from safetensors.torch import load_file
+
+        step, first = job.step, load_file(os.environ["CHECKPOINT"] + "/model.safetensors")
+
+        def peek(*counts):
+            found = {{name: safe_get_full_fp32_param(p) for name, p in job.model.named_parameters()}}
+            go_on = step(*counts)
+            job.steps[-1]["rounded"] = [name for name in found if not torch.equal(found[name], first[name])]
+            job.steps[-1]["model"] = sorted({{str(p.dtype) for p in job.model.parameters()}})
+            return go_on
+
+        job.step = peek
+        return super().train(job)
+
+
+def benchspec_register():
+    return [Peeking]
+"""
+
+
+@pytest.mark.slow
+def test_zero_starts_from_the_float32_weights_in_bf16_too(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    for module, name in (("alpaca", "Alpaca"), ("loop", "Loop")):
+        (tmp_path / f"peeking_{module}.py").write_text(PEEKING.format(module=module, name=name))
+    fixed = {"model": str(checkpoints["opt"]), "folder": str(tmp_path / "training"), "weights": "pretrained"}
+    fixed |= {"rows": make_rows(24), "train": {"max_steps": 2, "precision": "bf16"}}
+    plan = [
+        fixed | {"recipe": f"peeking_{module}", "backend": backend}
+        for backend in (*ZERO, ZERO[2] | {"offload_optimizer": CPU, "offload_param": CPU})
+        for module in ("alpaca", "loop")
+    ]
+    env = {"PYTHONPATH": str(tmp_path), "CHECKPOINT": str(checkpoints["opt"])}
+    for record in (record for rank in drive(plan, tmp_path / "ranks", env=env) for record in rank):
+        first, second = record["steps"]
+        assert first["model"] == ["torch.bfloat16"]
+        assert first["rounded"] == []
+        assert len(second["rounded"]) > 20

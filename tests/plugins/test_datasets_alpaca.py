@@ -201,7 +201,7 @@ def offline(code, home):
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
 
 
-@pytest.mark.skipif(find_spec("datasets") is None, reason="needs the library datasets: pip install 'benchspec[train]'")
+@pytest.mark.skipif(find_spec("datasets") is None, reason="needs the library datasets: pip install -e '.[train]'")
 def test_the_hubs_rows_come_from_its_cache_with_a_warning_if_they_are_not_all(tmp_path):
     offline(FILL_CACHE, tmp_path)
     done = offline(LOAD, tmp_path)
@@ -209,7 +209,7 @@ def test_the_hubs_rows_come_from_its_cache_with_a_warning_if_they_are_not_all(tm
     assert "tatsu-lab/alpaca has 3 rows; the paper counted 52,002" in done.stderr
 
 
-@pytest.mark.skipif(find_spec("datasets") is None, reason="needs the library datasets: pip install 'benchspec[train]'")
+@pytest.mark.skipif(find_spec("datasets") is None, reason="needs the library datasets: pip install -e '.[train]'")
 def test_without_hub_and_cache_the_message_says_what_to_do(tmp_path):
     lines = offline(LOAD, tmp_path).stdout.strip().splitlines()
     assert len(lines) == 1
@@ -219,5 +219,5 @@ def test_without_hub_and_cache_the_message_says_what_to_do(tmp_path):
 
 def test_without_the_library_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(BenchspecError, match=r"pip install 'benchspec\[train\]'.*`path:`.*`dataset: synthetic`"):
+    with pytest.raises(BenchspecError, match=r"pip install -e '\.\[train\]'.*`path:`.*`dataset: synthetic`"):
         Alpaca({"path": None}).rows()

@@ -5,7 +5,7 @@ import pytest
 from benchspec import BenchspecError, Dataset, Row
 from benchspec_plugins.datasets.resampled import Resampled
 
-np = pytest.importorskip("numpy", reason="needs numpy: pip install 'benchspec[train]'")
+np = pytest.importorskip("numpy", reason="needs numpy: pip install -e '.[train]'")
 
 
 class Numbers(Dataset):

@@ -29,7 +29,7 @@ def mean_tokens(texts, rows):
     """Tokens per row, without template and special tokens."""
     if not TOKENIZER.exists():
         pytest.skip(f"{TOKENIZER} is not here: OPT's tokenizer is not part of the repository")
-    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'benchspec[train]'")
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install -e '.[train]'")
     tokenizer = transformers.AutoTokenizer.from_pretrained(TOKENIZER)
     return sum(map(len, tokenizer(texts, add_special_tokens=False).input_ids)) / len(rows)
 

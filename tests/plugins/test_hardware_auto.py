@@ -25,10 +25,10 @@ def facts(monkeypatch):
     return of
 
 
-def test_a_known_gpu_has_its_data_sheet_s_figures_and_nvml_s_memory(facts):
+def test_a_known_gpu_has_its_data_sheet_s_figures_and_the_driver_s_memory(facts):
     found = facts(*[gpu("NVIDIA H100 80GB HBM3", memory=85_520_809_984)] * 8)
     assert (found.accelerator, found.accelerators) == ("NVIDIA H100 80GB HBM3", 8)
-    assert found.memory == Fact(85_520_809_984, "NVML")
+    assert found.memory == Fact(85_520_809_984, "the driver")
     assert {precision: fact.value for precision, fact in found.peak.items()} == {
         "bf16": 989.4e12,
         "tf32": 494.7e12,
@@ -64,7 +64,7 @@ def test_a_card_has_no_link_bandwidth(facts):
 def test_if_gpus_differ_only_those_named_like_the_first_count(facts):
     found = facts(gpu("NVIDIA L4"), gpu("NVIDIA A10"), gpu("NVIDIA L4"))
     assert (found.accelerator, found.accelerators) == ("NVIDIA L4", 2)
-    assert found.memory.source == "NVML, of NVIDIA L4; not counted: NVIDIA A10"
+    assert found.memory.source == "the driver, of NVIDIA L4; not counted: NVIDIA A10"
 
 
 def test_without_gpu_there_is_no_accelerator(facts):

@@ -10,8 +10,9 @@ import time
 import psutil
 import pytest
 
+from benchspec.machine.process import MARK
 from benchspec_plugins.launchers import group
-from benchspec_plugins.launchers.group import MARK, Group, Left
+from benchspec_plugins.launchers.group import Group, Left
 
 
 @pytest.fixture

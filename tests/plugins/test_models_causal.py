@@ -134,6 +134,18 @@ def test_weights_are_random_if_the_options_say_so(checkpoints: dict[str, Path]) 
     assert not torch.equal(kept.model.decoder.layers[0].fc1.weight, drawn.model.decoder.layers[0].fc1.weight)
 
 
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_a_tiny_preset_has_random_weights_unless_it_has_a_path(family: str, checkpoints: dict[str, Path]) -> None:
+    def first(**options):
+        torch.manual_seed(0)
+        return next(create(FAMILIES[family], TINY[family], **options).build().parameters())
+
+    path = str(checkpoints[family])
+    kept = next(create(FAMILIES[family], path=path).build().parameters())
+    assert torch.equal(first(path=path), kept)
+    assert torch.equal(first(), first(path=path, weights="random")) and not torch.equal(first(), kept)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -174,3 +174,55 @@ def test_a_report_that_cannot_be_kept_is_shown_all_the_same(scripted, monkeypatc
     assert "outcome" in next(shown)
     with pytest.raises(BenchspecError, match=r"cannot write .*report\.txt: Is a directory"):
         list(shown)
+
+
+def other(**attributes):
+    """Another reporter, whose report has the same name."""
+    return reporter(name="other", presets={}, render=lambda self, results: "another", **attributes)
+
+
+def both(folder, *report, classes=None):
+    """The texts of both reporters, and the error that follows."""
+    run, texts = {**RUN, "report": report}, []
+    with pytest.raises(PluginError) as caught:
+        for text in printed(registry(*(classes or (Short, other()))), Results([result()], run, folder)):
+            texts.append(text)
+    return texts, str(caught.value)
+
+
+def test_a_report_does_not_overwrite_another_and_is_shown_all_the_same(tmp_path):
+    texts, said = both(tmp_path, "acme", "other")
+    assert texts == ["1 result.", "another"]
+    assert (
+        said.startswith("the reporter 'other' of ") and f"'report.log' is already written by {ACME}; give one" in said
+    )
+    assert files(tmp_path) == {"report.log": b"1 result."}
+    apart = ["acme", {"name": "other", "path": "other.log"}]
+    assert reports(tmp_path, report=apart, others=[other()]) == ["1 result."]
+    assert files(tmp_path) == {"report.log": b"1 result.", "other.log": b"another"}
+
+
+def test_the_files_of_a_reporter_do_not_overwrite_a_report_or_another_s_files(tmp_path):
+    plots = {"files": lambda self, results: {"good.svg": b"", "for/you.txt": b"mine"}}
+    _, said = both(tmp_path, {"name": "acme", "path": "for/you.txt"}, "other", classes=(Short, other(**plots)))
+    assert "'you.txt' is already written by the reporter 'acme'" in said
+    assert files(tmp_path) == {"for/you.txt": b"1 result.", "report.log": b"another"}
+    _, said = both(tmp_path / "2", "acme", "other", classes=(reporter(**plots), other(suffix=".txt", **plots)))
+    assert "the reporter 'other' of" in said and "'good.svg' is already written by the reporter 'acme'" in said
+
+
+@pytest.mark.parametrize("path", ["report.md", "Report.TXT", "report", "x/../report.csv"])
+def test_no_file_has_the_name_of_a_report_not_even_one_that_is_not_of_the_spec(tmp_path, path):
+    plots = reporter(render=lambda self, results: "", files=lambda self, results: {path: b""})
+    with pytest.raises(PluginError, match=r"`files` must not have '.*', which is the name of a report"):
+        reports(tmp_path, plots, ["acme"])
+    assert files(tmp_path) == {}
+
+
+def test_a_suffix_that_is_none_is_named(tmp_path):
+    def prepared(self, options):
+        self.options, self.suffix = options, None
+
+    with pytest.raises(PluginError, match=r"`suffix` is None, not a string such as '\.txt'"):
+        reports(tmp_path, reporter(__init__=prepared, printed=False))
+    assert files(tmp_path) == {}

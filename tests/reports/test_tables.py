@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from example_results import GIB, oom, published, result, results
+from example_results import GIB, RUN, oom, published, result, results
 
 from benchspec.reports import Column, axis_columns, build_report, by_experiment, metric_column, no_results_text
 from benchspec.results import Results
@@ -95,6 +95,22 @@ def test_a_case_that_failed_has_a_note_that_cannot_move_the_cursor():
     assert notes(oom(reason="boom\x1b[31m\n\tagain")) == [
         "opt-30b-1f9c2a: oom in first-step on rank 3: boom\\x1b[31m again"
     ]
+
+
+def test_a_case_that_failed_names_its_log(tmp_path):
+    folder = tmp_path / "cases" / "sizes" / "opt-30b-1f9c2a" / "1"
+    folder.mkdir(parents=True)
+    (folder / "stderr.log").write_text("boom")
+    (note,) = build_report(Results([oom()], RUN, tmp_path)).sections[0].notes
+    assert note.endswith(f"GiB (log: {folder}/stderr.log)")
+
+
+def test_warnings_are_noted_with_their_cases():
+    assert notes(result(warnings=["a\x07"]), result("opt-13b", warnings=["a\x07", "b"])) == [
+        "every case: warning: a\\x07",
+        "opt-13b-1f9c2a: warning: b",
+    ]
+    assert notes(result(warnings=["a"])) == ["opt-6.7b-1f9c2a: warning: a"]
 
 
 def test_what_was_not_measured_is_marked_and_noted():

@@ -25,6 +25,7 @@ SHAPE = {
 #: an event of each kind
 EVENTS = {
     "start": {"rank": 0, "world": 8, "pid": 4711, "host": "node1"},
+    "device": {"name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-1", "memory": 84_929_347_584, "mig": False},
     "begin": {"phase": "first-step"},
     "end": {"phase": "train"},
     "data": {"rows": 52002, "words": 3025587, "tokens": 3986889, "planned_steps": 612},
@@ -95,6 +96,7 @@ def test_every_field_is_required_that_the_first_version_had(kind, key):
     [
         ("data", {"planned_steps": None}),
         ("model", {"shape": None}),
+        ("device", {"uuid": None}),
         ("arithmetic", {"dtype": None}),
         ("model", {"shape": {**SHAPE, "positions": None}}),
         ("step", {"loss": None, "grad_norm": None}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 
 import pytest
 from left import DONE, TRAINING, begin, end, leave
@@ -78,6 +79,19 @@ def test_a_log_of_one_endless_line_is_read_from_somewhere_in_it(tmp_path, monkey
     monkeypatch.setattr(evidence, "STDERR_BYTES", 6)
     leave(tmp_path, TRAINING, stderr="a" * 100)
     assert evidence.read(tmp_path).stderr == "a" * 6
+
+
+def test_a_gigabyte_of_log_costs_as_little_as_a_megabyte(tmp_path):
+    leave(tmp_path, TRAINING)
+    with (tmp_path / "stderr.log").open("wb") as file:
+        file.seek(1 << 30)
+        file.write(b"\nthe last line\n")
+    tracemalloc.start()
+    found = evidence.read(tmp_path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.stderr == "the last line\n"
+    assert most < 10 << 20
 
 
 def test_a_group_that_claims_a_billion_ranks_costs_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from test_events import EVENTS, line
@@ -12,9 +13,9 @@ from benchspec.spec import schema
 
 SCHEMA = schema.load("event")
 #: fields that no metric and no ending is made of
-UNUSED = {("start", "rank"), ("start", "pid"), ("model", "dtype"), ("model", "method")}
-#: fields that may be absent, since they are newer than 0.1.0
-NEWER = {("start", "host")} | {(kind, "clock") for kind in EVENTS}
+UNUSED = {("start", "rank"), ("model", "dtype"), ("model", "method")}
+#: fields that may be absent, most of them since they are newer than 0.1.0
+NEWER = {("start", "host"), ("start", "pid")} | {(kind, "clock") for kind in EVENTS}
 
 
 @pytest.mark.parametrize(
@@ -46,18 +47,22 @@ def test_an_event_of_each_kind_has_no_problem(kind):
     assert lines.problem(event) is None
 
 
+def test_every_kind_of_the_schema_is_known():
+    assert set(EVENTS) == set(SCHEMA["properties"]["event"]["enum"])
+
+
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, name) for kind in EVENTS for name in SCHEMA["$defs"][kind]["required"] if name != "event"]
 )
-@pytest.mark.parametrize("value", [..., [], {"a": 1}, float("nan"), float("inf"), "x", 10**400, -(10**400), -1])
-def test_a_field_that_is_needed_is_named_if_it_is_absent_or_wrong(kind, name, value):
-    event = line(kind, **{name: value})
-    if value is ...:
-        del event[name]
-    problem = lines.problem(event)
-    fits = (kind, name) in NEWER if value is ... else CHECKS.get((kind, name), lambda value: False)(value)
-    assert (problem is None) == ((kind, name) in UNUSED or fits), problem
-    assert problem is None or (f"'{name}'" in problem and len(problem) < 250)
+def test_a_field_that_is_needed_is_named_if_it_is_absent_or_wrong(kind, name):
+    for value in (..., [], {"a": 1}, math.nan, math.inf, "x", 10**400, -(10**400), -1):
+        event = line(kind, **{name: value})
+        if value is ...:
+            del event[name]
+        problem = lines.problem(event)
+        fits = (kind, name) in NEWER if value is ... else CHECKS.get((kind, name), lambda value: False)(value)
+        assert (problem is None) == ((kind, name) in UNUSED or fits), problem
+        assert problem is None or (f"'{name}'" in problem and len(problem) < 250)
 
 
 #: the wrong values above that are right for a field
@@ -65,6 +70,8 @@ CHECKS = {
     ("start", "host"): lambda value: value == "x",
     ("failure", "reason"): lambda value: value == "x",
     ("model", "precision"): lambda value: value == "x",
+    ("device", "name"): lambda value: value == "x",
+    ("device", "uuid"): lambda value: value == "x",
     ("arithmetic", "dtype"): lambda value: value == "x",
     ("step", "loss"): lambda value: value == -1,
     ("step", "grad_norm"): lambda value: value == -1,

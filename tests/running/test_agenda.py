@@ -58,6 +58,14 @@ def test_the_latest_result_of_a_case_is_what_counts(cases):
     assert unfinished([case], [ok, crash]) == [case]
 
 
+def test_running_out_of_memory_beside_others_is_not_final(cases):
+    (case,) = cases("title: x")
+    others = [{"gpu": "NVIDIA H100", "uuid": None, "memory": 2**35, "processes": [4711]}]
+    oom = result(case=case.id, experiment="one", outcome="oom", record={"others": others})
+    assert unfinished([case], [oom]) == [case]
+    assert unfinished([case], [result(case=case.id, experiment="one", record={"others": others})]) == []
+
+
 def test_a_result_of_another_experiment_does_not_count(cases):
     (case,) = cases("title: x")
     assert unfinished([case], [result(case=case.id, experiment="two", outcome="ok")]) == [case]

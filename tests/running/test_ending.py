@@ -6,6 +6,7 @@ import pytest
 from left import DONE, TRAINING, begin, failure, leave
 
 from benchspec.results import evidence
+from benchspec.running.culprit import Hang
 from benchspec.running.ending import judge
 
 #: as gloo wrote it when two ranks reduced tensors of different sizes
@@ -146,6 +147,14 @@ def test_a_timeout_says_which_rank_hangs_if_one_is_behind(tmp_path):
     found = ending(tmp_path, timeout=90)
     assert where(found) == ("timeout", "steady", 1)
     assert found.reason == "not finished after 1 min 30 s (limits.timeout)"
+
+
+def test_a_group_that_stood_still_is_a_hang_whatever_it_did_when_it_was_ended(tmp_path):
+    hang = Hang(1, "steady", "no step after step 7 for 2 min")
+    for last in (failure(), DONE):
+        found = judge(evidence.read(leave(tmp_path, [*TRAINING, last], stderr="a line")), {0: -9}, hang=hang)
+        assert (found.outcome, found.phase, found.rank) == ("hang", "steady", 1)
+        assert (found.reason, found.log) == (hang.reason, ("a line",))
 
 
 def test_no_rank_is_blamed_where_all_got_as_far(tmp_path):

@@ -10,6 +10,7 @@ from benchspec import Fact, Facts
 from benchspec.results import evidence
 from benchspec.running.ending import Ending, judge
 from benchspec.running.record import record
+from benchspec.running.when import When
 
 FACTS = Facts(accelerator=None, accelerators=0, price_per_hour=Fact(36, "the spec"), currency="EUR")
 
@@ -24,7 +25,7 @@ def recorded(cases, folder, *ranks, ending=None, fields="matrix: {train.seed: [7
     attempt = folder / "3"
     attempt.mkdir()
     seen = evidence.read(leave(attempt, *ranks, stderr="first\nlast\n"))
-    return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, 1000.0, 1100.0)
+    return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, When(1000.0, 1100.0, 100.0))
 
 
 def test_a_result_names_its_case_attempt_and_times(cases, tmp_path):

@@ -52,6 +52,15 @@ def test_a_mistake_that_is_expected_is_none(scripted):
     assert found.as_expected()
 
 
+def test_a_finished_run_needs_its_data_no_more(scripted, tmp_path):
+    file = tmp_path / "rows.json"
+    file.write_text('[{"instruction": "a", "input": "", "output": "b"}]')
+    data = f"    dataset: {{name: alpaca, path: {file}}}\n"
+    assert len(run(scripted("ok", more=data))) == 1
+    file.unlink()
+    assert len(run(scripted("ok", more=data))) == 1
+
+
 def test_missing_data_is_said_before_anything_is_started(scripted):
     data = "  rows: {dataset: {name: alpaca, path: nowhere.json}}\n"
     with pytest.raises(SpecError, match=r"demo\.yaml:12:.*nowhere\.json' does not exist"):
@@ -61,7 +70,9 @@ def test_missing_data_is_said_before_anything_is_started(scripted):
 
 def test_libraries_that_are_missing_are_said_with_what_to_do(scripted, monkeypatch):
     monkeypatch.setattr(MODULE, "find_spec", lambda name: None if name == "torch" else name)
-    with pytest.raises(RunError, match=r"torch not installed: pip install 'benchspec\[train\]'"):
+    with pytest.raises(
+        RunError, match=r"torch not installed: in benchspec's checkout, run pip install -e '\.\[train\]'"
+    ):
         run(scripted("ok"))
 
 

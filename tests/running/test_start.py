@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from following import launching
+from machines import FakeNvml
 
 from benchspec import run
+from benchspec.machine import nvml
+from benchspec.running.progress import Lines
 
 
 @pytest.mark.parametrize("end", ["ok", "oom"])
@@ -21,6 +25,28 @@ def test_what_an_earlier_run_could_not_write_down_is_reduced_and_not_run_again(s
         **before.to_json(),
         **dict.fromkeys(("started", "finished", "metrics")),
     }
+
+
+def test_others_on_the_gpus_are_recorded_and_warned_of_and_an_oom_beside_them_runs_again(scripted, monkeypatch, capsys):
+    expect = "    expect: [{where: {launcher.end: oom}, outcome: oom}]\n"
+    more = expect + "references:\n  - source: a paper\n    values: [{experiment: ends, outcome: oom}]\n"
+    gpu = {"name": "NVIDIA H100", "uuid": "GPU-1", "memory": 80 << 30, "used": 40 << 30, "pids": [1]}
+    nvidia = FakeNvml([gpu])
+    monkeypatch.setattr(nvml, "has_driver", lambda: True)
+    monkeypatch.setitem(sys.modules, "pynvml", nvidia.module())
+    first = run(scripted("oom", more=more), progress=Lines(sys.stderr))
+    warning = "others used the GPUs when the case started: NVIDIA H100 (GPU-1): 40 GiB in use, process 1"
+    assert capsys.readouterr().err.count(f"ends/{first[0].case}: warning: {warning}\n") == 1
+    assert first[0].warnings == [warning]
+    assert first[0].record["others"] == [{"gpu": "NVIDIA H100", "uuid": "GPU-1", "memory": 40 << 30, "processes": [1]}]
+    assert not first.as_expected()
+    assert [verdict["met"] for verdict in first.verdicts] == [None]
+
+    nvidia.gpus[0].update(used=0, pids=[])
+    again = run(scripted("oom", more=more))
+    assert (again[0].attempt, again[0].warnings, again.as_expected()) == ("2", [], True)
+    assert [verdict["met"] for verdict in again.verdicts] == [True]
+    assert run(scripted("oom", more=more))[0].attempt == "2"
 
 
 @pytest.mark.parametrize("handle", [None, "1", 3])

@@ -11,7 +11,7 @@ from benchspec import Backend, BenchspecError, Fact, Facts, Hardware, Launcher, 
 def test_defaults_are_filled_in_everywhere(cases):
     (case,) = cases("limits: {timeout: 90 min}")
     assert case.dataset == {"name": "synthetic", "rows": 52_002, "seed": 42}
-    assert case.model["weights"] == "random" and case.model["layers"] == 2
+    assert case.model["weights"] is None and case.model["layers"] == 2
     assert (case.train["epochs"], case.train["learning_rate"], case.train["save"]) == (3, 2e-5, None)
     assert (case.method["name"], case.recipe["name"], case.launcher["name"]) == ("full", "alpaca", "torchrun")
     assert case.limits["timeout"] == 5400 and case.measure["warmup_steps"] is None

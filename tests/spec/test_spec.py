@@ -151,3 +151,13 @@ def test_the_resolved_document_holds_what_was_included_and_set(write):
         "experiments": {"one": {"model": "opt-tiny"}},
     }
     assert spec.sets == ("defaults.train.seed=8",)
+
+
+def test_keys_that_begin_with_x_are_free_at_the_top_level(write):
+    text = replaced("name: small", "name: small\nx-train: &short {max_steps: 3}\nx-note: {any: [thing]}")
+    spec = load(write(text + "    train: *short\n"))
+    (case,) = plan(spec)
+    assert case.train["max_steps"] == 3
+    assert not [key for key in spec.plain() if key.startswith("x-")]
+    (line,) = mistakes(write(SMALL + "    x-note: 3\n"))
+    assert "unknown key 'x-note'" in line

@@ -1,5 +1,6 @@
 """A rank computes on its own accelerator, or says why it cannot."""
 
+import os
 from types import SimpleNamespace
 
 import psutil
@@ -54,13 +55,79 @@ def test_more_processes_than_gpus_are_a_mistake(gpus, monkeypatch):
         device.choose()
 
 
-def test_energy_is_the_own_accelerators(monkeypatch):
+def test_a_rank_to_which_one_gpu_is_visible_takes_it(gpus, monkeypatch):
+    """As `srun --gpus-per-task=1` has it; libraries take LOCAL_RANK for the device's number."""
+    told = gpus(1, 1)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert device.choose() == torch.device("cuda", 0)
+    assert told == [torch.device("cuda", 0)]
+    assert os.environ["LOCAL_RANK"] == "0"
+
+
+def started(host="a", uuid="GPU-1", mig=False, devices=1):
+    """The events of a rank that has just started."""
+    found = {"event": "device", "name": "NVIDIA L4", "uuid": uuid, "memory": 1, "mig": mig}
+    return [{"event": "start", "host": host}, *[found] * devices]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        started(uuid="GPU-2"),
+        started(host="b"),
+        started(devices=0),
+        [],
+    ],
+    ids=["another GPU", "another host", "not as far", "nothing yet"],
+)
+def test_a_rank_has_its_own_gpu(other):
+    device.check_own(0, {0: started(), 1: other})
+
+
+def test_two_ranks_on_one_gpu_are_a_mistake():
+    with pytest.raises(BenchspecError, match=r"ranks 0, 1 have the same GPU, GPU-1; start as many processes as GPUs"):
+        device.check_own(1, {0: started(), 1: started(), 2: started(uuid="GPU-2")})
+
+
+@pytest.mark.parametrize("same", [started(mig=True), started(uuid=None), started(host=None)])
+def test_what_cannot_be_told_apart_is_not_refused(same):
+    device.check_own(0, {0: same, 1: same})
+
+
+@pytest.fixture
+def properties(monkeypatch):
+    """What torch says of each device."""
+
+    def of(name="NVIDIA L4", **more):
+        found = lambda one: SimpleNamespace(name=name, total_memory=24, **{"uuid": f"of-{one.index}", **more})  # noqa: E731
+        monkeypatch.setattr(torch.cuda, "get_device_properties", found)
+
+    return of
+
+
+def test_a_device_is_described_as_torch_knows_it(properties):
+    properties()
+    assert device.described(torch.device("cuda", 1)) == {
+        "name": "NVIDIA L4",
+        "uuid": "GPU-of-1",
+        "memory": 24,
+        "mig": False,
+    }
+    properties(name="NVIDIA H100 80GB HBM3 MIG 1g.10gb", uuid=None)
+    found = device.described(torch.device("cuda", 0))
+    assert (found["uuid"], found["mig"]) == (None, True)
+
+
+def test_energy_is_the_own_accelerators(monkeypatch, properties):
     asked = []
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda one: SimpleNamespace(uuid=f"of-{one.index}"))
+    properties()
     monkeypatch.setattr(nvml, "joules", lambda uuid: asked.append(uuid) or 12.5)
     assert device.joules(torch.device("cuda", 1)) == 12.5
     assert asked == ["GPU-of-1"]
     assert device.joules(torch.device("cpu")) is None
+    properties(name="NVIDIA H100 80GB HBM3 MIG 1g.10gb")
+    assert device.joules(torch.device("cuda", 1)) is None
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without GPU")

@@ -17,7 +17,8 @@ from benchspec.kinds.values import Row
 from benchspec.results import events
 from benchspec.results.events import EventLog
 from benchspec.terms import layout
-from benchspec.worker import phases
+from benchspec.terms.errors import BenchspecError
+from benchspec.worker import device, phases
 from benchspec.worker.rank import Rank
 from benchspec_plugins.models.byte_tokenizer import byte_tokenizer
 
@@ -195,3 +196,24 @@ def test_a_case_that_cannot_be_read_fails_where_it_starts(attempt):
     with pytest.raises(ValueError, match="Expecting property name"):
         phases.run(job)
     assert job.open == ["start"]
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_rank_on_an_accelerator_says_which_and_that_it_is_its_own(attempt, monkeypatch, taken):
+    found = {"name": "NVIDIA L4", "uuid": "GPU-1", "memory": 24, "mig": False}
+    monkeypatch.setattr(device, "choose", lambda: torch.device("cuda", 0))
+    monkeypatch.setattr(device, "described", lambda one: found)
+    for rank, log in ((0, EventLog(attempt, 0)), (1, EventLog(attempt, 1))):
+        log.add("start", rank=rank, world=2, pid=1, host="here")
+    if taken:
+        log.add("device", **found)
+    job = Rank(attempt, EventLog(attempt, 0), rank=0, world=2)
+    # Training on it is not for a machine without one.
+    monkeypatch.setattr(phases, "_tokenizer", lambda model: pytest.skip("started"))
+    with pytest.raises(
+        BenchspecError if taken else pytest.skip.Exception, match="the same GPU" if taken else "started"
+    ):
+        phases.run(job)
+    (event,) = logged(attempt, "device")
+    assert event["uuid"] == "GPU-1"
+    assert job.open == ["start" if taken else "data"]

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from benchspec import Backend, Engine, PluginError, hookimpl
-from benchspec_plugins.backends import deepspeed_setup
+from benchspec_plugins.backends import deepspeed_masters, deepspeed_setup
 from benchspec_plugins.backends.devices import PATIENCE, on_own_accelerator
 
 #: options that DeepSpeed reads at some stages only
@@ -42,8 +42,10 @@ class DeepSpeed(Backend):
     The options carry DeepSpeed's own names; one that is null is left to DeepSpeed. Under stage 3 a model is split up
     while it is built, so a host never holds more than one full copy; under stages 1 and 2 every process has one.
 
-    In bf16 training DeepSpeed's model is bfloat16, with float32 copies in the optimizer that start from weights rounded
-    to bfloat16, and gradients of micro-batches are added up in bfloat16. bfloat16 is what is saved.
+    In bf16 training DeepSpeed's model is bfloat16, with float32 copies in the optimizer. They start from the float32
+    weights, as under other backends; DeepSpeed alone would start them from weights rounded to bfloat16. Until training
+    begins, that takes one more copy of the model in the group's host memory. Gradients of micro-batches are added up in
+    bfloat16. bfloat16 is what is saved.
     """
 
     name = "deepspeed"
@@ -105,18 +107,34 @@ class DeepSpeed(Backend):
         return nullcontext() if self.options["offload_optimizer"] else on_own_accelerator()
 
     def trainer(self, cls: type) -> type:
-        if self.stage < 3:
-            return cls
+        backend = self
 
-        class Splitting(cls):  # type: ignore[misc]
-            """Trainer that converts shards built in float32 to bfloat16, which DeepSpeed expects."""
+        class Starting(cls):  # type: ignore[misc]
+            """Trainer whose optimizer starts from float32 weights in bf16 training."""
+
+            _parts: deepspeed_masters.Parts | None = None
 
             def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
-                if self.args.bf16:
-                    deepspeed_setup.to_bfloat16(self.model)
+                # Trainer calls this twice; then the model is bfloat16 already.
+                if self.args.bf16 and self._parts is None:
+                    self._parts = backend._before(self.model)
                 return super().create_optimizer(*args, **kwargs)
 
-        return Splitting
+            def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
+                prepared = super()._prepare_for_training(*args, **kwargs)
+                if self._parts is not None:
+                    deepspeed_masters.restore(self.model, self._parts)
+                    self._parts = None
+                return prepared
+
+        return Starting
+
+    def _before(self, model: Any) -> deepspeed_masters.Parts:
+        """What `restore` needs once DeepSpeed has made a model bfloat16; it expects shards to be so already."""
+        parts = deepspeed_masters.keep(model)
+        if self.stage == 3:
+            deepspeed_setup.to_bfloat16(model)
+        return parts
 
     def spread(self, model: Any, optimizer: Callable[[Any], Any], train: Mapping[str, Any]) -> Engine:
         deepspeed_setup.set_up()
@@ -124,8 +142,7 @@ class DeepSpeed(Backend):
 
         deepspeed.init_distributed(timeout=PATIENCE)
         bf16 = train["precision"] == "bf16"
-        if bf16 and self.stage == 3:
-            deepspeed_setup.to_bfloat16(model)
+        parts = self._before(model) if bf16 else None
         # A recipe says itself which micro-batch is a step's last one. With an accumulation of 1, DeepSpeed's earlier
         # versions would keep no offloaded gradient of the others.
         config = self._config(train["batch_size"], max(2, train["gradient_accumulation"]), train["max_grad_norm"], bf16)
@@ -133,6 +150,8 @@ class DeepSpeed(Backend):
         config |= {"zero_allow_untested_optimizer": True, "steps_per_print": float("inf")}
         chosen = self._offloaded(optimizer(model))
         engine, *_ = deepspeed.initialize(model=model, optimizer=chosen, config=config, dist_init_required=False)
+        if parts is not None:
+            deepspeed_masters.restore(model, parts)
         return ZeroEngine(engine, chosen, train)
 
     def _offloaded(self, optimizer: Any) -> Any:

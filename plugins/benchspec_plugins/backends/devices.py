@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -12,12 +11,10 @@ PATIENCE = timedelta(hours=2)
 
 
 def own_device() -> Any:
-    """This process's accelerator, or the CPU where there is none."""
+    """This process's accelerator, which benchspec has made torch's current one, or the CPU where there is none."""
     import torch
 
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def on_own_accelerator() -> AbstractContextManager[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 from benchspec import BenchspecError, Dataset, Row, hookimpl
+from benchspec.machine.hub import cache, lacking
+from benchspec.terms.errors import install
 from benchspec_plugins.datasets.json_rows import checked, read_rows
 
 HUB_NAME = "tatsu-lab/alpaca"
@@ -41,6 +44,13 @@ class Alpaca(Dataset):
         }
     }
 
+    def missing(self, online: bool) -> Sequence[str]:
+        path = self.options["path"]
+        if path is None:
+            found = None if _is_prepared() else lacking(HUB_NAME, "rows", ["*"], online, "dataset")
+            return [f"{found}; or set `path:` to a local copy, or use `dataset: synthetic`"] if found else []
+        return [f"'{path}' is a folder, not a file of rows"] if Path(path).is_dir() else []
+
     def rows(self) -> Sequence[Row]:
         """The rows in file order, read once."""
         return self._rows
@@ -52,6 +62,12 @@ class Alpaca(Dataset):
         if difference := _difference(rows, whole=path is None):
             warnings.warn(f"alpaca: {path or HUB_NAME} has {difference}", stacklevel=2)
         return rows
+
+
+def _is_prepared() -> bool:
+    """Whether the library `datasets` has the rows in its own cache, from which it needs no network."""
+    folder = os.environ.get("HF_DATASETS_CACHE") or cache(os.environ).parent / "datasets"
+    return (Path(folder).expanduser() / HUB_NAME.replace("/", "___")).is_dir()
 
 
 def _difference(rows: list[Row], whole: bool) -> str | None:
@@ -75,7 +91,7 @@ def _from_hub() -> list[Row]:
         found = load_dataset(HUB_NAME, split="train").to_list()
     except ImportError as error:
         raise BenchspecError(
-            f"alpaca: rows from the hub need the library `datasets` ({error}): pip install 'benchspec[train]'; or "
+            f"alpaca: rows from the hub need the library `datasets` ({error}): {install('train')}; or "
             "set `path:` to a local copy, or use `dataset: synthetic`"
         ) from error
     # Errors of the network, disk, cache and Arrow have no common base class.

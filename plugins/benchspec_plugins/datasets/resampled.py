@@ -33,6 +33,10 @@ class Resampled(Dataset):
         "required": ["of", "rows"],
     }
 
+    def missing(self, online: bool) -> Sequence[str]:
+        found: Sequence[str] = self.options["of"].missing(online)
+        return found
+
     def rows(self) -> Sequence[Row]:
         """The distinct rows of the other data set, unchanged."""
         return self._distinct

@@ -1,4 +1,4 @@
-"""The machine that benchspec runs on, as NVML and the makers' data sheets describe it."""
+"""The machine that benchspec runs on, as its drivers and the makers' data sheets describe it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _facts(found: list[Accelerator], options: Mapping[str, Any]) -> Facts:
     return Facts(
         accelerator=first.name,
         accelerators=sum(each.name == first.name for each in found),
-        memory=fact(first.memory, _nvml_source(found)),
+        memory=fact(first.memory, _driver_source(found)),
         peak=facts_by_precision(sheet.peak(), sheet.source) if sheet else {},
         memory_bandwidth=fact(sheet.memory_bandwidth, sheet.source) if sheet else None,
         link_bandwidth=fact(sheet.link_bandwidth, sheet.source) if sheet else None,
@@ -45,10 +45,10 @@ def _facts(found: list[Accelerator], options: Mapping[str, Any]) -> Facts:
     )
 
 
-def _nvml_source(found: list[Accelerator]) -> str:
+def _driver_source(found: list[Accelerator]) -> str:
     """The source of the memory size, which also names the accelerators that are not counted."""
     others = sorted({each.name for each in found} - {found[0].name})
-    return f"NVML, of {found[0].name}; not counted: {', '.join(others)}" if others else "NVML"
+    return f"the driver, of {found[0].name}; not counted: {', '.join(others)}" if others else "the driver"
 
 
 @hookimpl

@@ -29,6 +29,7 @@ class Custom(Hardware):
     """Any machine, described by its options; figures that are not given are unknown."""
 
     name = "custom"
+    instead = "{name: custom, accelerators: 8, memory: 80 GiB, peak: {bf16: 989e12}}, with the machine's own figures"
     options_schema = {
         "properties": {
             "accelerator": {

@@ -14,12 +14,11 @@ from typing import IO
 import psutil
 
 from benchspec import Handle
+from benchspec.machine.process import MARK
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import STDERR, STDOUT
 from benchspec_plugins.launchers import supervisor
 
-#: the environment variable by which the processes of a case are found, whatever their parent
-MARK = "BENCHSPEC_CASE_DIR"
 #: in the case's folder, torchrun's own output; its workers write to stdout.log and stderr.log
 LOG = "torchrun.log"
 #: in the case's folder, torchrun's own files

@@ -68,7 +68,7 @@ Bloom.presets = {
     "bloom-176b": _preset("bigscience/bloom", 70, 14336, 112),
     "bloomz-7b1": _preset("bigscience/bloomz-7b1", 30, 4096, 32),
     "bloomz-176b": _preset("bigscience/bloomz", 70, 14336, 112),
-    "bloom-tiny": {"weights": "random", "tokenizer": BYTES, "layers": 2, "hidden": 64, "heads": 4, "dropout": 0.0},
+    "bloom-tiny": {"weights": None, "tokenizer": BYTES, "layers": 2, "hidden": 64, "heads": 4, "dropout": 0.0},
 }
 
 

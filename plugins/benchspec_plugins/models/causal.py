@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from benchspec import Model, PluginError, Shape
+from benchspec.machine.hub import lacking
 from benchspec_plugins.models.byte_tokenizer import SIZE, byte_tokenizer
 from benchspec_plugins.models.hub import load, summary
 
@@ -21,9 +23,10 @@ REQUIRED = ("layers", "hidden", "heads")
 
 SOURCE_OPTIONS: Mapping[str, Any] = {
     "weights": {
-        "enum": ["pretrained", "random"],
+        "enum": ["pretrained", "random", None],
         "default": "pretrained",
-        "description": "a checkpoint's, or random ones from the case's seed, which also depend on the device",
+        "description": "a checkpoint's, or random ones from the case's seed, which also depend on the device; null: "
+        "those of `path` if it is given, else random, as in the tiny presets",
     },
     "tokenizer": {
         "type": ["string", "null"],
@@ -47,6 +50,10 @@ DROPOUT = {
     "description": "dropout probability of hidden values; by default the checkpoint's, or the published one",
 }
 
+#: one of these is in each checkpoint, and in each tokenizer
+_WEIGHTS = ("*.safetensors", "*.bin")
+_TOKENIZER = ("tokenizer*", "vocab*", "*.model")
+
 #: how messages name a dimension
 WORDS = {
     "hidden": "a hidden size of {}",
@@ -69,11 +76,23 @@ class Causal(Model):
     def tokenizer(self) -> Any:
         return self._tokenizer
 
+    def missing(self, online: bool) -> Sequence[str]:
+        path = self.options["path"]
+        tokenizer = self.options["tokenizer"] or path
+        weights = _lacking(path, "weights", _WEIGHTS, online) if path and self._is_pretrained() else None
+        own = tokenizer in (None, BYTES)
+        found = [weights, None if own else _lacking(tokenizer, "tokenizer", _TOKENIZER, online)]
+        return [line for line in found if line]
+
     def build(self) -> Any:
         config = self.config()
         config.use_cache = False
         self._check_vocabulary(config)
-        return self._random(config) if self.options["weights"] == "random" else self._pretrained(config)
+        return self._pretrained(config) if self._is_pretrained() else self._random(config)
+
+    def _is_pretrained(self) -> bool:
+        weights = self.options["weights"] or ("random" if self.options["path"] is None else "pretrained")
+        return bool(weights == "pretrained")
 
     def config(self) -> Any:
         """The `transformers` configuration to build."""
@@ -210,7 +229,7 @@ class Shaped(Causal):
             raise PluginError(
                 f"the model '{self.name}' needs the options {', '.join(missing)}, or a `path` to a checkpoint"
             )
-        return bool(missing) or self.options["weights"] == "pretrained"
+        return bool(missing) or self._is_pretrained()
 
     def _sizes(self) -> dict[str, Any] | None:
         has_checkpoint = self._has_checkpoint() and self.options["path"] is not None
@@ -270,6 +289,16 @@ class Shaped(Causal):
             if sizes[key] != wanted:
                 raise PluginError(f"{where} has {_words(key, sizes[key])}, but the spec says {wanted}")
         return sizes if all(found.get(field, value) == value for field, value in self.assumed.items()) else None
+
+
+def _lacking(name: str, what: str, files: Sequence[str], online: bool) -> str | None:
+    """Why the weights or the tokenizer of a folder or of a name on the hub cannot be had, or None."""
+    # `Path.is_dir` raises an error for a name that is too long.
+    if os.path.isdir(name):  # noqa: PTH112
+        return None
+    if Path(name).is_absolute():
+        return f"'{name}' is not a folder; give one with the {what}"
+    return lacking(name, what, files, online)
 
 
 def _words(dimension: str, value: Any) -> str:

@@ -86,7 +86,7 @@ GPTJ.presets = {
         "dropout": 0.0,
     },
     "gpt-j-tiny": {
-        "weights": "random",
+        "weights": None,
         "tokenizer": BYTES,
         "layers": 2,
         "hidden": 64,

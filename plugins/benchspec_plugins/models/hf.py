@@ -12,6 +12,7 @@ class HF(Causal):
     """Any causal model on the hub or in a folder whose architecture `transformers` supports."""
 
     name = "hf"
+    instead = "{name: hf, path: NAME}"
     options_schema = {
         "properties": {
             **SOURCE_OPTIONS,

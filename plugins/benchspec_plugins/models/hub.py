@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec import PluginError
+from benchspec.machine.hub import hub_reachable
 
 
 def load(from_pretrained: Callable[..., Any], name: str, what: str, alternatives: str, **more: Any) -> Any:
@@ -37,17 +38,6 @@ def load(from_pretrained: Callable[..., Any], name: str, what: str, alternatives
                 f"give {alternatives}, or download it where there is a network: `hf download {name}`"
             ) from error
         raise PluginError(f"{failed}: {summary(error)}; give {alternatives}") from error
-
-
-def hub_reachable() -> bool:
-    """Whether the hub can be reached: a single request; the hub's client would try six times, over 23 s, per file."""
-    from huggingface_hub import constants, get_session
-
-    try:
-        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except Exception:  # its type depends on the HTTP library that this release of the hub's client uses
-        return False
-    return True
 
 
 def summary(error: Exception) -> str:

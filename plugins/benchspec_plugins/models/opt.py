@@ -100,7 +100,7 @@ OPT.presets = {
     # Its weights are not on the hub (they were available on request); its tokenizer is that of the others.
     "opt-175b": _preset(None, 96, 12288, 96, tokenizer="facebook/opt-66b"),
     "opt-tiny": {
-        "weights": "random",
+        "weights": None,
         "tokenizer": BYTES,
         "layers": 2,
         "hidden": 64,

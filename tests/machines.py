@@ -58,7 +58,7 @@ class FakeNvml:
         return self.gpus[index]
 
     def nvmlDeviceGetHandleByUUID(self, uuid):
-        found = [gpu for gpu in self.slices if gpu["uuid"] == uuid]
+        found = [gpu for gpu in (*self.gpus, *self.slices) if gpu["uuid"] == uuid]
         if not found:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
         return found[0]
@@ -70,13 +70,23 @@ class FakeNvml:
         return self._answer(handle, "uuid")
 
     def nvmlDeviceGetMemoryInfo(self, handle, version=None):
-        return SimpleNamespace(total=self._answer(handle, "memory"))
+        if version and "nvmlDeviceGetMemoryInfo_v2" in self.refuses:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        # What the driver reserves is in the first version's answer only.
+        used = handle.get("used", 0) + (0 if version else 600 << 20)
+        return SimpleNamespace(total=self._answer(handle, "memory"), used=used)
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle):
+        return [SimpleNamespace(pid=pid, usedGpuMemory=None) for pid in handle.get("pids", ())]
 
     def nvmlDeviceGetPowerManagementLimit(self, handle):
         return self._answer(handle, "milliwatts")
 
     def nvmlDeviceGetMigMode(self, device):
         return [self._answer(device, "mig"), 0]
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):
+        return self._answer(handle, "millijoules")
 
     def nvmlSystemGetDriverVersion(self):
         return "535.104.05"
