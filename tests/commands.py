@@ -12,7 +12,7 @@ from benchspec import cli
 
 def called(monkeypatch, *arguments):
     """The exit code of a command."""
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     monkeypatch.setattr("sys.argv", ["benchspec", *map(str, arguments)])
     try:
         with pytest.raises(SystemExit) as exit:

@@ -5,6 +5,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from benchspec_plugins.recipes.alpaca import Alpaca
 
 FAULTS = ["none", "raise", "memory", "nan", "frozen", "kill", "abort", "hang", "exit", "boast", "longer", "numpy"]
 #: a rank that does not go on, or goes without a word
-FAULTS += ["mismatch", "loop", "stop", "lock", "vanish", "quit", "mute"]
+FAULTS += ["daemon", "mismatch", "pause", "loop", "stop", "lock", "vanish", "quit", "mute"]
 
 
 class MuteError(Exception):
@@ -33,6 +35,8 @@ class Plain(Recipe):
             "rank": {"type": "integer", "default": 0},
             "steps": {"type": "integer", "default": 3},
             "sleep": {"type": "number", "default": 0},
+            # counted from 0
+            "at": {"type": "integer", "default": 1},
         }
     }
 
@@ -54,7 +58,7 @@ class Plain(Recipe):
                 norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
                 if number == 1 and self.options["fault"] == "mismatch":
                     self.mismatch(job)
-                elif number == 1 and int(os.environ["RANK"]) == self.options["rank"]:
+                elif number == self.options["at"] and int(os.environ["RANK"]) == self.options["rank"]:
                     self.go_wrong(job)
                 if group:
                     torch.distributed.barrier()
@@ -93,6 +97,18 @@ class Plain(Recipe):
 
     def hang(self):
         time.sleep(600)
+
+    def daemon(self):
+        # It has left its parent, its session and its environment.
+        command = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+        if not os.fork():
+            os.setsid()
+            daemon = subprocess.Popen(command, env={}, start_new_session=True, stdout=subprocess.DEVNULL)
+            Path(os.environ["BENCHSPEC_CASE_DIR"], "daemon").write_text(str(daemon.pid))
+            os._exit(0)
+
+    def pause(self):
+        time.sleep(10 * self.options["sleep"])
 
     def loop(self):
         while True:

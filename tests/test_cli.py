@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from commands import called
 from conftest import BENCHSPEC, benchspec
 
-from benchspec import cli
+from benchspec import Results, cli
 from benchspec.terms.errors import BenchspecError, NothingSelected, Problem, SpecError
 
 SPEC = """
@@ -75,6 +76,32 @@ def test_wrong_arguments_are_reported_before_anything_starts(folder, monkeypatch
     assert called(monkeypatch, *arguments) == code
     assert said in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_a_second_signal_does_not_interrupt_what_the_first_one_ended(folder, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def kept(*args):
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) * 20:
+            os.kill(os.getpid(), signum)
+        return "interrupted, and nothing else"
+
+    monkeypatch.setattr("benchspec.run", interrupted)
+    monkeypatch.setattr(cli, "_kept", kept)
+    assert called(monkeypatch, "run", "demo.yaml") == 130
+    assert capsys.readouterr().err == "interrupted, and nothing else\n"
+
+
+def test_an_interruption_counts_the_cases_that_were_selected(folder, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    results = [SimpleNamespace(experiment="sizes", case="gone"), SimpleNamespace(experiment="others", case="x")]
+    monkeypatch.setattr(Results, "load", lambda folder: results)
+    monkeypatch.setattr("benchspec.run", interrupted)
+    assert called(monkeypatch, "run", "demo.yaml", "--only", "sizes") == 130
+    assert "interrupted: 0 of 1 cases have a result" in capsys.readouterr().err
 
 
 def test_nohup_still_ignores_sighup(folder, monkeypatch):
@@ -169,3 +196,28 @@ def test_a_hostile_plugin_is_shown_and_does_not_act(folder, installed, monkeypat
     Path("run").mkdir()
     Path("run/results.jsonl").touch()
     assert r"\x1b]52;c" in shown(monkeypatch, capsys, "report", "run", "--reporter", "loud")
+
+
+def test_plugins_ends_with_1_where_something_did_not_load(folder, installed, monkeypatch, capsys):
+    assert called(monkeypatch, "plugins") == 0
+    installed("broken_plugin", "raise ValueError('no')")
+    capsys.readouterr()
+    assert called(monkeypatch, "plugins") == called(monkeypatch, "plugins", "--format", "json") == 1
+    shown = capsys.readouterr().out
+    assert "opt-6.7b" in shown and "broken_plugin 1.0 (broken_plugin): ValueError: no (" in shown
+    assert called(monkeypatch, "plugins", "opt-6.7b") == 0, "with a name, it shows that plugin"
+
+
+def test_plugins_with_a_name_shows_its_options(folder, monkeypatch, capsys):
+    assert called(monkeypatch, "plugins", "deepspeed") == 0
+    assert "stage: 1 or 2 or 3 (default: 3)" in capsys.readouterr().out
+    assert called(monkeypatch, "plugins", "deepsped") == 2
+    assert "no plugin is called 'deepsped'; did you mean 'deepspeed'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_plugins_fits_the_terminal(folder, monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    called(monkeypatch, "plugins")
+    called(monkeypatch, "plugins", "deepspeed")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= int(columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import install
 from test_end_to_end import HEAD, workers
@@ -32,6 +33,9 @@ def ended(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.delitem(sys.modules, "mischief", raising=False)
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
 
     def ended(fault):
         (tmp_path / "demo.yaml").write_text(HEAD + EXPERIMENTS % fault)
@@ -67,3 +71,10 @@ def test_a_rank_that_goes_without_a_word_is_blamed_and_not_its_victim(ended, fau
     assert (result.outcome, result.phase, result.rank) == ("crash", "steady", 1)
     assert words in result.reason
     assert not list(attempt.glob("stacks-*"))
+
+
+def test_a_daemon_with_an_environment_of_its_own_ends_with_its_case(ended, tmp_path):
+    result, attempt = ended("daemon")
+    assert result.outcome == "ok"
+    assert not psutil.pid_exists(int((attempt / "daemon").read_text()))
+    assert not list((tmp_path / "tmp").glob("torchelastic_*"))

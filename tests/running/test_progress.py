@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from io import StringIO
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from benchspec.running import progress
-from benchspec.running.progress import Lines, Screen, View, for_stream, summary
+from benchspec.running.progress import Lines, Screen, for_stream
 
 CASE = SimpleNamespace(experiment="sizes", id="opt-tiny-1f9c2a", processes=1)
 
 
-def step(number, time, rows=8):
-    return {"event": "step", "step": number, "time": time, "rows": rows}
+def step(number, time, rows=8, **fields):
+    return {"event": "step", "step": number, "time": time, "rows": rows, **fields}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The monotonic clock, which this test moves on."""
+
+    class Clock:
+        now = 100.0
+
+        def pass_(self, seconds):
+            self.now += seconds
+
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    return clock
 
 
 def result(**fields):
@@ -23,70 +37,52 @@ def result(**fields):
     return SimpleNamespace(**{**usual, "metrics": {"train_runtime": 903.2, "rows_per_second": 172.5}, **fields})
 
 
-def text(*events):
-    view = View(2, CASE)
-    for event in events:
-        view.update(event)
-    return view.text(7)
-
-
-@pytest.mark.parametrize(
-    ("events", "said"),
-    [
-        ([], "case 2 of 7  sizes/opt-tiny-1f9c2a  start"),
-        ([{"event": "begin", "phase": "build"}], "case 2 of 7  sizes/opt-tiny-1f9c2a  build"),
-        ([step(1, 10.0)], "case 2 of 7  sizes/opt-tiny-1f9c2a  step 1"),
-        (
-            [{"event": "data", "planned_steps": 12}, step(1, 10.0), step(2, 11.0), step(3, 14.0)],
-            # 16 rows in the 4 s after the first step, 2 s a step, 9 steps to go
-            "case 2 of 7  sizes/opt-tiny-1f9c2a  step 3 of 12  4.0 rows/s  18 s left",
-        ),
-        (
-            [{"event": "start", "world": 8}, step(1, 10.0), step(2, 11.0)],
-            "case 2 of 7  sizes/opt-tiny-1f9c2a  step 2  64.0 rows/s",
-        ),
-        (
-            [step(1, 10.0), step(2, 11.0), {"event": "begin", "phase": "save"}],
-            "case 2 of 7  sizes/opt-tiny-1f9c2a  step 2  save",
-        ),
-        (
-            [step(1, 10.0), step(2, 11.0), {"event": "begin", "phase": "save"}, {"event": "end", "phase": "save"}],
-            "case 2 of 7  sizes/opt-tiny-1f9c2a  step 2  8.0 rows/s",
-        ),
-    ],
-)
-def test_a_running_case_in_a_line(events, said):
-    assert text(*events) == said
-
-
-def test_a_finished_case_in_a_line():
-    assert summary(result(), 1, 2) == ("case 1 of 2  sizes/opt-tiny-1f9c2a  ok  trained in 15 min 3 s  172.5 rows/s")
-    failed = result(outcome="oom", phase="first-step", reason="CUDA out of memory")
-    assert summary(failed, 1, 2).endswith("oom in first-step: CUDA out of memory")
-
-
-def test_a_case_that_failed_names_its_log():
-    failed = result(outcome="crash", phase="build", reason="ValueError: no")
-    log = Path("runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log")
-    assert summary(failed, 1, 2, log).endswith(
-        "crash in build: ValueError: no (log: runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log)"
-    )
-
-
-def test_plain_lines_say_the_first_step_and_then_one_in_a_while(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+def test_plain_lines_say_the_first_step_and_then_one_in_a_while(clock):
     stream = StringIO()
     lines = Lines(stream)
-    lines.begin(1)
+    lines.begin(1, 0)
     lines.started(CASE)
     for number in range(1, 41):
-        now[0] += 1
-        lines.saw(CASE, 0, step(number, now[0]))
-        lines.saw(CASE, 1, step(number, now[0]))
+        clock.pass_(1)
+        lines.saw(CASE, 0, step(number, clock.now))
+        lines.saw(CASE, 1, step(number, clock.now))
     lines.ended(CASE, result(), None)
     said = stream.getvalue().splitlines()
     assert [line.split("  ")[2] for line in said] == ["start", "step 1", "step 12", "step 23", "step 34", "ok"]
+    assert said[2].endswith("  8.0 rows/s  12 s")
+
+
+def test_no_place_of_a_case_is_said_twice(clock):
+    stream = StringIO()
+    lines = Lines(stream)
+    lines.begin(1, 0)
+    lines.started(CASE)
+    for phase in ("start", "build", "build"):
+        clock.pass_(11)
+        lines.saw(CASE, 0, {"event": "begin", "phase": phase})
+    assert [line.split("  ")[2] for line in stream.getvalue().splitlines()] == ["start", "build"]
+
+
+def test_a_run_of_several_cases_says_its_own_time_and_counts_those_that_are_done(clock):
+    stream = StringIO()
+    lines = Lines(stream)
+    lines.begin(9, 5)
+    lines.started(CASE)
+    clock.pass_(60)
+    lines.ended(CASE, result(), None)
+    lines.started(CASE)
+    lines.saw(CASE, 0, {"event": "data", "planned_steps": 31})
+    for number in range(1, 12):
+        clock.pass_(2)
+        lines.saw(CASE, 0, step(number, 0.0, clock=clock.now))
+    heads = [line.split("  ")[0] for line in stream.getvalue().splitlines()]
+    assert heads == ["case 6 of 9", "case 6 of 9", "case 7 of 9", "case 7 of 9", "case 7 of 9"]
+    # 20 of the 31 steps to go, 2 s each; two cases have not begun, and the one that ended took a minute.
+    assert (
+        stream.getvalue()
+        .splitlines()[-1]
+        .endswith("step 7 of 31  4.0 rows/s  14 s, 48 s left  run 1 min 14 s, 2 min 48 s left")
+    )
 
 
 def test_a_run_continues_if_its_reader_has_gone():
@@ -95,7 +91,7 @@ def test_a_run_continues_if_its_reader_has_gone():
             raise BrokenPipeError
 
     lines = Lines(Closed())
-    lines.begin(1)
+    lines.begin(1, 0)
     lines.started(CASE)
     lines.end()
 
@@ -111,7 +107,7 @@ def test_a_screen_is_for_terminals():
 
 def test_a_run_with_nothing_left_to_do_says_so():
     stream = StringIO()
-    Lines(stream).begin(0)
+    Lines(stream).begin(3, 3)
     assert stream.getvalue() == "all cases have results already\n"
 
 
@@ -119,7 +115,7 @@ def test_a_run_with_nothing_left_to_do_says_so():
 def test_what_a_failed_case_says_cannot_act_on_the_terminal(display):
     stream = StringIO()
     shown = display(stream)
-    shown.begin(1)
+    shown.begin(1, 0)
     shown.started(CASE)
     reason = "boom\x1b]52;c;cHduZWQ=\x07 [bold]x[/bold]\n\u202eagain " + "x" * 10_000
     shown.ended(CASE, result(outcome="crash", phase="tr\x1b[2Jain", reason=reason), None)

@@ -1,0 +1,111 @@
+"""A running case, an ended one and the time of a run, as texts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+
+from benchspec.cases.case import Case
+from benchspec.results.events import Event
+from benchspec.results.result import Result
+from benchspec.terms.harmless import brief
+from benchspec.terms.units import duration_text
+
+
+class View:
+    """The progress of a running case."""
+
+    def __init__(self, number: int, case: Case):
+        self.number = number
+        self.name = f"{case.experiment}/{case.id}"
+        self.begun = time.monotonic()
+        self.phase = "start"
+        self.processes = 1
+        self.planned: int | None = None
+        self.step = 0
+        #: when the first and the last step ended, by the rank's clock; the first step is slower and so not counted
+        self.first: float | None = None
+        self.last = 0.0
+        self.rows = 0
+        #: the place that was printed last
+        self.said = ""
+
+    def update(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "start":
+            self.processes = event["world"]
+        elif kind == "begin":
+            self.phase = event["phase"]
+        elif kind == "end" and event["phase"] == "save":
+            self.phase = "train"
+        elif kind == "data":
+            self.planned = event["planned_steps"]
+        elif kind == "step":
+            self._count(event)
+
+    def _count(self, event: Event) -> None:
+        self.step, self.last = event["step"], event.get("clock", event["time"])
+        if self.first is None:
+            self.first = self.last
+        else:
+            self.rows += event["rows"] * self.processes
+
+    def place(self) -> str:
+        """Where it is: its phase or its step."""
+        if not self.step:
+            return self.phase
+        steps = f"step {self.step}" + (f" of {self.planned}" if self.planned and self.planned >= self.step else "")
+        return f"{steps}  save" if self.phase == "save" else steps
+
+    def text(self, cases: int) -> str:
+        """Where it is, how fast it trains, for how long it has run and how long it will take."""
+        seconds = self.last - self.first if self.first is not None else 0.0
+        rate = [f"{self.rows / seconds:,.1f} rows/s"] if seconds > 0 and self.phase != "save" else []
+        times = times_text(time.monotonic() - self.begun, self.left())
+        return "  ".join([f"case {self.number} of {cases}  {self.name}", self.place(), *rate, *times])
+
+    def left(self) -> float | None:
+        """The seconds that its remaining steps will take; None if that is not known."""
+        seconds = self.last - self.first if self.first is not None else 0.0
+        if seconds <= 0 or not self.planned or self.planned < self.step:
+            return None
+        return (self.planned - self.step) * seconds / (self.step - 1)
+
+
+def run_left(views: Sequence[View], ended: Sequence[float], waiting: int) -> float | None:
+    """The seconds that a run will take yet; None if that is not known.
+
+    A case that has not started takes as long as those that have ended (`ended`: their seconds), or as those that run.
+    """
+    now = time.monotonic()
+    known = [(now - view.begun, left) for view in views if (left := view.left()) is not None]
+    lengths = list(ended) or [sum(pair) for pair in known]
+    if not lengths or not views:
+        return None
+    typical = fmean(lengths)
+    running = [left if (left := view.left()) is not None else max(0.0, typical - (now - view.begun)) for view in views]
+    return max(running) + waiting * typical / len(views)
+
+
+def times_text(elapsed: float, left: float | None) -> list[str]:
+    """`20 s, 18 s left`; empty if it has just begun and nothing is known."""
+    said = [duration_text(_rounded(elapsed))] if elapsed >= 1 else []
+    said += [f"{duration_text(_rounded(left))} left"] if left else []
+    return [", ".join(said)] if said else []
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds) if seconds >= 10 else round(seconds, 1)
+
+
+def summary(result: Result, number: int, cases: int, log: Path | None = None) -> str:
+    """A finished case as one line; one that failed with the place of its log."""
+    head = f"case {number} of {cases}  {result.experiment}/{result.case}  {result.outcome}"
+    if result.outcome != "ok":
+        where = f" (log: {log})" if log else ""
+        return f"{head} in {result.phase}: {brief(result.reason or 'no reason known')}{where}"
+    seconds, rows = result.metrics.get("train_runtime"), result.metrics.get("rows_per_second")
+    parts = [f"trained in {duration_text(seconds)}" if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]
+    return "  ".join([head, *filter(None, parts)])
