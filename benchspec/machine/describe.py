@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.machine.checkout import commit_of_package
+from benchspec.machine.compiling import absent_tools
 from benchspec.machine.cores import usable_cores
 from benchspec.machine.nvml import nvidia
 from benchspec.machine.probe import torch_facts
@@ -58,6 +59,7 @@ def quickly() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "torch": torch,
+        "absent_tools": absent_tools(),
         "commit": commit_of_package(Path(__file__).parents[1]),
     }
 
