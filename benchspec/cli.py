@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import signal
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stderr, suppress
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
 from benchspec.terms.errors import BenchspecError, Problem, SpecError, distinct
+from benchspec.terms.fitting import UNLIMITED
 from benchspec.terms.harmless import json_text, one_line, printable
 
 if TYPE_CHECKING:
@@ -22,6 +26,20 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
+
+def _completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """A function of `benchspec.completion`, for a shell that completes a word; after an error it offers nothing."""
+
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[Any]:
+        with suppress(Exception), redirect_stderr(io.StringIO()):
+            from benchspec import completion
+
+            return list(getattr(completion, what)(context, begun))
+        return []
+
+    return complete
+
+
 _SET = click.option(
     "--set",
     "sets",
@@ -31,12 +49,15 @@ _SET = click.option(
 )
 _REPORTER = click.option(
     "--reporter",
+    "--format",
     "reporters",
     multiple=True,
     metavar="NAME",
-    help="Print this report instead of those that the spec names.",
+    help="Print this report, such as json, instead of those that the spec names.",
+    shell_complete=_completing("reporters"),
 )
-_SPEC = click.argument("spec", metavar="SPEC")
+_FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+_SPEC = click.argument("spec", metavar="SPEC", shell_complete=_completing("spec_files"))
 #: the signals that end a command
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -101,18 +122,32 @@ def cli() -> None:
 
 @cli.command()
 @_SPEC
-@click.option("--out", metavar="DIR", help="The run directory.  [default: runs/NAME]")
+@click.option(
+    "--out", metavar="DIR", help="The run directory.  [default: runs/NAME]", shell_complete=_completing("folders")
+)
 @click.option(
     "--only",
     multiple=True,
     metavar="PATTERN",
     help="Run the cases whose EXPERIMENT/ID contains PATTERN, or matches it as a glob.",
+    shell_complete=_completing("experiments"),
 )
 @_SET
 @click.option("--fresh", is_flag=True, help="Move an existing run directory aside and start from the beginning.")
+@click.option(
+    "--rerun",
+    type=click.Choice(["changed"]),
+    help="Measure again what depends on data, processes, a machine, versions or commits that have changed since.",
+)
 @_REPORTER
 def run(
-    spec: str, out: str | None, only: Sequence[str], sets: Sequence[str], fresh: bool, reporters: Sequence[str]
+    spec: str,
+    out: str | None,
+    only: Sequence[str],
+    sets: Sequence[str],
+    fresh: bool,
+    rerun: Literal["changed"] | None,
+    reporters: Sequence[str],
 ) -> int:
     """Run the cases that have no result yet, then report."""
     from benchspec import run as running
@@ -123,7 +158,7 @@ def run(
     _check_reporters(loaded.registry, reporters)
     try:
         shown = progress.for_stream(sys.stderr)
-        results = running(loaded, out, only=only, fresh=fresh, progress=shown, expansion=expansion)
+        results = running(loaded, out, only=only, fresh=fresh, rerun=rerun, progress=shown, expansion=expansion)
     except KeyboardInterrupt:
         # A terminal shows ^C without a newline after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
@@ -134,7 +169,7 @@ def run(
 
 
 @cli.command()
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=_completing("spec_files"))
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def validate(specs: Sequence[str], form: str) -> int:
     """Check specs and report everything that is wrong with them."""
@@ -157,10 +192,16 @@ def validate(specs: Sequence[str], form: str) -> int:
     multiple=True,
     metavar="PATTERN",
     help="Show the cases whose EXPERIMENT/ID contains PATTERN, or matches it as a glob.",
+    shell_complete=_completing("experiments"),
 )
-@click.option("--out", metavar="DIR", help="The run directory, to show which cases are done.  [default: runs/NAME]")
+@click.option(
+    "--out",
+    metavar="DIR",
+    help="The run directory, to show which cases are done.  [default: runs/NAME]",
+    shell_complete=_completing("runs"),
+)
 @_SET
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@_FORMAT
 def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], form: str) -> None:
     """Show the cases, what each will need, and which are done already, without running any."""
     from pathlib import Path
@@ -175,11 +216,14 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
     folder = Path(out or f"runs/{loaded.name}")
     cases, results = selected(expansion.cases, only), read_journal(folder)
     plans = needs.planned(needed, cases, results, unfinished(cases, results))
-    _print(needs.as_json(plans) if form == "json" else needs.as_table(plans, folder if folder.exists() else None))
+    if form == "json":
+        _print(needs.as_json(plans))
+    else:
+        _print(needs.as_table(plans, folder if folder.exists() else None, _width()))
 
 
 @cli.command()
-@click.argument("run_dir", metavar="RUN")
+@click.argument("run_dir", metavar="RUN", shell_complete=_completing("runs"))
 @_REPORTER
 def report(run_dir: str, reporters: Sequence[str]) -> int:
     """Report on an existing run directory again."""
@@ -194,14 +238,21 @@ def report(run_dir: str, reporters: Sequence[str]) -> int:
 
 
 @cli.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def plugins(form: str) -> None:
-    """List the installed plugins, their packages, and the plugins that did not load."""
-    from benchspec.kinds import listing
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=_completing("plugins"))
+@_FORMAT
+def plugins(name: str | None, form: str) -> int:
+    """List the installed plugins and what did not load (then the exit code is 1); with a NAME, its options."""
+    from benchspec.kinds import details, listing
     from benchspec.kinds.registry import Registry
 
-    show = listing.as_json if form == "json" else listing.as_table
-    _print(show(Registry.load()))
+    registry = Registry.load()
+    chosen = details.named(registry, name) if name else registry.entries()
+    if form == "json":
+        _print(json_text(details.as_values(registry, chosen)))
+    else:
+        width = _width()
+        _print(details.as_text(registry, chosen, width) if name else listing.as_table(registry, width))
+    return int(bool(registry.broken) and not name)
 
 
 @cli.command()
@@ -209,19 +260,27 @@ def plugins(form: str) -> None:
 def schema(name: str) -> None:
     """Print a JSON schema; the one for specs includes the options of every installed plugin."""
     from benchspec.kinds.registry import Registry
-    from benchspec.spec import schema as schemas
+    from benchspec.spec.editors import for_editors
+    from benchspec.terms import schemas
 
-    found = schemas.for_editors(schemas.compose(Registry.load())) if name == "spec" else schemas.load(name)
+    found = for_editors(Registry.load()) if name == "spec" else schemas.load(name)
     _print(json_text(found, indent=2))
 
 
 @cli.command()
-def machine() -> None:
+@_FORMAT
+def machine(form: str) -> None:
     """Show this machine's hardware and libraries, and what is missing to run."""
     from benchspec.machine import describe, missing, text
 
     facts = describe.describe()
-    _print(text.report(facts, missing.missing(facts)))
+    absent = missing.missing(facts)
+    _print(json_text({**facts, "missing": absent}) if form == "json" else text.report(facts, absent))
+
+
+def _width() -> int:
+    """The terminal's width in characters; where the output goes elsewhere, lines stay whole for other programs."""
+    return shutil.get_terminal_size(fallback=(UNLIMITED, 24)).columns
 
 
 def _kept(folder: str, cases: Sequence[Case], again: str) -> str:

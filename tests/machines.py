@@ -149,6 +149,7 @@ def facts(**changes):
             "deepspeed": "0.19.8",
         },
         "torch": {"cuda": "12.8", "cudnn": "9.10.2", "nccl": "2.27.7", "accelerators": 8},
+        "absent_tools": [],
         "commit": {"id": "a1b2c3d" + "0" * 33, "dirty": False},
     }
     return {**server, **changes}

@@ -196,3 +196,28 @@ def test_a_hostile_plugin_is_shown_and_does_not_act(folder, installed, monkeypat
     Path("run").mkdir()
     Path("run/results.jsonl").touch()
     assert r"\x1b]52;c" in shown(monkeypatch, capsys, "report", "run", "--reporter", "loud")
+
+
+def test_plugins_ends_with_1_where_something_did_not_load(folder, installed, monkeypatch, capsys):
+    assert called(monkeypatch, "plugins") == 0
+    installed("broken_plugin", "raise ValueError('no')")
+    capsys.readouterr()
+    assert called(monkeypatch, "plugins") == called(monkeypatch, "plugins", "--format", "json") == 1
+    shown = capsys.readouterr().out
+    assert "opt-6.7b" in shown and "broken_plugin 1.0 (broken_plugin): ValueError: no (" in shown
+    assert called(monkeypatch, "plugins", "opt-6.7b") == 0, "with a name, it shows that plugin"
+
+
+def test_plugins_with_a_name_shows_its_options(folder, monkeypatch, capsys):
+    assert called(monkeypatch, "plugins", "deepspeed") == 0
+    assert "stage: 1 or 2 or 3 (default: 3)" in capsys.readouterr().out
+    assert called(monkeypatch, "plugins", "deepsped") == 2
+    assert "no plugin is called 'deepsped'; did you mean 'deepspeed'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_plugins_fits_the_terminal(folder, monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    called(monkeypatch, "plugins")
+    called(monkeypatch, "plugins", "deepspeed")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= int(columns)

@@ -31,7 +31,7 @@ defaults:
   backend: alone
   recipe: plain
   launcher: {name: torchrun, processes: 1}
-  train: {precision: fp32, max_length: 64, epochs: 1, gradient_accumulation: 1, learning_rate: 1e-3}
+  train: {precision: fp32, max_length: 512, epochs: 1, gradient_accumulation: 1, learning_rate: 1e-3}
 """
 
 

@@ -15,7 +15,7 @@ from benchspec.machine.cores import usable_cores
 from benchspec.spec import fields, spec as specs
 from benchspec.spec.sources import assignments
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import PluginError, Problem, distinct, suggest
+from benchspec.terms.errors import PluginError, Problem, clipped, distinct, suggest
 from benchspec.terms.where import agrees, lookup, matches
 
 
@@ -131,7 +131,7 @@ def _doubtful_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]
                 yield reference.node.problem(f"'per' names the field '{path}', which no case has", severity="warning")
         if reference.hardware and not spec.registry.has("hardware", reference.hardware):
             known = spec.registry.names("hardware")
-            message = f"no hardware is called '{reference.hardware}'{suggest(reference.hardware, known)}"
+            message = f"no hardware is called '{clipped(reference.hardware)}'{suggest(reference.hardware, known)}"
             yield reference.node.problem(message, severity="warning")
 
 

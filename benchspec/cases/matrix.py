@@ -11,7 +11,7 @@ from operator import and_, or_
 from typing import Any
 
 from benchspec.spec.document import Node
-from benchspec.terms.errors import SpecError, suggest
+from benchspec.terms.errors import SpecError, clipped, suggest
 from benchspec.terms.where import OWN, agrees
 
 #: dotted path of a case's field -> its value
@@ -136,11 +136,14 @@ def _check_excluded(entries: list[Node], axes: list[str]) -> None:
         for path, node in entry.value.items():
             if path not in axes:
                 unknown.setdefault(path, node)
-    known = ", ".join(axes)
+    known = clipped(", ".join(axes), 500)
     if unknown:
         raise SpecError(
             [
-                node.problem(f"'{path}' is not an axis of this matrix ({known}){suggest(path, axes)}", at_key=True)
+                node.problem(
+                    f"'{clipped(path)}' is not an axis of this matrix ({clipped(known, 500)}){suggest(path, axes)}",
+                    at_key=True,
+                )
                 for path, node in unknown.items()
             ]
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from benchspec.cases.case import Case
@@ -14,14 +15,15 @@ from benchspec.kinds.faults import explained, returned
 from benchspec.results.result import Result
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
+from benchspec.terms.fitting import UNLIMITED, fitted
 from benchspec.terms.harmless import json_text
 from benchspec.terms.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32
 STATE_BYTES = 16
 _HEADS = ["case", "parameters", "state", "dataset", "backend", "processes", "rows/step", "length", "timeout"]
+_WRAPPED = ("dataset", "result")
 _NUMBERS = ("parameters", "state", "processes", "rows/step", "length")
-
 
 #: the kinds that know what a case needs
 _ASKED = ("launcher", "model", "dataset", "recipe")
@@ -111,17 +113,49 @@ def _whole(method: Callable[..., int | None], number: int | None) -> int | None:
     return returned(method, number, (int, type(None)), "an integer or None")
 
 
-def as_table(plans: Sequence[Plan], folder: Path | None = None) -> str:
-    """The plans as text; `folder` is the run directory whose results they know, if there is one."""
-    from tabulate import tabulate
+def as_table(plans: Sequence[Plan], folder: Path | None, width: int) -> str:
+    """The plans as text; `folder` is the run directory whose results they know, if there is one.
 
+    If the table is wider than `width`, columns that are the same for all cases become a line above it, and then cases
+    stand on two lines.
+    """
     heads = [*_HEADS, "result"] if folder else _HEADS
     rows = [[*_row(plan.case, plan.needs), *([_result(plan)] if folder else [])] for plan in plans]
-    aligned = ["right" if head in _NUMBERS else "left" for head in heads]
-    table = tabulate(rows, heads, tablefmt="simple", disable_numparse=True, colalign=aligned if rows else None)
+    table = _fitted(heads, rows, width)
     count = f"{len(plans)} case{'' if len(plans) == 1 else 's'}{_done(plans, folder) if folder else ''}"
     note = f"state: weights, gradients and Adam's moments, {STATE_BYTES} bytes a parameter; a backend that shards"
-    return f"{table}\n\n{count}. {note} spreads it over the processes. Activations come on top."
+    text = f"{count}. {note} spreads it over the processes. Activations come on top."
+    return f"{table}\n\n{fill(text, width)}"
+
+
+def _fitted(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
+    """The widest form of the table that fits a width, or the narrowest."""
+    table = _table(heads, rows, UNLIMITED)
+    if _fits(table, width) or len(rows) < 2:
+        return table
+    columns = dict(zip(heads, zip(*rows, strict=True), strict=True))
+    same = {head: cells[0] for head, cells in columns.items() if len(set(cells)) == 1}
+    above = (
+        fill("All cases: " + ", ".join(f"{head} {cell}" for head, cell in same.items()), width) + "\n\n" if same else ""
+    )
+    varying = {head: cells for head, cells in columns.items() if head not in same}
+    table = _of_columns(varying, width)
+    if not _fits(table, width) and "case" in varying:
+        table = _of_columns({**varying, "case": [cell.replace("/", "/\n") for cell in varying["case"]]}, width)
+    return above + table
+
+
+def _of_columns(columns: Mapping[str, Sequence[str]], width: int) -> str:
+    return _table(list(columns), list(zip(*columns.values(), strict=True)), width)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
+    wrapped, right = ([heads.index(head) for head in names if head in heads] for names in (_WRAPPED, _NUMBERS))
+    return fitted(rows, heads, width, wrapped, right)
+
+
+def _fits(table: str, width: int) -> bool:
+    return max(map(len, table.splitlines())) <= width
 
 
 def _result(plan: Plan) -> str:

@@ -35,6 +35,11 @@ class Origin:
         """The distribution's name as package indexes write it (PEP 503)."""
         return re.sub(r"[-_.]+", "-", self.distribution.rsplit(" ", 1)[0]).lower()
 
+    @property
+    def version(self) -> str:
+        """The distribution's version."""
+        return self.distribution.rsplit(" ", 1)[-1]
+
     def __str__(self) -> str:
         return f"{self.distribution} ({self.module})"
 

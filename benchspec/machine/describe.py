@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,10 +15,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchspec.machine.checkout import commit_of_package
+from benchspec.machine.compiling import absent_tools
 from benchspec.machine.cores import usable_cores
 from benchspec.machine.nvml import nvidia
 from benchspec.machine.probe import torch_facts
-from benchspec.machine.visible import seen_by_torch
+from benchspec.machine.visible import only_torch_knows, seen_by_torch
 
 LIBRARIES = (
     "benchspec",
@@ -32,12 +33,23 @@ LIBRARIES = (
     "numpy",
     "pluggy",
 )
+#: those of them that what is measured depends on
+COMPUTING = ("benchspec", "torch", "transformers", "accelerate", "deepspeed", "tokenizers")
 
 
 def describe() -> dict[str, Any]:
     """Everything known about this machine, as JSON values; None for what is unknown. Takes about 2 s."""
-    libraries = {name: _version(name) for name in LIBRARIES}
-    torch = torch_facts() if libraries["torch"] else None
+    return completely(quickly())
+
+
+def completely(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What `quickly` returned, and what only torch knows; asking torch takes about 2 s."""
+    return {**found, "torch": _torch()} if found["torch"] is None else dict(found)
+
+
+def quickly() -> dict[str, Any]:
+    """What is known about this machine without asking torch, which is asked only if accelerators depend on it."""
+    torch = _torch() if only_torch_knows() else None
     return {
         **seen_by_torch(nvidia(), torch),
         "cpu": _cpu(),
@@ -45,10 +57,15 @@ def describe() -> dict[str, Any]:
         "os": _os(),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "libraries": libraries,
+        "libraries": {name: _version(name) for name in LIBRARIES},
         "torch": torch,
-        "commit": _commit(Path(__file__).parents[2]),
+        "absent_tools": absent_tools(),
+        "commit": commit_of_package(Path(__file__).parents[1]),
     }
+
+
+def _torch() -> dict[str, Any] | None:
+    return torch_facts() if _version("torch") else None
 
 
 def _cpu() -> dict[str, Any]:
@@ -94,20 +111,6 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
-
-
-def _commit(root: Path) -> dict[str, Any] | None:
-    """The commit of a checkout, and whether tracked files differ from it; None if `root` is not a checkout."""
-    # Without this, an installation inside somebody else's repository would report that repository's commit.
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    commit, _, dirty = done.stdout.strip().partition("-")
-    return {"id": commit, "dirty": bool(dirty)}
 
 
 def accelerator_names(facts: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from benchspec.machine.compiling import REMEDIES
 from benchspec.machine.describe import accelerator_names, describe
 from benchspec.terms.errors import install
 from benchspec.terms.units import size_text
@@ -25,7 +26,7 @@ def blockers(facts: Mapping[str, Any]) -> list[str]:
 def missing(facts: Mapping[str, Any] | None = None) -> list[str]:
     """Everything that is missing here, one line each: first what stops every run, then what stops some."""
     facts = describe() if facts is None else facts
-    return [*blockers(facts), *_little_shared_memory(facts), *_optional(facts)]
+    return [*blockers(facts), *_little_shared_memory(facts), *_optional(facts), *_tools(facts)]
 
 
 def _not_installed(facts: Mapping[str, Any]) -> list[str]:
@@ -100,3 +101,11 @@ def _optional(facts: Mapping[str, Any]) -> list[str]:
     if facts["libraries"]["deepspeed"]:
         return []
     return [f"deepspeed is not installed (only the backend 'deepspeed' needs it): {install('deepspeed')}"]
+
+
+def _tools(facts: Mapping[str, Any]) -> list[str]:
+    """What DeepSpeed compiles its optimizer for offloaded states with, which it uses where there are GPUs."""
+    if not facts["accelerators"] or not facts["libraries"]["deepspeed"]:
+        return []
+    use = "only 'offload_optimizer' of the backend 'deepspeed' needs it"
+    return [f"{tool} is not found ({use}): {REMEDIES[tool]}" for tool in facts["absent_tools"]]

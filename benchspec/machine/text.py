@@ -17,6 +17,17 @@ def line(facts: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def parts(facts: Mapping[str, Any]) -> dict[str, str | None]:
+    """The parts of a machine that results depend on, each as text; None for one that it does not have."""
+    watts = sorted({each["power_limit"] or 0.0 for each in facts["accelerators"]} - {0.0})
+    return {
+        "accelerators": " ".join(filter(None, (accelerator_names(facts), _link_text(facts)))) or None,
+        "power limit": ", ".join(f"{limit:.0f} W" for limit in watts) or None,
+        "driver": facts["driver"],
+        "cpu": f"{_cpu_text(facts['cpu'])}, {_cores_text(facts['cpu'])}",
+    }
+
+
 def report(facts: Mapping[str, Any], missing: Sequence[str]) -> str:
     """The output of `benchspec machine`, from what `describe` and `missing` returned."""
     sections = {

@@ -18,21 +18,22 @@ ROCM = Path("/dev/kfd")
 def accelerators() -> list[Accelerator]:
     """The accelerators that this process may use, in torch's order. Where only torch knows them, it takes seconds."""
     found = nvml.accelerators()
-    if not _only_torch_knows():
+    if not only_torch_knows():
         return found
     return _torchs(torch_facts(), found)
 
 
 def seen_by_torch(nvidia: Mapping[str, Any], torch: Mapping[str, Any] | None) -> dict[str, Any]:
     """What `nvml.nvidia` returned, with the accelerators from what `torch_facts` returned where only torch knows."""
-    if not _only_torch_knows():
+    if not only_torch_knows():
         return dict(nvidia)
     found = [Accelerator(**each) for each in nvidia["accelerators"]]
     # NVML's links are between whole GPUs in its own order.
     return {**nvidia, "accelerators": [asdict(each) for each in _torchs(torch or {}, found)], "links": []}
 
 
-def _only_torch_knows() -> bool:
+def only_torch_knows() -> bool:
+    """Whether torch has to be asked: for AMD's GPUs, and where CUDA may use other GPUs than NVML reports."""
     return nvml.in_doubt() or (not nvml.has_driver() and ROCM.exists())
 
 

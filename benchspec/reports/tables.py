@@ -14,6 +14,9 @@ from benchspec.results.results import Results
 from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS, SHOWN
 
+#: marks a result that depends on something that is no longer as it was
+CHANGED = "†"
+
 
 def build_report(results: Results) -> Report:
     """The whole report: a section per experiment, sources of published values, warnings, the machine."""
@@ -76,7 +79,8 @@ def metric_column(results: Sequence[Result], metric: str) -> Column:
 def _section(title: str, group: Sequence[Result], known: Published, results: Results) -> Section:
     axes, shown = axis_columns(group), shown_metrics(group)
     beside = published.columns(group, shown, known)
-    table = [*axes, outcome_column(group), *beside.get(None, ())]
+    changes = [results.changes(result) for result in group]
+    table = [*axes, _marked(outcome_column(group), changes), *beside.get(None, ())]
     for metric in shown:
         table += [metric_column(group, metric), *beside.get(metric, ())]
     return Section(
@@ -88,10 +92,17 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
             *_warnings(group),
             *_not_measured(group, shown),
             *_other_figures(shown, results.run.get("other_figures")),
+            *_changed(group, changes),
             *_no_currency(group),
             *known.slope_lines(group[0].experiment),
         ],
     )
+
+
+def _marked(column: Column, changes: Sequence[Sequence[str]]) -> Column:
+    """A column with a mark in the cells of results that depend on something that is no longer as it was."""
+    cells = [f"{cell} {CHANGED}" if found else cell for cell, found in zip(column.cells, changes, strict=True)]
+    return Column(column.heading, cells, column.right)
 
 
 def _axis_column(group: Sequence[Result], path: str, heading: str) -> Column:
@@ -148,10 +159,7 @@ def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
     for result in group:
         for basis, labels in _bases(result, shown).items():
             cases.setdefault((basis, labels), []).append(result.case)
-    return [
-        f"~ {basis}, not measured: {labels} of {'every case' if len(names) == len(group) else ', '.join(names)}"
-        for (basis, labels), names in cases.items()
-    ]
+    return [f"~ {basis}, not measured: {labels} of {_named(group, names)}" for (basis, labels), names in cases.items()]
 
 
 def _other_figures(shown: Sequence[str], other_figures: str | None) -> list[str]:
@@ -167,6 +175,22 @@ def _no_currency(group: Sequence[Result]) -> list[str]:
     if all(result.currency for result in group if "cost" in result.numbers):
         return []
     return ["cost is in the currency of price_per_hour, which the hardware's option `currency` names"]
+
+
+def _changed(group: Sequence[Result], changes: Sequence[Sequence[str]]) -> list[str]:
+    """Lines that say what is no longer as it was when these results were measured."""
+    cases: dict[str, list[str]] = {}
+    for result, found in zip(group, changes, strict=True):
+        if found:
+            cases.setdefault("; ".join(map(one_line, found)), []).append(result.case)
+    return [
+        f"{CHANGED} kept although it has changed since: {found} ({_named(group, names)})"
+        for found, names in cases.items()
+    ]
+
+
+def _named(group: Sequence[Result], cases: Sequence[str]) -> str:
+    return "every case" if len(cases) == len(group) else ", ".join(cases)
 
 
 def _bases(result: Result, shown: Sequence[str]) -> Mapping[str, str]:

@@ -38,7 +38,7 @@ class Result:
     intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
     #: evidence that the model learned and was distributed over the processes as configured
     proof: Mapping[str, Any] = field(default_factory=dict)
-    #: what it depends on beside the case, as `dependencies.Record` describes it; empty if that was not recorded
+    #: what it depends on beside the case, as the schema describes it; empty if that was not recorded
     record: Mapping[str, Any] = field(default_factory=dict)
     #: seconds since the epoch
     started: float

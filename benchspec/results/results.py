@@ -93,6 +93,14 @@ class Results(Sequence[Result]):
         file = attempt_folder(self.folder, result.experiment, result.case) / result.attempt / STDERR
         return file if file.is_file() else None
 
+    def changes(self, result: Result) -> list[str]:
+        """What a result depends on and is no longer as it was, in words: `torch: 2.12.0, now 2.13.0`.
+
+        It was compared when `run` was last called; empty if nothing had changed since the result was measured.
+        """
+        found = self.run.get("changed", {}).get(f"{result.experiment}/{result.case}", {})
+        return list(found["differences"]) if found.get("attempt") == result.attempt else []
+
     def steps(self, result: Result) -> list[dict[str, Any]]:
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from benchspec.cases.case import Case
+from benchspec.results.differences import Difference, Record, by_kind, differences
 from benchspec.results.result import Result
 from benchspec.terms.errors import NothingSelected
+
+
+class Changed(NamedTuple):
+    """A result that depends on something that is no longer as it was."""
+
+    case: Case
+    result: Result
+    differences: Sequence[Difference]
 
 
 def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
@@ -26,6 +36,40 @@ def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Case]:
     """
     final = {(result.experiment, result.case): result.final for result in journal}
     return [case for case in cases if not final.get((case.experiment, case.id))]
+
+
+def to_run(cases: Iterable[Case], journal: Iterable[Result], again: Iterable[Changed] = ()) -> list[Case]:
+    """The cases that have no final result, and those whose result is among `again`, in their order."""
+    cases = list(cases)
+    chosen = {_key(case) for case in (*unfinished(cases, journal), *(each.case for each in again))}
+    return [case for case in cases if _key(case) in chosen]
+
+
+def changed(cases: Iterable[Case], journal: Iterable[Result], now: Callable[[Case], Record]) -> list[Changed]:
+    """The latest results of cases, where they depend on something that is no longer as it was.
+
+    `now` gives the record of a case as of now.
+    """
+    latest = {(result.experiment, result.case): result for result in journal}
+    kept = [(case, latest[_key(case)]) for case in cases if _key(case) in latest]
+    compared = ((case, result, differences(result.record, now(case))) for case, result in kept)
+    return [Changed(case, result, found) for case, result, found in compared if found]
+
+
+def notes(changed: Sequence[Changed], pending: Iterable[Case]) -> list[str]:
+    """What a run says of changed results that it keeps: a line for each kind of difference, and what to do."""
+    again = {_key(case) for case in pending}
+    kept = [each.differences for each in changed if _key(each.case) not in again]
+    if not kept:
+        return []
+    return [
+        *(f"kept although it has changed since: {text}" for text in by_kind(kept)),
+        "run with --rerun changed to measure these cases again",
+    ]
+
+
+def _key(case: Case) -> tuple[str, str]:
+    return case.experiment, case.id
 
 
 def _selects(pattern: str, case: Case) -> bool:

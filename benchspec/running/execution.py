@@ -10,6 +10,7 @@ from benchspec.cases.case import Case
 from benchspec.kinds.bases import Launcher
 from benchspec.kinds.checks import is_count
 from benchspec.kinds.faults import defined_at
+from benchspec.running.dependencies import Dependencies
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
 
@@ -28,6 +29,8 @@ class Run:
     progress: Progress
     #: identifies this execution, so that each one reads its data once
     invocation: str
+    #: what results depend on beside their cases
+    dependencies: Dependencies
     #: (experiment, case, attempt) of every line in the journal when the run started
     recorded: set[tuple[str, str, str]]
     #: seconds for which a rank that trains may stand still at least, before its case ends as `hang`

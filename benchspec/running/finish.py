@@ -18,7 +18,7 @@ from benchspec.running import when
 from benchspec.running.ending import LOG_LINES, Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight, Stop
-from benchspec.running.record import record
+from benchspec.running.record import data_warnings, record
 from benchspec.running.when import When
 from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
@@ -37,6 +37,8 @@ def collect(run: Run, flight: Flight) -> bool:
     """Whether a case has ended; if so, its result has been added to the journal."""
     for rank, event in flight.look():
         run.progress.saw(flight.case, rank, event)
+        for warning in data_warnings({rank: [event]}) if rank == 0 else ():
+            run.warn(flight.case, warning)
     failed: Ending | None = None
     stop: Stop | None = None
     try:

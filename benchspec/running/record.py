@@ -14,10 +14,11 @@ from benchspec.results import reduce
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
+from benchspec.results.steps import Ranks, of_kind
 from benchspec.running.ending import Ending
 from benchspec.running.when import When
 from benchspec.terms.harmless import shortened
-from benchspec.terms.layout import OTHERS
+from benchspec.terms.layout import OTHERS, RECORD
 
 
 def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
@@ -45,11 +46,33 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
         currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
+        record={**_kept(attempt), "data": _data(ranks), **({"others": beside} if beside else {})},
         started=ran.started,
         finished=ran.finished,
-        record={"others": beside} if beside else {},
-        warnings=[*([others.sentence(beside)] if beside else []), *evidence.passed_over],
+        warnings=[*([others.sentence(beside)] if beside else []), *evidence.passed_over, *data_warnings(ranks)],
         log=[shortened(line) for line in ending.log],
+    )
+
+
+def _kept(attempt: Path) -> dict[str, Any]:
+    """What was recorded when the attempt was started; empty if an earlier version of benchspec started it."""
+    try:
+        found = json.loads((attempt / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _data(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
+    """The data as the first rank that has them describes them; all ranks have the same."""
+    found = next(of_kind(ranks, "data"), {})
+    return {key: found.get(key) for key in ("fingerprint", "identity")}
+
+
+def data_warnings(ranks: Ranks) -> list[str]:
+    """What the ranks warn of in the data, each warning once: all ranks have the same data."""
+    return list(
+        dict.fromkeys(shortened(str(event["warning"])) for event in of_kind(ranks, "data") if event.get("warning"))
     )
 
 

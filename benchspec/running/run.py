@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchspec.cases.case import Case
 from benchspec.cases.check import unobtainable
 from benchspec.cases.expand import Expansion, expand
+from benchspec.machine import describe
 from benchspec.results import journal
 from benchspec.results.results import Results
 from benchspec.results.run_file import BrokenRunFileError, read_run
-from benchspec.running import rundir, runfile, stall
-from benchspec.running.agenda import selected, unfinished
+from benchspec.running import agenda, rundir, runfile, stall
+from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
@@ -39,6 +40,7 @@ def run(
     *,
     only: Sequence[str] = (),
     fresh: bool = False,
+    rerun: Literal["changed"] | None = None,
     progress: Progress | None = None,
     expansion: Expansion | None = None,
     least_stall: float = stall.LEAST,
@@ -46,16 +48,20 @@ def run(
     """Run the cases that have no result yet in the run directory, and return all of its results.
 
     `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
-    `expansion` is the spec's, if the caller already has it; `least_stall` is the number of seconds for which a rank
-    that trains may make no step, however fast it was, before its case ends as `hang`. Raises `SpecError`,
-    `NothingSelected` or `RunError` before anything is started. A failure within a case becomes that case's outcome.
+    `rerun="changed"` also runs the cases whose result depends on something that is no longer as it was (data,
+    processes, machine, versions, commits); `expansion` is the spec's, if the caller already has it; `least_stall` is
+    the number of seconds for which a rank that trains may make no step, however fast it was, before its case ends as
+    `hang`.
+
+    Raises `SpecError`, `NothingSelected` or `RunError` before anything is started. A failure within a case becomes
+    that case's outcome.
     """
     from benchspec.running.progress import Quiet
 
     expansion = expansion or expand(spec)
     if expansion.problems:
         raise SpecError(expansion.problems)
-    cases = selected(expansion.cases, only)
+    cases = agenda.selected(expansion.cases, only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
     if fresh or not (folder / RUN).exists():
@@ -66,34 +72,49 @@ def run(
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            return _run_in(folder, spec, expansion, cases, progress or Quiet(), least_stall)
+            again = rerun == "changed"
+            return _run_in(folder, spec, expansion, cases, again, progress or Quiet(), least_stall)
 
 
 def _run_in(
-    folder: Path, spec: Spec, expansion: Expansion, cases: Sequence[Case], progress: Progress, least_stall: float
+    folder: Path,
+    spec: Spec,
+    expansion: Expansion,
+    cases: Sequence[Case],
+    again: bool,
+    progress: Progress,
+    least_stall: float,
 ) -> Results:
-    """Run cases in a run directory that is locked for this process."""
+    """Run cases in a run directory that is locked for this process; `again`: also those whose result has changed."""
     every = expansion.cases
     earlier = _earlier(folder, progress)
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
     recorded = {(line.experiment, line.case, line.attempt) for line in lines}
+    found = describe.quickly()
+    dependencies = Dependencies(spec.registry, found, folder)
     invocation = f"{os.getpid()}-{time.time_ns()}"
-    current = Run(spec, folder.absolute(), folder, progress, invocation, recorded, least_stall)
-    pending = unfinished(cases, lines)
+    current = Run(spec, folder.absolute(), folder, progress, invocation, dependencies, recorded, least_stall)
+    changed = agenda.changed(every, lines, dependencies.with_data)
+    pending = agenda.to_run(cases, lines, changed if again else ())
     if (folder / RUN).exists():
         _check_obtainable(expansion, pending)
-    machine = runfile.machine_of(earlier) if earlier and not pending else runfile.machine_here(spec, earlier, lines)
-    runfile.write(folder, spec, every, machine)
+    if earlier and not pending:
+        machine = runfile.machine_of(earlier)
+    else:
+        machine = runfile.machine_here(spec, describe.completely(found))
+    runfile.write(folder, spec, every, machine, changed)
+    for text in agenda.notes(changed, pending):
+        progress.note(text)
     _run_cases(current, pending, done=len(cases) - len(pending))
     if not (folder / RUN).exists():
         progress.note(f"warning: {folder / RUN} was removed while the cases ran; it is written again")
         folder.mkdir(parents=True, exist_ok=True)
-        runfile.write(folder, spec, every, machine)
-    found = Results.load(folder)
-    found.judged = [(case.experiment, case.id) for case in cases]
-    found.mistakes = current.mistakes
-    return found
+        runfile.write(folder, spec, every, machine, changed)
+    results = Results.load(folder)
+    results.judged = [(case.experiment, case.id) for case in cases]
+    results.mistakes = current.mistakes
+    return results
 
 
 def _earlier(folder: Path, progress: Progress) -> Mapping[str, Any] | None:

@@ -6,22 +6,28 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.kinds.options import completed
 from benchspec.machine import identity
-from benchspec.results.result import Result
+from benchspec.running.agenda import Changed
 from benchspec.spec import choices, references
 from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json
 from benchspec.terms.where import OWN
 
 
-def write(folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str, Any]) -> None:
-    """Write run.json; `machine` is what `machine_here` or `machine_of` returned."""
+def write(
+    folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str, Any], changed: Iterable[Changed] = ()
+) -> None:
+    """Write run.json.
+
+    `machine` is what `machine_here` or `machine_of` returned, `changed` the results that depend on something that is
+    no longer as it was.
+    """
     data = {
         "schema": 1,
         "name": spec.name,
@@ -36,6 +42,10 @@ def write(folder: Path, spec: Spec, cases: Sequence[Case], machine: Mapping[str,
         "experiments": {name: {"title": _title(name, node.plain())} for name, node in spec.experiments.items()},
         **_published(spec, cases),
         "cases": [[case.experiment, case.id] for case in cases],
+        "changed": {
+            f"{case.experiment}/{case.id}": {"attempt": result.attempt, "differences": [str(each) for each in found]}
+            for case, result, found in changed
+        },
         "expected": {f"{case.experiment}/{case.id}": list(case.expected) for case in cases},
     }
     write_json(folder / RUN, data)
@@ -56,16 +66,15 @@ def _published(spec: Spec, cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def machine_here(spec: Spec, earlier: Mapping[str, Any] | None, lines: Sequence[Result]) -> dict[str, Any]:
-    """This machine, for run.json; its text also names the machine of `lines`, the earlier results, if it differs."""
-    from benchspec.machine import describe, text
+def machine_here(spec: Spec, found: Mapping[str, Any]) -> dict[str, Any]:
+    """This machine, for run.json, from what `describe` found."""
+    from benchspec.machine import text
 
-    found, name = describe.describe(), _named_hardware(spec)
-    remarks = _earlier(earlier, found) if earlier and lines else []
+    name = _named_hardware(spec)
     return {
         "hardware": name or hardware_title(spec),
         "machine": found,
-        "machine_line": "; ".join([text.line(found), *remarks]),
+        "machine_line": text.line(found),
         "other_figures": _other_figures(spec, name) if name else None,
         "started": time.time(),
     }
@@ -81,13 +90,6 @@ def _other_figures(spec: Spec, name: str) -> str | None:
     here = facts_of(spec.registry, completed(spec.registry, "hardware", _default_hardware(spec)))
     found = identity.differences(spec.facts, here)
     return f"the figures of {name}; this machine differs: {'; '.join(found)}" if found else None
-
-
-def _earlier(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The remark that earlier results are from another machine, if they are."""
-    before = earlier.get("machine", {})
-    differs = any(before.get(key) != found.get(key) for key in ("accelerators", "cpu", "libraries"))
-    return [f"earlier results: {earlier.get('machine_line')}"] if differs else []
 
 
 def spec_hash(spec: Spec) -> str:

@@ -15,7 +15,7 @@ from benchspec.running import attempts, when
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
-from benchspec.terms.layout import HANDLE, KERNEL_KILLS, OTHERS, write_json, write_whole
+from benchspec.terms.layout import HANDLE, KERNEL_KILLS, OTHERS, RECORD, write_json, write_whole
 from benchspec.terms.outcomes import FINAL
 
 
@@ -40,6 +40,8 @@ def start_next(run: Run, case: Case) -> list[Flight]:
 
 def _start(run: Run, case: Case) -> list[Flight]:
     attempt = attempts.new(run.folder, case, run.invocation)
+    # Kept with the attempt, because a later benchspec may have to record its result.
+    write_json(attempt / RECORD, run.dependencies.of(case))
     if (count := kernel_kills()) is not None:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
     if found := others.others(run.folder):

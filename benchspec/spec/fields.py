@@ -15,7 +15,7 @@ from benchspec.kinds.values import Facts, Shape
 from benchspec.spec import choices, document, mistakes, schema
 from benchspec.spec.document import Node
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import BenchspecError, Problem
+from benchspec.terms.errors import BenchspecError, Problem, clipped
 
 
 @dataclass
@@ -88,7 +88,8 @@ def missing(fields: Node, plugins: Mapping[str, Plugin], *, online: bool) -> lis
 def _no_file(node: Node) -> str:
     folder = node.mark.folder
     relative = folder and not node.value.startswith(("/", "~"))
-    return f"'{node.value}' does not exist" + (f" (looked for in {folder.absolute()})" if folder and relative else "")
+    looked = f" (looked for in {folder.absolute()})" if folder and relative else ""
+    return f"'{clipped(node.value, 300)}' does not exist{looked}"
 
 
 def _given(registry: Registry, fields: Node) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchspec.spec.document import Node
-from benchspec.terms.errors import Problem, suggest
+from benchspec.terms.errors import Problem, clipped, suggest
 from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import DURATIONS, SIZES, quantity
 from benchspec.terms.where import matches
@@ -92,7 +92,7 @@ def _in_unit(value: Any, metric: str | None) -> Any:
     if isinstance(value, str) and metric:
         units = {"s": DURATIONS, "bytes": SIZES}.get(METRICS[metric].unit)
         if units is None:
-            raise ValueError(f"'{value}' has a unit, but {metric} is a plain number")
+            raise ValueError(f"'{clipped(value)}' has a unit, but {metric} is a plain number")
         return quantity(value, units)
     return value
 
@@ -115,7 +115,9 @@ def _reference_problem(node: Node, metric: str | None, experiments: list[str], g
     name = node.at(["experiment"])
     if name.value not in experiments:
         allowed = ", ".join(experiments)
-        yield name.problem(f"no experiment is called '{name.value}' ({allowed}){suggest(name.value, experiments)}")
+        yield name.problem(
+            f"no experiment is called '{clipped(name.value)}' ({allowed}){suggest(name.value, experiments)}"
+        )
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none of them"
         yield node.problem(f"give one of {', '.join(KINDS_OF_VALUE)}; found {found}")
@@ -133,7 +135,7 @@ def _where_problems(entry: Node, fields: list[str]) -> Iterator[Problem]:
     where = entry.get("where")
     for path, node in where.value.items() if where else ():
         if path.split(".")[0] not in fields:
-            message = f"'{path}' is not a field of a case ({', '.join(fields)}){suggest(path, fields)}"
+            message = f"'{clipped(path)}' is not a field of a case ({', '.join(fields)}){suggest(path, fields)}"
             yield node.problem(message, at_key=True)
 
 

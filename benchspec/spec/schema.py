@@ -35,17 +35,6 @@ def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
     return schema
 
 
-def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema with plugin names where editors look for completions; editors mark a wrong name twice."""
-    for kind in KINDS:
-        definition = schema["$defs"][kind]
-        names = definition["then"]["enum"]
-        # DISTRIBUTION:NAME is correct, but only worth offering where the name alone means nothing.
-        offered = [name for name in names if ":" not in name or name.split(":", 1)[1] not in names]
-        definition["anyOf"] = [{"enum": offered}, {"type": "string", "pattern": ":"}, {"type": "object"}]
-    return schema
-
-
 def validator(schema: Mapping[str, Any], definition: str | None = None) -> Draft202012Validator:
     """A validator for a composed schema, or for one of its definitions."""
     from jsonschema import Draft202012Validator, validators

@@ -79,7 +79,7 @@ def _check_experiment(root: Node, path: Sequence[str], node: Node) -> None:
     experiments = root.get("experiments")
     known = list(experiments.value) if experiments and isinstance(experiments.value, dict) else []
     if path[0] == "experiments" and len(path) > 1 and path[1] not in known:
-        message = f"no experiment is called '{path[1]}' ({', '.join(known)}){suggest(path[1], known)}"
+        message = f"no experiment is called '{clipped(path[1])}' ({', '.join(known)}){suggest(path[1], known)}"
         raise SpecError([node.problem(message)])
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from os.path import normpath
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 RUN = "run.json"
 JOURNAL = "results.jsonl"
@@ -27,6 +28,8 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 
 #: in an attempt's folder: the resolved case, which each rank reads
 CASE = "case.json"
+#: what the attempt's result depends on beside the case
+RECORD = "record.json"
 #: who else used the GPUs when it started; absent if nobody did
 OTHERS = "others.json"
 #: the id of the process group, so that a later benchspec can find it
@@ -95,6 +98,13 @@ def write_json(file: Path, value: Any) -> None:
 
 
 def write_whole(file: Path, content: bytes) -> None:
+    """Write a file atomically; see `writing_whole`."""
+    with writing_whole(file) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def writing_whole(file: Path) -> Iterator[BinaryIO]:
     """Write a file atomically: at any time, even after a kill, readers find either the old file or the new one.
 
     The content is first written to a temporary file in the same folder. Its name is random, so that two writers, even
@@ -104,7 +114,10 @@ def write_whole(file: Path, content: bytes) -> None:
     # The permissions follow the umask.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        _write(descriptor, content)
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
         temporary.replace(file)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -116,14 +129,6 @@ def _encoded(value: Any) -> bytes:
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     # UTF-8 cannot encode lone surrogates; Python then writes \udc80, which is also how JSON escapes them.
     return text.encode("utf-8", "backslashreplace")
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    """Write the content, sync it to disk and close the file."""
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

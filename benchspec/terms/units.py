@@ -47,3 +47,8 @@ def size_text(size: float) -> str:
     """Bytes as readable text: `618 MiB`, `106 GiB`, `1.95 TiB`."""
     power = min(4, max(0, (int(size).bit_length() - 1) // 10))
     return f"{size / 1024**power:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def count_text(count: float) -> str:
+    """A large number as readable text: `331 M`, `6.66 G`, `0.12 M`."""
+    return f"{count / 1e9:.3g} G" if count >= 0.9995e9 else f"{count / 1e6:.3g} M"

@@ -60,6 +60,7 @@ def _tokenizer(model: Model) -> Any:
 
 def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> Any:
     """The token arrays, prepared by whichever process of this host needs them first."""
+    from benchspec.worker.data import answers
     from benchspec.worker.data.encode import encoder_for
     from benchspec.worker.data.prepare import Request, cache_folder, prepare
 
@@ -72,11 +73,16 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     )
     pointers = layout.run_dir(job.folder) / layout.DATA
     tokens = prepare(request, invocation=invocation, pointers=pointers, cache=cache_folder())
-    totals = {"rows": tokens.rows, "words": tokens.words, "tokens": tokens.tokens}
     steps = recipe.steps(tokens.rows, job.case.train, job.world)
     returned(recipe.steps, steps, (int, type(None)), "an integer or None")
-    job.log.add("data", **totals, planned_steps=steps)
+    warning = answers.check(tokens, dataset.name, job.case.train["max_length"])
+    known = {name: getattr(tokens.prepared, name) for name in _TOLD}
+    job.log.add("data", **known, warning=warning, planned_steps=steps)
     return tokens
+
+
+#: what the event `data` says of the tokens
+_TOLD = ("rows", "words", "tokens", "without_answer", "fingerprint", "identity")
 
 
 def _prove(job: Rank, spread: Any) -> None:

@@ -11,6 +11,7 @@ from small import HEAD
 from benchspec import Launcher, Model, PluginError, Recipe, load, run
 from benchspec.cases.expand import expand
 from benchspec.cases.needs import as_table, needed as needed_by, needs, planned
+from benchspec.terms.fitting import UNLIMITED
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def row(cases, tmp_path, fields, *sets, registry=None):
     spec = load(tmp_path / "spec.yaml", sets, registry)
     expansion = expand(spec)
     plans = planned(needed_by(spec, expansion), expansion.cases, [], expansion.cases)
-    head, line, row, *_ = as_table(plans).splitlines()
+    head, line, row, *_ = as_table(plans, None, UNLIMITED).splitlines()
     ends = [start + len(dashes) for start, dashes in starts(line)]
     begins = [start for start, _ in starts(line)]
     return {head[a:b].strip(): row[a:b].strip() for a, b in zip(begins, ends, strict=True)}
@@ -165,6 +166,41 @@ def test_a_plugin_that_cannot_tell_what_is_needed_is_one_line(write, base, metho
     spec = load(file, registry=beside(cls))
     with pytest.raises(PluginError, match=r"a plugin cannot tell what the case needs: .*test_needs\.py:\d+\)"):
         needed(spec)
+
+
+MANY = """\
+dataset: {name: resampled, of: alpaca, rows: 10_000}
+matrix:
+  model: [opt-1.3b, opt-6.7b]
+  dataset.rows: [10_000, 10_000_000]
+"""
+
+
+def many(write, width, fields=MANY):
+    """The table of an experiment's cases."""
+    spec = load(write(HEAD + "".join(f"    {line}\n" for line in fields.splitlines())), ["hardware=xe9680-h100"])
+    expansion = expand(spec)
+    return as_table(
+        planned(needed_by(spec, expansion), expansion.cases, [], expansion.cases), None, width
+    ), expansion.cases
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_table_fits_the_terminal_and_tears_no_case(write, width):
+    text, cases = many(write, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert all(case.id in text for case in cases)
+    assert "All cases: backend fsdp, processes 8, rows/step 256, length 3 epochs" in text.replace("\n", " ")
+
+
+def test_a_wide_terminal_shows_every_column_of_every_case(write):
+    text, cases = many(write, 200)
+    assert "All cases" not in text and text.count("fsdp") == text.count("3 epochs") == len(cases) == 4
+
+
+def test_cases_that_are_all_alike_keep_their_names(write):
+    text, cases = many(write, 40, "matrix: {train.seed: [1, 2]}\nmodel: opt-tiny")
+    assert all(case.id in text for case in cases)
 
 
 def test_plan_shows_what_is_done_already_and_what_only_selects(scripted, tmp_path, monkeypatch, capsys):

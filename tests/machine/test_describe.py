@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 
@@ -57,37 +55,3 @@ def test_models_and_sockets_of_processors():
     text = "".join(f"processor\t: {n}\nmodel name\t: AMD EPYC 9654\nphysical id\t: {n % 2}\n\n" for n in range(4))
     assert machine._cpuinfo(text) == {"model": "AMD EPYC 9654", "sockets": 2}
     assert machine._cpuinfo("processor\t: 0\nCPU implementer\t: 0x41\n")["sockets"] is None
-
-
-def git(folder: Path, *arguments: str) -> str:
-    # A hook or a rebase that runs the tests would point git at its own repository.
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, env=clean, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def test_a_checkout_has_its_commit_and_whether_it_was_changed(tmp_path, monkeypatch):
-    monkeypatch.delenv("GIT_DIR", raising=False)
-    git(tmp_path, "init")
-    (tmp_path / "file").write_text("one")
-    git(tmp_path, "add", "file")
-    git(tmp_path, "commit", "-m", "first")
-    commit = git(tmp_path, "rev-parse", "HEAD")
-    git(tmp_path, "tag", "-a", "v1", "-m", "a tag does not replace the commit")
-    assert machine._commit(tmp_path) == {"id": commit, "dirty": False}
-    (tmp_path / "file").write_text("two")
-    assert machine._commit(tmp_path) == {"id": commit, "dirty": True}
-
-
-def test_an_installation_inside_another_repository_has_no_commit(tmp_path):
-    git(tmp_path, "init")
-    git(tmp_path, "commit", "--allow-empty", "-m", "somebody else's")
-    (tmp_path / "site-packages").mkdir()
-    assert machine._commit(tmp_path) is not None
-    assert machine._commit(tmp_path / "site-packages") is None
-
-
-def test_a_repository_without_commits_has_no_commit(tmp_path):
-    git(tmp_path, "init")
-    assert machine._commit(tmp_path) is None

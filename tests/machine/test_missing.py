@@ -95,3 +95,12 @@ def test_little_shared_memory_matters_between_gpus_only():
     assert line.startswith("/dev/shm has 64 MiB, too little for NCCL with 8 GPUs: ")
     alone = facts(shared_memory=64 * 2**20, accelerators=facts()["accelerators"][:1], links=[])
     assert missing.missing(alone) == []
+
+
+def test_what_offloading_compiles_with_is_missed_where_there_are_gpus():
+    (line,) = missing.missing(facts(absent_tools=["ninja"]))
+    assert (
+        line == "ninja is not found (only 'offload_optimizer' of the backend 'deepspeed' needs it): pip install ninja"
+    )
+    assert missing.missing(facts(absent_tools=["ninja"], accelerators=[])) == []
+    assert missing.blockers(facts(absent_tools=["ninja", "a C++ compiler"])) == []

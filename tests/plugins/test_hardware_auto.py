@@ -93,9 +93,15 @@ def test_a_price_belongs_to_a_gpu_too(facts):
         ("NVIDIA L4", 121e12),
         ("NVIDIA L40S", 362.05e12),
         ("NVIDIA A10", 125e12),
+        ("NVIDIA B200", 2250e12),
+        ("NVIDIA GB200", 2500e12),
+        ("NVIDIA GeForce RTX 4090", 165.2e12),
+        ("NVIDIA GeForce RTX 5090", 209.5e12),
+        ("AMD Instinct MI300X", 1307.4e12),
+        ("AMD Instinct MI325X", 1307.4e12),
     ],
 )
-def test_nvml_names_have_a_data_sheet(name, bf16):
+def test_names_of_drivers_have_a_data_sheet(name, bf16):
     assert datasheet(name).bf16 == bf16
 
 
@@ -110,7 +116,11 @@ def test_nvml_names_have_a_data_sheet(name, bf16):
         "NVIDIA A100X",
         "NVIDIA A100-SXM-64GB",
         "NVIDIA GH200 480GB",
-        "NVIDIA GeForce RTX 4090",
+        "NVIDIA GeForce RTX 4090 D",
+        "NVIDIA GeForce RTX 4090 Laptop GPU",
+        "NVIDIA B200 MIG 1g.23gb",
+        "AMD Instinct MI300A",
+        "AMD Instinct MI300X VF",
         "",
     ],
 )
@@ -122,5 +132,6 @@ def test_similar_names_have_no_data_sheet(name):
 def test_no_sheet_mixes_dense_and_sparse_peaks(sheet):
     """Dense or sparse, bf16 runs twice as fast as tf32 on all of them, up to their vendor's rounding."""
     assert sheet.bf16 / sheet.tf32 == pytest.approx(2, rel=0.02)
-    assert sheet.tf32 > sheet.fp32
-    assert sheet.source.startswith("NVIDIA ")
+    # GeForce cards have tensor cores for TF32 that are no faster than the others for fp32.
+    assert sheet.tf32 >= sheet.fp32
+    assert sheet.source.startswith(("NVIDIA ", "AMD "))

@@ -55,6 +55,25 @@ def test_what_a_case_did_not_get_to_measure_is_a_dash():
     assert (failed["outcome"], failed["train time"], failed["MFU"]) == ("oom (first-step)", "–", "–")
 
 
+def test_a_result_that_depends_on_something_that_changed_is_marked_and_explained():
+    changed = {"attempt": "1", "differences": ["torch: 2.12.0, now 2.13.0", "driver: 535, now 570"]}
+    kept, other = result(), result("opt-13b")
+    run = {"changed": {"sizes/opt-6.7b-1f9c2a": changed}}
+    assert [row["outcome"] for row in rows(kept, other, **run)] == ["ok †", "ok"]
+    assert notes(kept, other, **run) == [
+        "† kept although it has changed since: torch: 2.12.0, now 2.13.0; driver: 535, now 570 (opt-6.7b-1f9c2a)"
+    ]
+    assert notes(kept, **run) == [
+        "† kept although it has changed since: torch: 2.12.0, now 2.13.0; driver: 535, now 570 (every case)"
+    ]
+
+
+def test_a_result_that_was_measured_again_since_is_not_marked():
+    run = {"changed": {"sizes/opt-6.7b-1f9c2a": {"attempt": "1", "differences": ["torch: 2.12.0, now 2.13.0"]}}}
+    assert rows(result(attempt="2"), **run)[0]["outcome"] == "ok"
+    assert notes(result(attempt="2"), **run) == []
+
+
 def test_the_heading_says_whose_memory_it_is():
     (row,) = rows(result(metrics={"host_peak_memory": 812 * 2**20}))
     assert row["peak host memory"] == "812 MiB"

@@ -48,7 +48,12 @@ def test_its_fields_are_those_of_a_result():
             proof={"finite_losses": True, "sharded": ["OPTDecoderLayer"]},
         ),
         result(record=RECORD),
-        result(record={"data": {"fingerprint": None, "identity": None}, "commits": {"working directory": None}}),
+        result(
+            record={
+                "data": {"fingerprint": None, "identity": None},
+                "commits": {"working directory": None},
+            }
+        ),
     ],
 )
 def test_results_are_as_the_schema_says(valid):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def gpus(monkeypatch):
         found = [
             Accelerator(name=name, uuid=None, memory=85_520_809_984, power_limit=None, mig=False) for name in names
         ]
-        plain = [{"name": each.name, "memory": each.memory} for each in found]
+        plain = [asdict(each) for each in found]
         nvidia = {"accelerators": plain, "links": [], "driver": "570.1", "driver_cuda": "12.8"}
         monkeypatch.setattr(describe, "nvidia", lambda: nvidia)
         monkeypatch.setattr("benchspec.machine.accelerators", lambda: found)
@@ -109,12 +110,14 @@ def test_an_accelerator_is_not_taken_for_another_of_the_same_number(scripted, gp
     )
 
 
-def test_earlier_results_from_another_machine_are_remarked_on(scripted, gpus):
+def test_earlier_results_from_another_machine_are_marked(scripted, gpus):
     gpus("Acme One")
-    first = run(scripted("ok")).run["machine_line"]
+    run(scripted("ok"))
     gpus("Acme Two")
-    again = run(scripted("ok", "oom")).run["machine_line"]
-    assert again.startswith("1 × Acme Two") and again.endswith(f"; earlier results: {first}")
+    first, second = found = run(scripted("ok", "oom"))
+    assert found.run["machine_line"].startswith("1 × Acme Two")
+    assert found.changes(first) == ["accelerators: 1 × Acme One, now 1 × Acme Two"]
+    assert found.changes(second) == []
 
 
 REFERENCE = """

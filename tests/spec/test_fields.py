@@ -307,6 +307,7 @@ def known(**figures):
         (known(memory=Fact("80 GiB", "a page")), ": facts().memory is Fact(value='80 GiB', source='a page'), not a"),
         (known(peak={"bf16": 1e15}), ": facts().peak['bf16'] is 1000000000000000.0, not a Fact with a number, or None"),
         (known(peak=None), ": facts().peak is None, not a mapping"),
+        (known(currency=978), ": facts().currency is 978, not a string such as 'USD', or None"),
         (known(accelerators="8"), ": facts().accelerators is '8', not an integer"),
     ],
 )

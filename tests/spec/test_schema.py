@@ -73,10 +73,10 @@ def test_the_printed_schema_holds_every_installed_plugin_with_its_options():
     composed = printed("spec")
     for entry in Registry.load().entries():
         definition = composed["$defs"][entry.kind]
-        assert entry.name in definition["then"]["enum"]
+        assert entry.name in definition["anyOf"][0]["enum"]
         options = [
             one["then"]["properties"]
-            for one in definition["else"]["allOf"]
+            for one in definition["then"]["allOf"]
             if entry.name in one["if"]["properties"]["name"]["enum"]
         ]
         assert len(options) == 1 and set(entry.cls.options_schema.get("properties", {})) <= set(options[0])

@@ -1,6 +1,6 @@
 import pytest
 
-from benchspec.terms.units import DURATIONS, SIZES, duration_text, quantity
+from benchspec.terms.units import DURATIONS, SIZES, count_text, duration_text, quantity
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,11 @@ def test_what_is_no_duration_says_what_one_is(text):
 )
 def test_durations_as_people_say_them(seconds, text):
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(121_000, "0.121 M"), (331_196_416, "331 M"), (999_400_000, "999 M"), (999_600_000, "1 G"), (6.66e9, "6.66 G")],
+)
+def test_counts_as_people_say_them(count, text):
+    assert count_text(count) == text

@@ -22,7 +22,7 @@ from benchspec.worker import device, phases
 from benchspec.worker.rank import Rank
 from benchspec_plugins.models.byte_tokenizer import byte_tokenizer
 
-TRAIN = {"max_length": 32, "seed": 1, "attention": "auto", "precision": "fp32", "tf32": False}
+TRAIN = {"max_length": 512, "seed": 1, "attention": "auto", "precision": "fp32", "tf32": False}
 
 
 class Three(Dataset):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
+
+    from benchspec.worker.data.prepared import Prepared
 
 #: the label of tokens that the loss leaves out; the default of torch's cross-entropy
 IGNORED = -100
@@ -31,18 +33,25 @@ class TokenData:
     Each access creates a new mapping for the row, whose tokens are a read-only view.
     """
 
-    def __init__(self, folder: Path, order: Path | None, totals: Mapping[str, int]):
+    def __init__(self, cache: Path, prepared: Prepared):
+        folder = cache / prepared.arrays
         self._ids = mapped(folder / "ids.npy")
         self._starts = mapped(folder / "starts.npy")
         self._prompts = mapped(folder / "prompts.npy")
-        self._order = None if order is None else mapped(order)
+        self._order = None if prepared.order is None else mapped(cache / prepared.order)
+        #: the files, and the totals of what they hold
+        self.prepared = prepared
         #: rows, repeats counted
-        self.rows = totals["rows"]
+        self.rows = prepared.rows
         #: whitespace-separated words in them, without the template
-        self.words = totals["words"]
+        self.words = prepared.words
         #: tokens in them, without the template and before truncation
-        self.tokens = totals["tokens"]
+        self.tokens = prepared.tokens
         self._places = range(self.rows)
+
+    def prompt_lengths(self) -> NDArray[np.int32]:
+        """The tokens of each distinct row's prompt, before truncation."""
+        return self._prompts
 
     def __len__(self) -> int:
         return self.rows
@@ -52,7 +61,7 @@ class TokenData:
         place = self._places[place]
         row = place if self._order is None else self._order[place]
         ids = self._ids[self._starts[row] : self._starts[row + 1]]
-        return {"input_ids": ids, "prompt": int(self._prompts[row])}
+        return {"input_ids": ids, "prompt": min(int(self._prompts[row]), len(ids))}
 
 
 def padding_token(tokenizer: Any) -> int:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ class Encoder(Protocol):
 
     #: the end-of-sequence token's text
     eos: str
-    #: a text that differs between tokenizers that encode differently
+    #: a text that differs between tokenizers that encode differently, the version of their library included
     identity: str
 
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
@@ -30,7 +31,7 @@ class Encoder(Protocol):
         """The ids of each text, and their number without truncation."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
-        """The number of ids of each text."""
+        """The number of ids of each text, without truncation."""
 
 
 class FastEncoder:
@@ -42,9 +43,11 @@ class FastEncoder:
         self._backend = tokenizer.backend_tokenizer
         self._batch = getattr(self._backend, "encode_batch_fast", self._backend.encode_batch)
         self._side = tokenizer.truncation_side
+        #: tokens that are added to each part of a text, such as begin of sequence
+        self._added = self._backend.num_special_tokens_to_add(False)
         self.eos: str = tokenizer.eos_token
         with self._bare():
-            self.identity = json.dumps([self._side, self.eos, self._backend.to_str()])
+            self.identity = json.dumps([version("tokenizers"), self._side, self.eos, self._backend.to_str()])
 
     @contextmanager
     def _bare(self) -> Iterator[None]:
@@ -65,11 +68,14 @@ class FastEncoder:
             yield
 
     def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        added = self._backend.num_special_tokens_to_add(False)
-        return [(one.ids, len(one) + sum(len(rest) - added for rest in one.overflowing)) for one in self._batch(texts)]
+        return [(one.ids, self._length(one)) for one in self._batch(texts)]
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
-        return np.fromiter(map(len, self._batch(texts)), np.int64, len(texts))
+        return np.fromiter(map(self._length, self._batch(texts)), np.int64, len(texts))
+
+    def _length(self, encoding: Any) -> int:
+        """The number of ids without truncation, from those that are kept and those that overflow."""
+        return int(len(encoding) + sum(len(rest) - self._added for rest in encoding.overflowing))
 
 
 class PlainEncoder:
@@ -80,7 +86,9 @@ class PlainEncoder:
         self._limit: dict[str, Any] = {}
         self.eos: str = tokenizer.eos_token
         special = tokenizer.special_tokens_map
-        self.identity = json.dumps([type(tokenizer).__qualname__, tokenizer.get_vocab(), special], sort_keys=True)
+        self.identity = json.dumps(
+            [version("transformers"), type(tokenizer).__qualname__, tokenizer.get_vocab(), special], sort_keys=True
+        )
 
     @contextmanager
     def truncating(self, max_length: int) -> Iterator[None]:
@@ -94,7 +102,7 @@ class PlainEncoder:
         return [(ids, len(ids)) for ids in self._tokenizer(texts, **self._limit)["input_ids"]]
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
-        return np.fromiter((length for _, length in self.encode(texts)), np.int64, len(texts))
+        return np.fromiter(map(len, self._tokenizer(texts)["input_ids"]), np.int64, len(texts))
 
 
 def encoder_for(tokenizer: Any) -> Encoder:

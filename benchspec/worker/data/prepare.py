@@ -4,6 +4,9 @@ In the cache, a folder of arrays is named after a hash of everything that the to
 separate int32 array next to these folders, so ten million resampled rows cost four bytes each. A pointer is a small
 JSON file that names the folder and the order for a request.
 
+Files of the cache are verified before they are used: their content by the first process on a host that needs them in
+an invocation of a run, their sizes by each process.
+
 Only workers import this module.
 """
 
@@ -12,9 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,13 +31,11 @@ from benchspec.kinds.bases import Dataset
 from benchspec.kinds.faults import defined_at
 from benchspec.kinds.values import Row
 from benchspec.terms.errors import BenchspecError
-from benchspec.terms.layout import write_json
-from benchspec.worker.data.arrays import FORMAT, build, complete, fingerprint, writing
+from benchspec.worker.data import arrays, orders, prepared
+from benchspec.worker.data.arrays import FORMAT, writing
 from benchspec.worker.data.batches import TokenData, mapped
 from benchspec.worker.data.encode import Encoder
-
-#: elements of an order that are processed at a time
-SPAN = 1 << 20
+from benchspec.worker.data.prepared import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +71,14 @@ def prepare(request: Request, *, invocation: str, pointers: Path, cache: Path) -
     """
     with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
-    pointer = pointers / f"{request.key}.json"
+    # Hosts may share the folder of the run and not the cache.
+    pointer = pointers / f"{_hash(request.key, platform.node())}.json"
     with _locked(cache / f"{request.key}.lock"):
-        answer = _kept(pointer, cache)
-        if answer is None or answer.get("invocation") != invocation:
+        answer = prepared.read(pointer, invocation)
+        if answer is None or not _intact(answer, cache, thorough=False):
             answer = _answer(request, cache)
-            _keep(pointer, {"invocation": invocation, **answer})
-    order = None if answer["order"] is None else cache / answer["order"]
-    return TokenData(cache / answer["arrays"], order, answer)
+            prepared.write(pointer, answer, invocation)
+    return TokenData(cache, answer)
 
 
 def cache_folder() -> Path:
@@ -94,34 +96,32 @@ def _locked(file: Path) -> Iterator[None]:
         yield
 
 
-def _kept(pointer: Path, cache: Path) -> dict[str, Any] | None:
-    """The content of a pointer; None if it does not exist, or if what it names is no longer in the cache."""
-    if not pointer.exists():
-        return None
-    answer: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
-    ordered = answer["order"] is None or (cache / answer["order"]).exists()
-    return answer if ordered and complete(cache / answer["arrays"]) else None
-
-
-def _keep(pointer: Path, answer: Mapping[str, Any]) -> None:
-    with writing(pointer.parent):
-        pointer.parent.mkdir(parents=True, exist_ok=True)
-        write_json(pointer, answer)
-
-
-def _answer(request: Request, cache: Path) -> dict[str, Any]:
-    """The arrays' folder, the order's file and the totals, reused from an earlier run if the identity is the same."""
+def _answer(request: Request, cache: Path) -> Prepared:
+    """The files and totals of a request, reused from an earlier run if the identity is the same."""
     identity = _identity(request.dataset)
     if identity is None:
         return _resolve(request, cache)
     pointer = cache / f"{_hash(request.key, identity)}.json"
-    if (answer := _kept(pointer, cache)) is not None:
-        return answer
+    kept = prepared.read(pointer)
+    if kept is not None and _intact(kept, cache, thorough=True):
+        return kept
     answer = _resolve(request, cache)
     # If the rows changed while they were read, it is unknown which identity they belong to.
-    if _identity(request.dataset) == identity:
-        _keep(pointer, answer)
+    if _identity(request.dataset) != identity:
+        return answer
+    answer = replace(answer, identity=identity)
+    prepared.write(pointer, answer)
     return answer
+
+
+def _intact(answer: Prepared, cache: Path, *, thorough: bool) -> bool:
+    """Whether the files that a pointer names are in the cache as they were written."""
+    with _locked(cache / f"{answer.arrays}.lock"):
+        whole = arrays.intact(cache / answer.arrays, thorough=thorough)
+    if answer.order is None:
+        return whole
+    with _locked(cache / "orders.lock"):
+        return orders.intact(cache / answer.order, answer.rows, thorough=thorough) and whole
 
 
 def _identity(dataset: Dataset) -> str | None:
@@ -134,29 +134,18 @@ def _identity(dataset: Dataset) -> str | None:
     return identity
 
 
-def _resolve(request: Request, cache: Path) -> dict[str, Any]:
+def _resolve(request: Request, cache: Path) -> Prepared:
     """Read the rows and their order, and add what is missing to the cache."""
     dataset = request.dataset
     rows = _checked_rows(dataset)
-    arrays = _arrays(request, rows, cache)
+    name = _arrays(request, rows, cache)
     given = dataset.order()
     if given is None:
-        return {"arrays": arrays, "order": None, **_totals(cache / arrays, np.ones(len(rows), np.int64))}
-    order = _checked_order(dataset, given)
-    counts = _counted(order, len(rows), dataset.name)
-    return {"arrays": arrays, "order": _keep_order(order, cache), **_totals(cache / arrays, counts)}
-
-
-def _checked_order(dataset: Dataset, given: Any) -> NDArray[Any]:
-    """The order, if it is one: a dataset may be a third-party plugin."""
-    order = np.asarray(given)
-    if order.ndim != 1 or order.dtype.kind not in "iu":
-        found = f"{order.dtype} array of {order.ndim} dimensions"
-        raise BenchspecError(
-            f"dataset {dataset.name!r}: order() must return a one-dimensional array of integers, not a {found}"
-            f"{defined_at(dataset.order)}"
-        )
-    return order
+        return _described(cache, name, None, np.ones(len(rows), np.int64))
+    order = orders.checked(dataset, given, len(rows))
+    with _locked(cache / "orders.lock"):
+        file = orders.keep(order, cache)
+    return _described(cache, name, file, orders.counted(order, len(rows)))
 
 
 def _checked_rows(dataset: Dataset) -> Sequence[Row]:
@@ -177,49 +166,30 @@ def _checked_rows(dataset: Dataset) -> Sequence[Row]:
 def _arrays(request: Request, rows: Sequence[Row], cache: Path) -> str:
     """The name of the cache folder with the arrays of these rows, which are created if they are missing."""
     encoding = request.encoder, request.templates, request.max_length
-    name = fingerprint(rows, *encoding)
+    name = arrays.fingerprint(rows, *encoding)
     with _locked(cache / f"{name}.lock"):
-        if not complete(cache / name):
-            build(cache / name, rows, *encoding)
+        if not arrays.intact(cache / name, thorough=True):
+            arrays.build(cache / name, rows, *encoding)
     return name
 
 
-def _counted(order: Any, rows: int, name: str) -> NDArray[np.int64]:
-    """How often each row occurs in the order."""
-    if len(order) == 0:
-        raise BenchspecError(f"dataset {name!r} has an empty order")
-    low, high = int(order.min()), int(order.max())
-    if low < 0 or high >= rows:
-        index = low if low < 0 else high
-        raise BenchspecError(f"the order of dataset {name!r} contains the index {index}, but there are {rows} rows")
-    counts = np.zeros(rows, np.int64)
-    for span in _spans(order):
-        counts += np.bincount(span, minlength=rows)
-    return counts
-
-
-def _spans(order: Any) -> Iterator[Any]:
-    """The order in pieces of a million: numpy's temporary copies of all of it would need more memory than itself."""
-    return (order[start : start + SPAN] for start in range(0, len(order), SPAN))
-
-
-def _keep_order(order: Any, cache: Path) -> str:
-    """Write the order to the cache unless it is there, and return its file name."""
-    content = np.ascontiguousarray(order, np.int32)
-    name = f"order-{hashlib.blake2b(content.data, digest_size=16).hexdigest()}.npy"
-    with writing(cache), _locked(cache / f"{name}.lock"):
-        if not (cache / name).exists():
-            part = cache / f"{name}.part"
-            with part.open("wb") as file:
-                np.save(file, content)
-            part.replace(cache / name)
-    return name
-
-
-def _totals(folder: Path, counts: NDArray[np.int64]) -> dict[str, int]:
-    """The totals of rows, words and tokens; `counts` is how often each row occurs."""
-    words, tokens = (int(counts @ mapped(folder / f"{name}.npy").astype(np.int64)) for name in ("words", "tokens"))
-    return {"rows": int(counts.sum()), "words": words, "tokens": tokens}
+def _described(cache: Path, name: str, order: str | None, counts: NDArray[np.int64]) -> Prepared:
+    """The files and their totals; `counts` is how often each row occurs."""
+    folder = cache / name
+    lengths, prompts = np.diff(mapped(folder / "starts.npy")), mapped(folder / "prompts.npy")
+    # The first token of a row is never predicted, whether or not it belongs to a prompt.
+    unanswered = lengths <= np.maximum(prompts, 1)
+    words, tokens = (int(counts @ mapped(folder / f"{each}.npy").astype(np.int64)) for each in ("words", "tokens"))
+    return Prepared(
+        arrays=name,
+        order=order,
+        fingerprint=_hash(arrays.content(folder), order),
+        identity=None,
+        rows=int(counts.sum()),
+        words=words,
+        tokens=tokens,
+        without_answer=int(counts[unanswered].sum()),
+    )
 
 
 def _hash(*parts: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -25,14 +25,14 @@ def _option(type_: str, description: str) -> dict[str, Any]:
     return {"type": [type_, "null"], "default": None, "description": f"{description} (default: DeepSpeed's)"}
 
 
-def _offload(what: str) -> dict[str, Any]:
+def _offload(what: str, more: str = "") -> dict[str, Any]:
     return {
         "type": ["object", "null"],
         "properties": {"device": {"const": "cpu", "description": "where to"}},
         "required": ["device"],
         "additionalProperties": False,
         "default": None,
-        "description": f"keep {what} in host memory",
+        "description": f"keep {what} in host memory{more}",
     }
 
 
@@ -60,7 +60,11 @@ class DeepSpeed(Backend):
             "stage3_param_persistence_threshold": _option("integer", "smaller parameters stay whole; stage 3"),
             "stage3_max_live_parameters": _option("integer", "elements that may be whole at once; stage 3"),
             "sub_group_size": _option("integer", "elements that the optimizer works on at once; stage 3"),
-            "offload_optimizer": _offload("optimizer states"),
+            "offload_optimizer": _offload(
+                "optimizer states",
+                "; on GPUs DeepSpeed compiles its optimizer for that, with a C++ compiler and ninja, in the phase "
+                "build of a machine's first case",
+            ),
             "offload_param": _offload("parameters (stage 3)"),
         }
     }
@@ -73,6 +77,17 @@ class DeepSpeed(Backend):
             raise PluginError(
                 f"backend 'deepspeed' does not use {idle} at stage {self.stage}: leave it out, or choose stage {stages}"
             )
+
+    def missing(self, online: bool) -> Sequence[str]:
+        from benchspec.machine import accelerators
+        from benchspec.machine.compiling import REMEDIES, absent_tools
+
+        if not self.options["offload_optimizer"] or not (absent := absent_tools()) or not accelerators():
+            return ()
+        return [
+            f"offload_optimizer: DeepSpeed compiles its optimizer, and {it} is not found: {REMEDIES[it]}"
+            for it in absent
+        ]
 
     @property
     def stage(self) -> int:
@@ -101,6 +116,8 @@ class DeepSpeed(Backend):
         return given | ({"stage3_gather_16bit_weights_on_model_save": True} if self.stage == 3 else {})
 
     def building(self) -> AbstractContextManager[Any]:
+        if self.options["offload_optimizer"]:
+            deepspeed_setup.compile_optimizer()
         if self.stage == 3:
             return deepspeed_setup.splitting(self._zero())
         # If the optimizer is offloaded, the accelerator may have no room for the model in float32 either.

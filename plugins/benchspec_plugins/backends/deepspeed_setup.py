@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from benchspec import PluginError
 from benchspec_plugins.backends.devices import PATIENCE
 
 
@@ -55,5 +56,30 @@ def set_up() -> None:
         # Use nothing that must be compiled; even asking what can be compiled runs the linker.
         deepspeed.ops.__compatible_ops__ = defaultdict(bool)
     for handler in logger.handlers:
-        if handler.stream is sys.stdout:
+        if getattr(handler, "stream", None) is sys.stdout:
             handler.setStream(sys.stderr)
+
+
+def compile_optimizer() -> None:
+    """Have DeepSpeed's optimizer for offloaded states compiled, where there are GPUs, and before anything is measured.
+
+    It takes minutes on a machine's first time, and is then read from torch's cache of extensions; ranks wait for the
+    one that compiles. Raises `PluginError` with the compiler's first error.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return
+    set_up()
+    from deepspeed.ops.op_builder import CPUAdamBuilder
+
+    try:
+        CPUAdamBuilder().load(verbose=False)
+    except Exception as error:
+        raise PluginError(f"DeepSpeed cannot compile its optimizer (offload_optimizer): {_cause(error)}") from error
+
+
+def _cause(error: Exception) -> str:
+    """The first line of an exception about a compilation that names an error, else its first line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return next((line for line in lines if "error:" in line.casefold()), lines[0])

@@ -1,4 +1,4 @@
-"""The vendors' published figures of accelerators, by the names that NVML uses.
+"""The vendors' published figures of accelerators, by the names that their drivers use: NVML's, and torch's for AMD.
 
 An accelerator is listed only if its vendor publishes *dense* peaks, or states that the published peaks are for 2:4
 sparsity and twice the dense ones. An accelerator that is not listed has no peak, and reports leave its MFU out.
@@ -36,10 +36,11 @@ class Datasheet:
     bf16: float
     tf32: float
     fp32: float
-    #: nominal; a vendor's GB of device memory are GiB; NVML reports 0.4% less, or 6% less for GDDR6 with ECC
+    #: nominal; a vendor's GB of device memory are GiB; drivers report 0.5% less, or 6% less for GDDR6 with ECC
     memory: int
     memory_bandwidth: float
-    #: NVLink, the sum of both directions; None for PCIe cards, whose name does not say whether a bridge links them
+    #: NVLink or Infinity Fabric, the sum of both directions; None for PCIe cards, whose name does not say whether a
+    #: bridge links them
     link_bandwidth: float | None = None
     source: str
 
@@ -57,6 +58,12 @@ _H200_NVL = "NVIDIA H200 data sheet, H200 NVL (half of its rates with sparsity)"
 _L4 = "NVIDIA L4 data sheet (half of its rates with sparsity)"
 _L40S = "NVIDIA L40S data sheet"
 _A10 = "NVIDIA A10 data sheet"
+_B200 = "NVIDIA Blackwell data sheet, HGX B200 (totals of eight GPUs; half of the rates with sparsity)"
+_GB200 = "NVIDIA GB200 NVL72 data sheet (totals of 72 GPUs; half of the rates with sparsity)"
+_ADA = "NVIDIA Ada GPU architecture white paper, GeForce RTX 4090 (dense, FP32 accumulation)"
+_RTX_BLACKWELL = "NVIDIA RTX Blackwell GPU architecture white paper, GeForce RTX 5090 (dense, FP32 accumulation)"
+_MI300X = "AMD Instinct MI300X data sheet (without sparsity)"
+_MI325X = "AMD Instinct MI325X data sheet (without sparsity)"
 
 
 def _a100(memory: int, memory_bandwidth: float, link_bandwidth: float | None = None) -> Datasheet:
@@ -72,9 +79,22 @@ def _a100(memory: int, memory_bandwidth: float, link_bandwidth: float | None = N
     )
 
 
+def _cdna3(memory: int, memory_bandwidth: float, source: str) -> Datasheet:
+    """The MI300X and the MI325X have the same chips; they differ in memory. Seven links of 128 GB/s each."""
+    return Datasheet(
+        bf16=1307.4e12,
+        tf32=653.7e12,
+        fp32=163.4e12,
+        memory=memory,
+        memory_bandwidth=memory_bandwidth,
+        link_bandwidth=896e9,
+        source=source,
+    )
+
+
 _A100_SXM_80 = _a100(80 * GIB, 2.039e12, 600e9)
 
-#: by NVML's full name without the leading "NVIDIA", which older drivers omit; the name of a MIG slice is longer
+#: by the full name without the leading "NVIDIA", which older drivers omit; the name of a MIG slice is longer
 ACCELERATORS: Mapping[str, Datasheet] = {
     "A100-SXM4-80GB": _A100_SXM_80,
     "A100-SXM-80GB": _A100_SXM_80,
@@ -111,13 +131,39 @@ ACCELERATORS: Mapping[str, Datasheet] = {
     "L4": Datasheet(bf16=121e12, tf32=60e12, fp32=30.3e12, memory=24 * GIB, memory_bandwidth=300e9, source=_L4),
     "L40S": Datasheet(bf16=362.05e12, tf32=183e12, fp32=91.6e12, memory=48 * GIB, memory_bandwidth=864e9, source=_L40S),
     "A10": Datasheet(bf16=125e12, tf32=62.5e12, fp32=31.2e12, memory=24 * GIB, memory_bandwidth=600e9, source=_A10),
+    "B200": Datasheet(
+        bf16=2.25e15,
+        tf32=1.125e15,
+        fp32=75e12,
+        memory=180 * GIB,
+        memory_bandwidth=8e12,
+        link_bandwidth=1.8e12,
+        source=_B200,
+    ),
+    "GB200": Datasheet(
+        bf16=2.5e15,
+        tf32=1.25e15,
+        fp32=80e12,
+        memory=186 * GIB,
+        memory_bandwidth=8e12,
+        link_bandwidth=1.8e12,
+        source=_GB200,
+    ),
+    "GeForce RTX 4090": Datasheet(
+        bf16=165.2e12, tf32=82.6e12, fp32=82.6e12, memory=24 * GIB, memory_bandwidth=1.008e12, source=_ADA
+    ),
+    "GeForce RTX 5090": Datasheet(
+        bf16=209.5e12, tf32=104.8e12, fp32=104.8e12, memory=32 * GIB, memory_bandwidth=1.792e12, source=_RTX_BLACKWELL
+    ),
+    "AMD Instinct MI300X": _cdna3(192 * GIB, 5.3e12, _MI300X),
+    "AMD Instinct MI325X": _cdna3(256 * GIB, 6.0e12, _MI325X),
 }
 
 _BY_NAME = {name.casefold(): datasheet for name, datasheet in ACCELERATORS.items()}
 
 
 def datasheet(name: str) -> Datasheet | None:
-    """The data sheet for an NVML name; None if no entry has exactly this name."""
+    """The data sheet for a driver's name of an accelerator; None if no entry has exactly this name."""
     return _BY_NAME.get(" ".join(name.casefold().split()).removeprefix("nvidia "))
 
 

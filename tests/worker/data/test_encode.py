@@ -36,6 +36,7 @@ def test_both_encoders_agree(words: Any) -> None:
     with fast.truncating(3), plain.truncating(3):
         assert [ids for ids, _ in fast.encode(texts)] == [ids for ids, _ in plain.encode(texts)]
         assert [whole for _, whole in fast.encode(texts)] == [4, 1, 5]
+        assert fast.lengths(texts).tolist() == plain.lengths(texts).tolist() == [4, 1, 5]
     assert fast.eos == plain.eos
     assert len({FastEncoder(words).identity, plain.identity}) == 2
 

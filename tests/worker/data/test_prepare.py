@@ -1,6 +1,8 @@
 """A request is answered from the cache, and what it depends on is told apart."""
 
 import errno
+import os
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -55,9 +57,14 @@ def test_what_the_tokens_depend_on_is_told_apart(words: Any, tmp_path: Path) -> 
     assert len(list(tmp_path.glob("cache/*/manifest.json"))) == 3
 
 
-def test_ranks_that_ask_at_once_wait_for_the_first(words: Any, tmp_path: Path) -> None:
+def test_ranks_that_ask_at_once_wait_for_the_first(tmp_path: Path) -> None:
     dataset, found = Listed(PLAIN_ROWS), []
-    ranks = [threading.Thread(target=lambda: found.append(prepared(dataset, words, tmp_path))) for _ in range(4)]
+
+    def rank(tokenizer: Any) -> None:
+        found.append(prepared(dataset, tokenizer, tmp_path))
+
+    # Each has a tokenizer of its own, as processes have: its settings change while it is in use.
+    ranks = [threading.Thread(target=rank, args=[word_tokenizer()]) for _ in range(4)]
     for rank in ranks:
         rank.start()
     for rank in ranks:
@@ -177,3 +184,123 @@ def test_a_cache_that_cannot_be_locked_is_one_line(words: Any, tmp_path: Path, m
     monkeypatch.setattr(FileLock, "acquire", refused)
     with pytest.raises(RunError, match=r"^the token arrays cannot be written to .*: Read-only file system$"):
         prepared(Listed(PLAIN_ROWS), words, tmp_path)
+
+
+# Damage
+
+
+def damaged(file: Path, how: str) -> None:
+    """Damage a file as a power failure or a bad disk may: cut it off, empty it, or change a byte of its content."""
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    # The tokens of the test itself are still mapped.
+    file.unlink()
+    file.write_bytes(
+        {"cut off": content[: len(content) // 2], "empty": b"", "changed": content, "zeros": bytes(len(content))}[how]
+    )
+
+
+ALL = ["ids.npy", "starts.npy", "prompts.npy", "words.npy", "tokens.npy", "manifest.json"]
+ANEW = r"warning: \S*{} is damaged and made anew: .+"
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [*((name, "zeros") for name in ALL), *(("ids.npy", how) for how in ("cut off", "empty", "changed"))],
+)
+@pytest.mark.parametrize("identity", [None, "v1"])
+def test_damaged_arrays_are_made_anew_in_the_next_run(
+    name: str, how: str, identity: Any, words: Any, tmp_path: Path, capsys: Any
+) -> None:
+    before = prepared(Listed(PLAIN_ROWS, identity=identity), words, tmp_path)
+    expected = [row["input_ids"].tolist() for row in before], before.prepared
+    (file,) = tmp_path.glob(f"cache/*/{name}")
+    damaged(file, how)
+    data = prepared(Listed(PLAIN_ROWS, identity=identity), words, tmp_path, invocation="a later run")
+    assert ([row["input_ids"].tolist() for row in data], data.prepared) == expected
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(ANEW.format(file.parent.name), line)
+
+
+@pytest.mark.parametrize("how", ["cut off", "empty", "changed", "zeros"])
+def test_a_damaged_order_is_made_anew_in_the_next_run(how: str, words: Any, tmp_path: Path, capsys: Any) -> None:
+    first = prepared(Mapped(PLAIN_ROWS, identity="v1"), words, tmp_path)
+    (file,) = (tmp_path / "cache").glob("order-*.npy")
+    damaged(file, how)
+    data = prepared(Mapped(PLAIN_ROWS, identity="v1"), words, tmp_path, invocation="a later run")
+    assert [row["prompt"] for row in data] == [row["prompt"] for row in first]
+    assert data.prepared == first.prepared
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(ANEW.format(file.name), line)
+
+
+@pytest.mark.parametrize("name", ["*/ids.npy", "order-*.npy"])
+def test_another_size_is_noticed_even_within_a_run(name: str, words: Any, tmp_path: Path, capsys: Any) -> None:
+    prepared(Mapped(PLAIN_ROWS), words, tmp_path)
+    (file,) = (tmp_path / "cache").glob(name)
+    damaged(file, "cut off")
+    assert len([row["input_ids"].tolist() for row in prepared(Mapped(PLAIN_ROWS), words, tmp_path)]) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"invocation": "1"}', b"\xff", b'{"prepared": {"rows": 1}}']
+)
+@pytest.mark.parametrize("folder", ["run/data", "cache"])
+def test_a_pointer_that_cannot_be_read_is_worked_out_again(
+    folder: str, content: bytes, words: Any, tmp_path: Path
+) -> None:
+    first = prepared(Listed(PLAIN_ROWS, identity="v1"), words, tmp_path)
+    (pointer,) = (tmp_path / folder).glob("*.json")
+    good = pointer.read_bytes()
+    pointer.write_bytes(content)
+    again = Listed(PLAIN_ROWS, identity="v1")
+    invocation = "1" if folder == "run/data" else "a later run"
+    assert prepared(again, words, tmp_path, invocation=invocation).prepared == first.prepared
+    assert pointer.read_bytes() == good
+
+
+def test_arrays_are_on_the_disk_before_their_manifest(words: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    synced: list[str] = []
+    plain = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(re.sub(r"^\.(.*)\.[0-9a-f]+$", r"\1", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        plain(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    prepared(Mapped(PLAIN_ROWS), words, tmp_path)
+    assert [name for name in synced if name in ALL] == ALL
+    (order,) = (tmp_path / "cache").glob("order-*.npy")
+    assert order.name in synced
+
+
+# What is recorded of the tokens
+
+
+def test_the_fingerprint_is_of_the_tokens_and_their_order(words: Any, tmp_path: Path) -> None:
+    def found(rows: Any, order: Any = None, **changes: Any) -> str:
+        order = None if order is None else np.array(order)
+        name = {"name": f"{rows} {order} {changes}"}
+        return prepared(Listed(rows, order), words, tmp_path, settings=name, **changes).prepared.fingerprint
+
+    base = found(PLAIN_ROWS)
+    changed = [Row("Name a colour", "", "Name"), *PLAIN_ROWS[1:]]
+    others = [found(changed), found(PLAIN_ROWS[:2]), found(PLAIN_ROWS, [0, 2, 1]), found(PLAIN_ROWS, [2, 0, 1])]
+    assert len({base, *others, found(PLAIN_ROWS, max_length=10)}) == 6
+    assert found(PLAIN_ROWS, invocation="a later run") == base
+
+
+def test_another_version_of_the_tokenizers_prepares_again_and_the_fingerprint_shows_what_came_of_it(
+    words: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    first = prepared(Listed(PLAIN_ROWS), words, tmp_path).prepared
+    monkeypatch.setattr("benchspec.worker.data.encode.version", lambda name: "99.0")
+    again = prepared(Listed(PLAIN_ROWS), words, tmp_path).prepared
+    assert again.arrays != first.arrays
+    assert again.fingerprint == first.fingerprint
+
+
+def test_the_identity_of_rows_that_did_not_change_meanwhile_is_recorded(words: Any, tmp_path: Path) -> None:
+    assert prepared(Listed(PLAIN_ROWS, identity="v1"), words, tmp_path).prepared.identity == "v1"
+    assert prepared(Listed(PLAIN_ROWS), words, tmp_path, settings={"name": "other"}).prepared.identity is None
