@@ -262,9 +262,12 @@ class Job(Protocol):
     ) -> bool:
         """Report an optimizer step; call this on every rank, inside `phase("train")`.
 
-        The counts are this rank's: rows, tokens without padding, tokens with padding, labelled tokens. `loss` is the
-        mean over the labelled tokens of all ranks, `grad_norm` the norm before clipping, both plain numbers. Returns
-        whether to continue training, the same value on every rank.
+        The counts are this rank's: rows, tokens without padding, tokens with padding, labelled tokens; plain integers.
+        `loss` is the mean over the labelled tokens of all ranks, `grad_norm` the norm before clipping, both plain
+        numbers. Returns whether to continue training, the same value on every rank.
+
+        A report that cannot be right makes the case a `crash`: more rows over all ranks than `batch_size` x
+        `gradient_accumulation` x ranks, more tokens than fit these rows, or not as many steps as `Recipe.steps` says.
         """
 
 

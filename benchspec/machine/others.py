@@ -25,18 +25,6 @@ def sentence(found: Sequence[dict[str, Any]]) -> str:
     return f"others used the GPUs when the case started: {'; '.join(map(_words, found))}"
 
 
-def are_others(found: Any) -> bool:
-    """Whether a value that was read from a file can be what `others` returned."""
-    return isinstance(found, list) and all(
-        isinstance(use, dict)
-        and isinstance(use.get("gpu"), str)
-        and isinstance(use.get("uuid"), str | None)
-        and isinstance(use.get("memory"), int | None)
-        and isinstance(use.get("processes"), list)
-        for use in found
-    )
-
-
 def _of_others(use: Use, run: Path) -> dict[str, Any] | None:
     strangers = sorted(pid for pid in use.processes if not _is_of_run(pid, run))
     nobody_is_named = not use.processes and (use.memory or 0) > IDLE

@@ -115,6 +115,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "data": {
             **dict.fromkeys(("rows", "words", "tokens"), _COUNT),
             "planned_steps": _COUNT_OR_NULL,
+            **dict.fromkeys(("fingerprint", "identity", "warning"), _TEXT_OR_NULL._replace(always=False)),
         },
         "model": {
             **dict.fromkeys(("parameters", "trainable_parameters"), _COUNT),

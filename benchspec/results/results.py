@@ -105,7 +105,8 @@ class Results(Sequence[Result]):
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.
 
         Rows and tokens are sums over all ranks; `seconds` is the time since the end of the previous step, on the
-        slowest rank. An unknown number is None. The steps are read from the case's files; empty if those are gone.
+        slowest rank, without saves. An unknown number is None. The steps are read from the case's files; empty if those
+        are gone.
         """
         attempt = attempt_folder(self.folder, result.experiment, result.case) / result.attempt
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")

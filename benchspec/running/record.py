@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from benchspec.results.result import Result
 from benchspec.results.steps import Ranks, of_kind
 from benchspec.running.ending import Ending
 from benchspec.running.when import When
+from benchspec.terms import schemas, strict
 from benchspec.terms.harmless import shortened
-from benchspec.terms.layout import OTHERS, RECORD
+from benchspec.terms.layout import RECORD
 
 
 def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
@@ -32,7 +32,8 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
         facts=facts,
         wall_time=ran.seconds,
     )
-    beside = _others(attempt)
+    kept = _kept(attempt)
+    beside = [others.sentence(kept["others"])] if kept.get("others") else []
     return Result(
         case=case.id,
         attempt=attempt.name,
@@ -46,21 +47,24 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
         currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
-        record={**_kept(attempt), "data": _data(ranks), **({"others": beside} if beside else {})},
+        record={**kept, "data": _data(ranks)},
         started=ran.started,
         finished=ran.finished,
-        warnings=[*([others.sentence(beside)] if beside else []), *evidence.passed_over, *data_warnings(ranks)],
+        warnings=[*beside, *evidence.passed_over, *data_warnings(ranks)],
         log=[shortened(line) for line in ending.log],
     )
 
 
 def _kept(attempt: Path) -> dict[str, Any]:
-    """What was recorded when the attempt was started; empty if an earlier version of benchspec started it."""
+    """What was recorded when the attempt was started; empty if it cannot be used, or an earlier version started it."""
     try:
-        found = json.loads((attempt / RECORD).read_bytes())
+        found = strict.parse((attempt / RECORD).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    # What does not follow the schema could be written to the journal, but not read again.
+    schema = schemas.load("result")
+    check = schemas.validator({**schema["properties"]["record"], "$defs": schema["$defs"]})
+    return {} if schemas.violation(check, found) else dict(found)
 
 
 def _data(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
@@ -74,15 +78,6 @@ def data_warnings(ranks: Ranks) -> list[str]:
     return list(
         dict.fromkeys(shortened(str(event["warning"])) for event in of_kind(ranks, "data") if event.get("warning"))
     )
-
-
-def _others(attempt: Path) -> list[dict[str, Any]]:
-    """Who else used the GPUs when the attempt started, as `others.others` found them; empty if nobody did."""
-    try:
-        found = json.loads((attempt / OTHERS).read_bytes())
-    except (OSError, ValueError):
-        return []
-    return found if others.are_others(found) else []
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from benchspec.running import attempts, when
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
-from benchspec.terms.layout import HANDLE, KERNEL_KILLS, OTHERS, RECORD, write_json, write_whole
+from benchspec.terms.layout import HANDLE, KERNEL_KILLS, RECORD, write_json, write_whole
 from benchspec.terms.outcomes import FINAL
 
 
@@ -41,12 +41,12 @@ def start_next(run: Run, case: Case) -> list[Flight]:
 def _start(run: Run, case: Case) -> list[Flight]:
     attempt = attempts.new(run.folder, case, run.invocation)
     # Kept with the attempt, because a later benchspec may have to record its result.
-    write_json(attempt / RECORD, run.dependencies.of(case))
+    found = others.others(run.folder)
+    write_json(attempt / RECORD, {**run.dependencies.of(case), **({"others": found} if found else {})})
+    if found:
+        run.warn(case, others.sentence(found))
     if (count := kernel_kills()) is not None:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
-    if found := others.others(run.folder):
-        write_json(attempt / OTHERS, found)
-        run.warn(case, others.sentence(found))
     launcher, started, begun = launcher_of(run.spec, case), time.time(), time.monotonic()
     try:
         handle = _started(launcher, attempt)

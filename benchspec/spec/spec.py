@@ -133,8 +133,10 @@ def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:
 
 def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
     """Each value in `facts` of a wrong type: its name, the value, and the expected type."""
-    if not isinstance(facts.accelerators, int):
-        yield "accelerators", facts.accelerators, "an integer"
+    if not isinstance(facts.accelerator, str | None):
+        yield "accelerator", facts.accelerator, "a string, or None"
+    if type(facts.accelerators) is not int or facts.accelerators < 0:
+        yield "accelerators", facts.accelerators, "an integer from 0"
     if not (facts.currency is None or isinstance(facts.currency, str)):
         yield "currency", facts.currency, "a string such as 'USD', or None"
     if not isinstance(facts.peak, Mapping):
@@ -143,8 +145,18 @@ def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
     figures = {name: getattr(facts, name) for name in _FIGURES}
     peaks = {f"peak[{precision!r}]": figure for precision, figure in facts.peak.items()}
     for name, figure in (figures | peaks).items():
-        if figure is not None and not (isinstance(figure, Fact) and isinstance(figure.value, int | float)):
+        if figure is not None and not _is_fact(figure, 0 if name == "price_per_hour" else _SMALLEST):
             yield name, figure, "a Fact with a number, or None"
+
+
+def _is_fact(figure: Any, smallest: float) -> bool:
+    """Whether a figure has a source and is a finite number that metrics can be divided by."""
+    if not (isinstance(figure, Fact) and isinstance(figure.source, str)):
+        return False
+    return type(figure.value) in (int, float) and smallest <= figure.value <= 1e100
+
+
+_SMALLEST = 1e-100
 
 
 _FIGURES = ("memory", "memory_bandwidth", "link_bandwidth", "price_per_hour")

@@ -30,8 +30,6 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 CASE = "case.json"
 #: what the attempt's result depends on beside the case
 RECORD = "record.json"
-#: who else used the GPUs when it started; absent if nobody did
-OTHERS = "others.json"
 #: the id of the process group, so that a later benchspec can find it
 HANDLE = "handle"
 #: the kernel's count of out-of-memory kills when the case started

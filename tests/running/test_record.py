@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from left import DONE, TRAINING, begin, end, failure, leave
 
 from benchspec import Fact, Facts
@@ -23,7 +24,7 @@ def recorded(cases, folder, *ranks, ending=None, fields="matrix: {train.seed: [7
     """The result of an attempt whose ranks wrote these events; it ran for 100 s."""
     (case,) = cases(fields)
     attempt = folder / "3"
-    attempt.mkdir()
+    attempt.mkdir(exist_ok=True)
     seen = evidence.read(leave(attempt, *ranks, stderr="first\nlast\n"))
     return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, When(1000.0, 1100.0, 100.0))
 
@@ -62,6 +63,24 @@ def test_the_proof_is_rank_zeros_last(cases, tmp_path):
     first, last = proof(sharding="none", world=2), proof(sharding="full", world=2, total_parameters=12)
     _, found = recorded(cases, tmp_path, [first, last, DONE], [proof(sharding="of rank 1"), DONE])
     assert found.proof == {"sharding": "full", "world": 2, "total_parameters": 12}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{"processes": 2, "machine": {"cpu": "Xeon"}}', {"processes": 2, "machine": {"cpu": "Xeon"}}),
+        ("", {}),
+        ('{"processes": 2', {}),
+        ("[1]", {}),
+        ('{"processes": "two"}', {}),
+        ('{"others": 3}', {}),
+    ],
+)
+def test_a_record_that_could_not_be_read_again_is_left_out(cases, tmp_path, text, kept):
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "record.json").write_text(text)
+    _, found = recorded(cases, tmp_path, [DONE])
+    assert {**found.record, "data": None} == {**kept, "data": None}
 
 
 def test_an_attempt_that_left_nothing_has_a_result_too(cases, tmp_path):

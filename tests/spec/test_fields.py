@@ -308,7 +308,15 @@ def known(**figures):
         (known(peak={"bf16": 1e15}), ": facts().peak['bf16'] is 1000000000000000.0, not a Fact with a number, or None"),
         (known(peak=None), ": facts().peak is None, not a mapping"),
         (known(currency=978), ": facts().currency is 978, not a string such as 'USD', or None"),
-        (known(accelerators="8"), ": facts().accelerators is '8', not an integer"),
+        (known(accelerators="8"), ": facts().accelerators is '8', not an integer from 0"),
+        (known(accelerators=-1), ": facts().accelerators is -1, not an integer from 0"),
+        (known(accelerators=True), ": facts().accelerators is True, not an integer from 0"),
+        (
+            known(memory=Fact(float("nan"), "a page")),
+            ": facts().memory is Fact(value=nan, source='a page'), not a Fact",
+        ),
+        (known(memory=(8, "a page")), ": facts().memory is (8, 'a page'), not a Fact with a number, or None"),
+        (known(peak={"bf16": Fact(0, "a page")}), ": facts().peak['bf16'] is Fact(value=0, source='a page'), not a"),
     ],
 )
 def test_failing_hardware_is_one_line_and_stops_everything(write, tmp_path, facts, said):
