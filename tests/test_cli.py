@@ -198,6 +198,20 @@ def test_a_hostile_plugin_is_shown_and_does_not_act(folder, installed, monkeypat
     assert r"\x1b]52;c" in shown(monkeypatch, capsys, "report", "run", "--reporter", "loud")
 
 
+def test_a_run_directory_may_have_a_name_that_is_no_text(scripted, monkeypatch, capsys):
+    scripted("ok")
+    assert called(monkeypatch, "run", "demo.yaml", "--out", "out\udcff") == 0
+    assert called(monkeypatch, "plan", "demo.yaml", "--out", "out\udcff") == 0
+    assert r"1 done in out\udcff, 0 to run" in capsys.readouterr().out
+    assert os.fsencode("out\udcff") in os.listdir(b".")
+
+
+def test_a_spec_may_have_a_name_that_is_no_text(folder, monkeypatch, capsys):
+    Path("demo.yaml").rename("demo\udcff.yaml")
+    assert called(monkeypatch, "validate", "demo\udcff.yaml", "gone\udcff.yaml", "--format", "json") == 2
+    assert r"gone\udcff.yaml" in capsys.readouterr().out
+
+
 def test_plugins_ends_with_1_where_something_did_not_load(folder, installed, monkeypatch, capsys):
     assert called(monkeypatch, "plugins") == 0
     installed("broken_plugin", "raise ValueError('no')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.cases.needs import Needed
-from benchspec.kinds.bases import CASE_KINDS, SECTIONS
+from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Plugin
 from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
 from benchspec.spec import fields, spec as specs
+from benchspec.spec.document import Node
 from benchspec.spec.sources import assignments
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError, Problem, clipped, distinct, suggest
@@ -43,12 +45,17 @@ def missing(expansion: Expansion) -> list[Problem]:
 
 
 def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
-    """What cases need and can have neither on this machine nor over the network."""
-    names = [(case.experiment, case.id) for case in cases]
+    """What cases need and can have neither on this machine nor over the network; each plugin of them is asked once."""
+    asked: dict[tuple[str, str], tuple[Node, Plugin]] = {}
+    for case in cases:
+        name = case.experiment, case.id
+        for kind, plugin in expansion.plugins[name].items():
+            value = json.dumps(case.fields[kind], sort_keys=True)
+            asked.setdefault((kind, value), (expansion.nodes[name], plugin))
     return distinct(
         problem
-        for name in names
-        for problem in fields.missing(expansion.nodes[name], expansion.plugins[name], online=True)
+        for (kind, _), (node, plugin) in asked.items()
+        for problem in fields.missing(node, {kind: plugin}, online=True)
     )
 
 

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def lacking(name: str, what: str, files: Sequence[str], online: bool, kind: str = "model") -> str | None:
-    """Why the weights, the tokenizer or the rows of a repository cannot be had here, or None if they can.
+def lacking(name: str, parts: Mapping[str, Sequence[str]], online: bool, kind: str = "model") -> str | None:
+    """Why parts of a repository, such as its weights, cannot be had here, or None if they can.
 
-    `name` is its name on the hub, `what` is said of it in the message, `files` are patterns of files of which one
-    must be there, and `online` says whether the network may be used to find out.
+    `name` is its name on the hub, `parts` are patterns of files by part, of which one must be there, and `online` says
+    whether the network may be used to find out.
     """
-    if _is_cached(name, files, kind):
+    absent = [part for part, files in parts.items() if not _is_cached(name, files, kind)]
+    if not absent:
         return None
-    lost = f"{what} of '{name}': not in the local cache of the hub"
-    remedy = (
-        f"download it where there is a network: `hf download {'' if kind == 'model' else f'--repo-type {kind} '}{name}`"
-    )
+    lost = f"{' and '.join(absent)} of '{name}': not in the local cache of the hub"
+    option = "" if kind == "model" else f"--repo-type {kind} "
+    remedy = f"download it where there is a network: `hf download {option}{name}`"
     if is_offline(os.environ):
         return f"{lost}, and HF_HUB_OFFLINE forbids to download it; {remedy}"
     if online and not hub_reachable():

@@ -39,7 +39,8 @@ def keep(home, repository, *files):
 
 def test_weights_and_tokenizer_that_are_in_the_cache_are_not_missing(home):
     model = made("model", "opt-125m")
-    assert len(model.missing(online=True)) == 2
+    (line,) = model.missing(online=True)
+    assert line.startswith("weights and tokenizer of 'facebook/opt-125m': not in the local cache of the hub, and the")
     keep(home, "models--facebook--opt-125m", "config.json", "tokenizer_config.json")
     (line,) = model.missing(online=True)
     assert line.startswith("weights of 'facebook/opt-125m': not in the local cache of the hub, and the hub cannot be")
@@ -68,10 +69,8 @@ def test_random_weights_and_a_built_in_tokenizer_need_no_hub(home, value):
 
 
 def test_a_folder_that_is_not_there_is_missing(home, tmp_path):
-    lines = made("model", {"name": "hf", "path": str(tmp_path / "gone")}).missing(online=False)
-    assert lines == [
-        f"'{tmp_path}/gone' is not a folder; give one with the {what}" for what in ("weights", "tokenizer")
-    ]
+    (line,) = made("model", {"name": "hf", "path": str(tmp_path / "gone")}).missing(online=False)
+    assert line == f"'{tmp_path}/gone' is not a folder; give one with the weights and tokenizer"
     assert made("model", {"name": "hf", "path": str(tmp_path)}).missing(online=False) == []
 
 
@@ -116,8 +115,6 @@ def test_a_sweep_is_refused_before_its_first_case_with_each_lack_said_once(home,
         "    matrix: {model: [opt-125m, opt-tiny], train.seed: [1, 2, 3]}\n"
     )
     assert called(monkeypatch, "run", "sweep.yaml") == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2 and all(
-        line.startswith("sweep.yaml:7:22: error: experiments.one.matrix.model[0]") for line in lines
-    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("sweep.yaml:7:22: error: experiments.one.matrix.model[0]: weights and tokenizer of")
     assert not Path("runs").exists()

@@ -47,7 +47,7 @@ class Alpaca(Dataset):
     def missing(self, online: bool) -> Sequence[str]:
         path = self.options["path"]
         if path is None:
-            found = None if _is_prepared() else lacking(HUB_NAME, "rows", ["*"], online, "dataset")
+            found = None if _is_prepared() else lacking(HUB_NAME, {"rows": ["*"]}, online, "dataset")
             return [f"{found}; or set `path:` to a local copy, or use `dataset: synthetic`"] if found else []
         return [f"'{path}' is a folder, not a file of rows"] if Path(path).is_dir() else []
 

@@ -79,10 +79,12 @@ class Causal(Model):
     def missing(self, online: bool) -> Sequence[str]:
         path = self.options["path"]
         tokenizer = self.options["tokenizer"] or path
-        weights = _lacking(path, "weights", _WEIGHTS, online) if path and self._is_pretrained() else None
-        own = tokenizer in (None, BYTES)
-        found = [weights, None if own else _lacking(tokenizer, "tokenizer", _TOKENIZER, online)]
-        return [line for line in found if line]
+        wanted: dict[str, dict[str, Sequence[str]]] = {}
+        if path and self._is_pretrained():
+            wanted[path] = {"weights": _WEIGHTS}
+        if tokenizer not in (None, BYTES):
+            wanted.setdefault(tokenizer, {})["tokenizer"] = _TOKENIZER
+        return [line for name, parts in wanted.items() if (line := _lacking(name, parts, online))]
 
     def build(self) -> Any:
         config = self.config()
@@ -291,14 +293,14 @@ class Shaped(Causal):
         return sizes if all(found.get(field, value) == value for field, value in self.assumed.items()) else None
 
 
-def _lacking(name: str, what: str, files: Sequence[str], online: bool) -> str | None:
-    """Why the weights or the tokenizer of a folder or of a name on the hub cannot be had, or None."""
+def _lacking(name: str, parts: Mapping[str, Sequence[str]], online: bool) -> str | None:
+    """Why parts of a folder or of a name on the hub cannot be had, or None."""
     # `Path.is_dir` raises an error for a name that is too long.
     if os.path.isdir(name):  # noqa: PTH112
         return None
     if Path(name).is_absolute():
-        return f"'{name}' is not a folder; give one with the {what}"
-    return lacking(name, what, files, online)
+        return f"'{name}' is not a folder; give one with the {' and '.join(parts)}"
+    return lacking(name, parts, online)
 
 
 def _words(dimension: str, value: Any) -> str:
