@@ -10,6 +10,7 @@ import errno
 import re
 import sys
 from collections.abc import Callable, Collection
+from traceback import walk_tb
 from typing import Any
 
 from benchspec.kinds.faults import raised_at
@@ -132,6 +133,15 @@ def message(error: BaseException) -> str:
 
 
 def place_of(error: BaseException, outcome: str, packages: Collection[str]) -> str:
-    """` (FILE:LINE)`, the innermost line of a plugin in a crash; nothing for a user's mistake or a lack of memory."""
+    """` (FILE:LINE)`, the innermost line of a plugin in a crash that it caused.
+
+    Nothing for a user's mistake, a lack of memory, or a check of the core's own, which runs within the plugin's call.
+    """
     a_bug = outcome == "crash" and not isinstance(error, BenchspecError)
-    return raised_at(error.__traceback__, packages) if a_bug else ""
+    return raised_at(error.__traceback__, packages) if a_bug and not _is_check(error) else ""
+
+
+def _is_check(error: BaseException) -> bool:
+    """Whether the core raised it by itself; what `Job`'s methods refuse is the plugin's fault."""
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in walk_tb(error.__traceback__)]
+    return modules[-1:] != [] and modules[-1].startswith("benchspec.worker.") and modules[-1] != "benchspec.worker.rank"

@@ -153,3 +153,12 @@ def test_a_crash_comes_with_the_line_of_the_plugin(error, outcome, shown):
     found = raised(error)
     assert place_of(found, outcome, {__name__}).startswith(f" ({__file__}:") == shown
     assert place_of(found, outcome, {"another_package"}) == ""
+
+
+def test_a_check_of_the_core_within_a_plugins_call_is_not_the_plugins_fault():
+    with pytest.raises(KeyError) as caught:
+        exec("raise KeyError('dtype')", {"__name__": "benchspec.worker.arithmetic"})
+    assert place_of(caught.value, "crash", {__name__}) == ""
+    with pytest.raises(TypeError) as caught:
+        exec("raise TypeError('loss is a Tensor')", {"__name__": "benchspec.worker.rank"})
+    assert f"{__file__}:" in place_of(caught.value, "crash", {__name__})
