@@ -137,6 +137,7 @@ def cli() -> None:
 @click.option(
     "--rerun",
     type=click.Choice(["changed"]),
+    metavar="changed",
     help="Measure again what depends on data, processes, a machine, versions or commits that have changed since.",
 )
 @_REPORTER

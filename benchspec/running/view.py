@@ -69,7 +69,7 @@ class View:
     def left(self) -> float | None:
         """The seconds that its remaining steps will take; None if that is not known."""
         seconds = self.last - self.first if self.first is not None else 0.0
-        if seconds <= 0 or not self.planned or self.planned < self.step:
+        if seconds <= 0 or not self.planned or not 1 < self.step <= self.planned:
             return None
         return (self.planned - self.step) * seconds / (self.step - 1)
 

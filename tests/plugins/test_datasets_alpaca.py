@@ -221,3 +221,40 @@ def test_without_the_library_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(BenchspecError, match=r"pip install -e '\.\[train\]'.*`path:`.*`dataset: synthetic`"):
         Alpaca({"path": None}).rows()
+
+
+def test_a_long_key_is_shortened(tmp_path):
+    message = error_of(written(tmp_path, json.dumps([{"x" * 100_000: "", "output": ""}])))
+    assert len(message) < 300 and "…" in message
+
+
+# Identity
+
+
+def identity(path):
+    return Alpaca({"path": str(path)}).identity()
+
+
+def test_a_files_identity_is_of_its_content(tmp_path):
+    path = written(tmp_path, json.dumps(ROWS))
+    first = identity(path)
+    os.utime(path, ns=(1, 1))
+    assert identity(path) == identity(written(tmp_path, json.dumps(ROWS), "copy.json")) == first
+    assert identity(written(tmp_path, json.dumps(ROWS).replace("5", "6"))) != first
+
+
+def test_a_large_file_is_known_by_size_and_last_change(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchspec_plugins.datasets.json_rows.LARGE", 10)
+    path = written(tmp_path, json.dumps(ROWS))
+    first = identity(path)
+    assert f"{path.stat().st_size} bytes" in first
+    os.utime(path, ns=(1, 1))
+    assert identity(path) != first
+
+
+def test_what_cannot_be_read_or_is_the_hubs_has_no_identity(tmp_path):
+    assert identity(tmp_path / "nowhere.json") is None
+    assert identity(tmp_path) is None
+    os.mkfifo(tmp_path / "pipe")
+    assert identity(tmp_path / "pipe") is None
+    assert Alpaca({"path": None}).identity() is None

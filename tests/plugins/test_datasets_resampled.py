@@ -76,3 +76,9 @@ def test_its_size_is_known_without_reading_a_row():
     sample = resampled(5000, of=base)
     assert sample.size() == len(sample.order())
     assert (resampled(7, of=resampled(10)).size(), resampled(7, of=base).size(), base.asked) == (7, 7, 1)
+
+
+def test_it_depends_on_what_the_other_data_set_depends_on():
+    assert resampled(10).identity() is None
+    numbers = type("Known", (Numbers,), {"identity": lambda self: "v1"})({"rows": 100})
+    assert resampled(10, of=numbers).identity() == "v1"

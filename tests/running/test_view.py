@@ -48,6 +48,10 @@ def test_a_running_case_in_a_line(events, said):
     assert text(*events) == said
 
 
+def test_a_first_step_that_is_written_twice_tells_nothing_of_the_rest():
+    assert "left" not in text({"event": "data", "planned_steps": 12}, step(1, 10.0), step(1, 12.0))
+
+
 def test_a_finished_case_in_a_line():
     assert summary(result(), 1, 2) == ("case 1 of 2  sizes/opt-tiny-1f9c2a  ok  trained in 15 min 3 s  172.5 rows/s")
     failed = result(outcome="oom", phase="first-step", reason="CUDA out of memory")

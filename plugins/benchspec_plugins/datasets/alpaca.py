@@ -11,7 +11,7 @@ from pathlib import Path
 from benchspec import BenchspecError, Dataset, Row, hookimpl
 from benchspec.machine.hub import cache, lacking
 from benchspec.terms.errors import install
-from benchspec_plugins.datasets.json_rows import checked, read_rows
+from benchspec_plugins.datasets.json_rows import checked, identity_of, read_rows
 
 HUB_NAME = "tatsu-lab/alpaca"
 #: the full set as Fauber and Patel 2023 counted it; words are whitespace-separated
@@ -54,6 +54,11 @@ class Alpaca(Dataset):
     def rows(self) -> Sequence[Row]:
         """The rows in file order, read once."""
         return self._rows
+
+    def identity(self) -> str | None:
+        """What a local file holds; None for the hub's rows. A large file is known by its size and its last change."""
+        path = self.options["path"]
+        return None if path is None else identity_of(Path(path))
 
     @cached_property
     def _rows(self) -> list[Row]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchspec import BenchspecError, Row
 
+#: bytes up to which a file is hashed
+LARGE = 1 << 28
+#: part of every identity: increase it when the same file gives other rows
+READER = 1
 _FORMAT = "expected a JSON array or JSON Lines of objects with instruction, input and output"
 
 
@@ -19,6 +25,26 @@ def read_rows(path: Path) -> list[Row]:
         raise BenchspecError(f"{path}: the file is empty; {_FORMAT}")
     values = _array(path, text) if text.lstrip().startswith("[") else _lines(path, text)
     return checked(path, values)
+
+
+def identity_of(path: Path) -> str | None:
+    """A text that changes with the content of a file; None if it cannot be read, which `read_rows` will report.
+
+    It is a hash, but of a file beyond `LARGE` the size and the time of the last change: it is asked for whenever a run
+    starts, and ten gigabytes take ten seconds to hash.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        if found.st_size > LARGE:
+            return f"{found.st_size} bytes, changed at {found.st_mtime_ns}, read as {READER}"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+    except OSError:
+        return None
+    digest.update(str(READER).encode())
+    return f"sha256 {digest.hexdigest()[:16]}"
 
 
 def _text(path: Path) -> str:
@@ -106,7 +132,7 @@ def _misspelt(value: dict[str, Any], key: str) -> bool:
 
 
 def _key_list(value: dict[str, Any], most: int = 8) -> str:
-    keys = ", ".join(map(repr, list(value)[:most])) or "none"
+    keys = ", ".join(repr(key if len(key) <= 40 else f"{key[:40]}…") for key in list(value)[:most]) or "none"
     return f"{keys} and {len(value) - most} more" if len(value) > most else keys
 
 

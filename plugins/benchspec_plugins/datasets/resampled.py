@@ -53,6 +53,11 @@ class Resampled(Dataset):
         drawn = np.random.RandomState(self.options["seed"]).randint(size, size=self.options["rows"], dtype=np.int32)
         return drawn if order is None else np.asarray(order, dtype=np.int32)[drawn]
 
+    def identity(self) -> str | None:
+        """That of the other data set: the sample depends on nothing else that is not an option."""
+        identity: str | None = self.options["of"].identity()
+        return identity
+
     def size(self) -> int:
         return int(self.options["rows"])
 
