@@ -299,7 +299,7 @@ def _planned(file: Path, sets: list[str], registry: Registry) -> str:
         plans = planned(needs, expansion.cases, [], expansion.cases)
     except BenchspecError:
         return "refused"
-    assert json.loads(as_json(plans)) and as_table(plans)
+    assert json.loads(as_json(plans)) and as_table(plans, None, 100)
     return "planned"
 
 

@@ -95,6 +95,19 @@ def test_stacks_are_kept_even_of_a_process_that_is_stopped(tmp_path, rank):
     assert [seen[each].stack[0].function for each in (0, 1)] == ["wait_for_ever"] * 2
 
 
+def test_py_spy_is_asked_too_where_it_is_installed(tmp_path, rank, monkeypatch):
+    spy = tmp_path / "py-spy"
+    spy.write_text('#!/bin/sh\necho "asked: $*"\n')
+    spy.chmod(0o755)
+    monkeypatch.setattr(module, "_py_spy", lambda: str(spy))
+    ranks, process = Ranks(tmp_path), rank(0)
+    ranks.take(0, start(process))
+    (seen,) = ranks.observe([0]).values()
+    text = (tmp_path / "stacks-0.txt").read_text()
+    assert text.startswith(f"asked: dump --nonblocking --pid {process.pid}\n")
+    assert seen.stack[0].function == "wait_for_ever"
+
+
 def test_a_pulse_tells_how_long_ago_it_was_and_whether_the_rank_computes(tmp_path, rank):
     ranks, now = Ranks(tmp_path), time.monotonic()
     ranks.take(0, start(rank(0)))
