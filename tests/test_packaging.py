@@ -92,6 +92,7 @@ def install_example(environment):
 def test_the_wheel_holds_core_plugins_and_schemas_and_nothing_else(wheel):
     names = ZipFile(wheel).namelist()
     sources = {*ROOT.glob("benchspec/**/*.py"), *ROOT.glob("plugins/benchspec_plugins/**/*.py")}
+    sources |= set(ROOT.glob("plugins/benchspec_plugins/reporters/page/*"))
     expected = {str(file.relative_to(ROOT)).removeprefix("plugins/") for file in sources}
     expected |= {f"benchspec/{file.relative_to(ROOT)}" for file in ROOT.glob("schemas/*.json")}
     found = [name for name in names if ".dist-info/" not in name and not name.endswith("py.typed")]

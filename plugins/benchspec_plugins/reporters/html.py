@@ -1,0 +1,211 @@
+"""Results as one HTML page that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchspec import Plugin, Reporter, hookimpl
+from benchspec.terms.errors import PluginError
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from benchspec.reports import Column, Report, Section
+    from benchspec.results import Result, Results
+
+#: steps in the figure of a case; of more, every n-th is drawn, so that the page stays small
+STEPS = 200
+#: cases with a figure of their steps; of more, none has, and the page says where they are
+FIGURES = 60
+
+
+class Html(Reporter):
+    """One page for a browser, `report.html`: verdicts, sortable tables, figures, and each case's steps and log.
+
+    It follows the reader's light or dark setting, prints, and can be used with the keyboard and a screen reader. It is
+    not printed on the terminal.
+    """
+
+    name = "html"
+    suffix = ".html"
+    printed = False
+
+    def render(self, results: Results) -> str:
+        from benchspec.reports import build_report, by_experiment, no_results_text
+        from benchspec_plugins.reporters.figures import check_matplotlib
+
+        check_matplotlib()
+        environment = _environment()
+        report = build_report(results)
+        groups = list(by_experiment(results).values())
+        with_steps = len(results) <= FIGURES
+        page: str = environment.get_template("page.html.jinja").render(
+            report=report,
+            sections=[
+                _section(section, group, results, with_steps)
+                for section, group in zip(report.sections, groups, strict=True)
+            ],
+            empty=no_results_text(results),
+            run=list(_run(results, report)),
+            style=_markup(_file("page.css")),
+            script=_markup(_file("page.js")),
+        )
+        return page
+
+
+class Cell(NamedTuple):
+    """A cell of a table; `sort` is the number to sort by, None for text."""
+
+    text: str
+    right: bool
+    sort: float | None
+
+
+class Row(NamedTuple):
+    """A row of a table."""
+
+    number: int
+    cells: Sequence[Cell]
+
+
+def _environment() -> Any:
+    try:
+        from jinja2 import DictLoader, Environment, StrictUndefined
+    except ImportError:
+        raise PluginError("jinja2 is not installed: pip install 'benchspec[figures]'") from None
+
+    loader = DictLoader({"page.html.jinja": _file("page.html.jinja")})
+    environment = Environment(autoescape=True, undefined=StrictUndefined, loader=loader, trim_blocks=True)
+    environment.filters["rows"] = _rows
+    return environment
+
+
+def _file(name: str) -> str:
+    return (files("benchspec_plugins.reporters") / "page" / name).read_text(encoding="utf-8")
+
+
+def _markup(text: str) -> Markup:
+    """Text of our own that is markup already."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def _rows(columns: Sequence[Column]) -> list[Row]:
+    cells = zip(*([Cell(text, each.right, _number(text)) for text in each.cells] for each in columns), strict=True)
+    return [Row(number, row) for number, row in enumerate(cells)]
+
+
+#: units as the tables write them -> how many of the smallest
+_UNITS: Mapping[str, float] = {
+    "ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400,
+    "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "J": 1, "kJ": 1e3, "MJ": 1e6, "GJ": 1e9, "%": 0.01,
+}  # fmt: skip
+_PART = re.compile(r"~?(-?[\d,]+(?:\.\d+)?(?:e-?\d+)?) ?([A-Za-z%]*)")
+
+
+def _number(text: str) -> float | None:
+    """The number that a cell shows, to sort by: `14 min 2 s` is 842; None for other text."""
+    parts = _PART.findall(text)
+    if not parts or _PART.sub("", text).strip() or any(unit and unit not in _UNITS for _, unit in parts):
+        return None
+    return sum(float(number.replace(",", "")) * _UNITS.get(unit, 1) for number, unit in parts)
+
+
+def _section(section: Section, group: Sequence[Result], results: Results, with_steps: bool) -> dict[str, Any]:
+    return {
+        "title": section.title,
+        "table": section.table,
+        "published": section.published,
+        "details": section.details,
+        "notes": section.notes,
+        "figures": list(_figures(group[0].experiment, results)),
+        "anchors": [_anchor(result) for result in group],
+        "cases": [_case(result, results, with_steps) for result in group],
+    }
+
+
+def _figures(experiment: str, results: Results) -> Iterator[dict[str, Any]]:
+    from benchspec.reports import charts
+    from benchspec_plugins.reporters.drawing import drawn
+    from benchspec_plugins.reporters.figures import spans_decades
+
+    for chart in charts(results):
+        if chart.name == experiment:
+            what = f"{chart.y_label} over {chart.x_label}"
+            yield {"svg": _svg(drawn(chart), f"{chart.title}: {what}"), "caption": what}
+            if spans_decades(chart):
+                caption = f"{what}, both axes in powers of ten"
+                yield {"svg": _svg(drawn(chart, logarithmic=True), f"{chart.title}: {caption}"), "caption": caption}
+
+
+def _svg(figure: Any, label: str) -> Markup:
+    """A figure to stand in the page, named for screen readers."""
+    from html import escape
+
+    from benchspec_plugins.reporters.drawing import rendered
+
+    text = rendered(figure)["svg"].decode()
+    body = text[text.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
+    # Ids must differ between the figures of a page.
+    unique = re.sub(r"[^a-z0-9]+", "-", label.lower())
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{unique}-\1"', body)
+    body = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{unique}-\2"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{unique}-\1)", body)
+    return _markup(re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL))
+
+
+def _anchor(result: Result) -> str:
+    return re.sub(r"[^\w.-]+", "-", f"case-{result.experiment}-{result.case}")
+
+
+def _case(result: Result, results: Results, with_steps: bool) -> dict[str, Any]:
+    from benchspec.terms.harmless import brief, json_text, one_line, printable
+
+    where = f" in {result.phase}" if result.phase else ""
+    facts = {"record": result.record, "proof": result.proof, "attempt": result.attempt, "axes": result.axes}
+    return {
+        "name": one_line(result.case),
+        "anchor": _anchor(result),
+        "ending": f"{result.outcome}{where}",
+        "reason": brief(result.reason) if result.reason else "",
+        "log": printable("\n".join(result.log)),
+        "steps": _steps(result, results) if with_steps else "",
+        "facts": json_text({key: value for key, value in facts.items() if value}),
+    }
+
+
+def _steps(result: Result, results: Results) -> Markup | str:
+    from benchspec_plugins.reporters.drawing import drawn_steps
+
+    steps = results.steps(result)
+    if not steps:
+        return ""
+    every = -(-len(steps) // STEPS)
+    title = f"{result.experiment}/{result.case}" + (f", every {every}th step" if every > 1 else "")
+    return _svg(drawn_steps(title, steps[::every]), f"steps of {result.experiment}/{result.case}")
+
+
+def _run(results: Results, report: Report) -> Iterator[tuple[str, str]]:
+    """Titles and texts of what the run was made of."""
+    import yaml
+
+    from benchspec.terms.harmless import json_text, printable
+
+    run = results.run
+    if run.get("spec"):
+        yield "The resolved spec", printable(yaml.safe_dump(run["spec"], sort_keys=False, allow_unicode=True))
+    if run.get("machine"):
+        yield "The machine and its software", json_text(run["machine"])
+    if run.get("plugins"):
+        yield "Packages of plugins", printable("\n".join(run["plugins"]))
+    if run.get("command"):
+        yield "The command", printable(" ".join(run["command"]))
+
+
+@hookimpl
+def benchspec_register() -> list[type[Plugin]]:
+    return [Html]
