@@ -1,0 +1,123 @@
+"""Reports that stand between markers in a Markdown file, made anew and compared with what is there.
+
+    <!-- benchspec: RUN -->            or RUN#EXPERIMENT, for one experiment's tables
+    …
+    <!-- /benchspec -->
+
+RUN is a run directory, relative to the file, else to the working directory; its unusual characters are percent-encoded
+as in an address. What stands between the markers depends on the run directory alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from benchspec.terms.errors import BenchspecError
+
+_BEGIN = re.compile(r"[ \t]*<!-- benchspec: (\S+) -->[ \t]*")
+_END = re.compile(r"[ \t]*<!-- /benchspec -->[ \t]*")
+#: a border between two cells, which is not escaped
+_BORDER = re.compile(r"(?<!\\)\|")
+#: the line between a table's heading and its rows
+_RULE = re.compile(r"\|?[\s:|-]+\|?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stands between two markers."""
+
+    run: str
+    #: the only experiment; None: all
+    experiment: str | None
+    #: of the marker that begins it, from 1
+    line: int
+    #: the lines between the markers
+    lines: Sequence[str]
+
+
+def marked(run: str, experiment: str | None, text: str) -> str:
+    """A report between its markers."""
+    name = f"{quote(run, safe='/.~', errors='surrogateescape')}{'#' + quote(experiment, safe='') if experiment else ''}"
+    # Two hyphens would end the comment.
+    name = name.replace("--", "%2D%2D")
+    return f"<!-- benchspec: {name} -->\n\n{text.strip()}\n\n<!-- /benchspec -->\n"
+
+
+def found(text: str) -> list[Block]:
+    """The blocks of a file; raises `BenchspecError` with the line of a marker that is torn or nested."""
+    blocks: list[Block] = []
+    begun: tuple[int, str] | None = None
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if begin := _BEGIN.fullmatch(line):
+            if begun:
+                raise BenchspecError(f"{number}: error: a marker within the one of line {begun[0]}")
+            begun = number, begin[1]
+        elif _END.fullmatch(line):
+            if begun is None:
+                raise BenchspecError(f"{number}: error: this marker ends nothing: no <!-- benchspec: RUN --> before it")
+            run, _, experiment = begun[1].partition("#")
+            inner = lines[begun[0] : number - 1]
+            blocks.append(Block(unquote(run, errors="surrogateescape"), unquote(experiment) or None, begun[0], inner))
+            begun = None
+    if begun:
+        raise BenchspecError(f"{begun[0]}: error: this marker has no <!-- /benchspec --> after it")
+    return blocks
+
+
+def replaced(text: str, made: Callable[[Block], Sequence[str]]) -> str:
+    """The text with the lines of each block as `made` has them."""
+    lines = text.split("\n")
+    for block in reversed(found(text)):
+        lines[block.line : block.line + len(block.lines)] = made(block)
+    return "\n".join(lines)
+
+
+def folder_of(block: Block, file: Path) -> Path:
+    """The run directory that a block names: relative to the file, else to the working directory."""
+    beside = file.parent / block.run
+    return beside if beside.is_dir() else Path(block.run)
+
+
+def differences(block: Block, expected: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """(line, what differs): cell by cell in a table, else the whole line."""
+    heads: list[str] = []
+    for offset, (here, there) in enumerate(zip_longest(block.lines, expected), start=1):
+        heads = _heads(heads, there)
+        if here != there:
+            yield from ((block.line + offset, text) for text in _line(here, there, heads))
+
+
+def _heads(heads: list[str], line: str | None) -> list[str]:
+    """The headings of the table that a line belongs to; none outside of tables."""
+    if line is None or not line.startswith("|"):
+        return []
+    return heads or _cells(line)
+
+
+def _line(here: str | None, there: str | None, heads: Sequence[str]) -> Iterator[str]:
+    if here is None or there is None:
+        yield f"found {_quoted(here)}, expected {_quoted(there)}"
+        return
+    cells = _cells(here), _cells(there)
+    if not (here.startswith("|") and there.startswith("|")) or len(cells[0]) != len(cells[1]):
+        yield f"found {_quoted(here)}, expected {_quoted(there)}"
+        return
+    if _RULE.fullmatch(here) and _RULE.fullmatch(there):
+        return
+    for head, one, other in zip_longest(heads, *cells, fillvalue=""):
+        if one != other:
+            yield f"{cells[1][0]}, {head}: found {_quoted(one)}, expected {_quoted(other)}"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in _BORDER.split(line.strip())[1:-1]]
+
+
+def _quoted(text: str | None) -> str:
+    return "nothing" if text is None else f"'{text.strip()}'"

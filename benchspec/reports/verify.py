@@ -1,0 +1,52 @@
+"""Reports in a Markdown file, held against their run directories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchspec.reports.blocks import Block, differences, folder_of, found, replaced
+from benchspec.results.results import Results
+from benchspec.terms.errors import BenchspecError
+from benchspec.terms.layout import write_whole
+
+
+def verify(file: str | Path, *, write: bool = False) -> list[str]:
+    """What differs between the reports in a file and those made anew, a line each; `write` brings them up to date.
+
+    Raises `BenchspecError` if the file, its markers or a run directory cannot be read; nothing is written then.
+    """
+    file = Path(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchspecError(f"{file}: error: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        blocks = found(text)
+    except BenchspecError as error:
+        raise BenchspecError(f"{file}:{error}") from None
+    if not blocks:
+        raise BenchspecError(f"{file}: error: it has no report: no <!-- benchspec: RUN --> stands on a line of its own")
+    made = {block.line: _made(block, file) for block in blocks}
+    told = [
+        f"{file}:{line}: {'was ' if write else ''}{what}"
+        for block in blocks
+        for line, what in differences(block, made[block.line])
+    ]
+    new = replaced(text, lambda block: made[block.line])
+    if write and new != text:
+        write_whole(file.resolve(), new.encode())
+    return told
+
+
+def _made(block: Block, file: Path) -> Sequence[str]:
+    """The lines that a block should have."""
+    try:
+        results = Results.load(folder_of(block, file))
+        if block.experiment is not None:
+            results = results.of_experiment(block.experiment)
+        text = results.report("markdown")
+    except BenchspecError as error:
+        raise BenchspecError(f"{file}:{block.line}: error: {error}") from None
+    (again,) = found(text)
+    return again.lines

@@ -1,0 +1,104 @@
+"""Reports in Markdown files, held against their run directories."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from commands import called
+from example_results import RUN, oom, result
+
+from benchspec.results import Results, append
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The run directory runs/demo of two experiments, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs/demo")
+    folder.mkdir(parents=True)
+    for each in (result(), oom(), result(experiment="rows", axes={"dataset.rows": 10_000})):
+        append(folder, each)
+    experiments = {**RUN["experiments"], "rows": {"title": "By rows"}}
+    (folder / "run.json").write_text(json.dumps({**RUN, "experiments": experiments, "started": 1.7e9}))
+    return folder
+
+
+def page(run, *experiments):
+    """A README with the whole report, or with some experiments'."""
+    results = Results.load(run)
+    texts = [results.of_experiment(name).report("markdown") for name in experiments] or [results.report("markdown")]
+    file = Path("README.md")
+    file.write_text("# Ours\n\n" + "\n".join(texts) + "\nThe end.\n")
+    return file
+
+
+@pytest.mark.parametrize("experiments", [(), ("sizes",), ("sizes", "rows")])
+def test_what_was_reported_is_as_measured(run, experiments, monkeypatch, capsys):
+    file = page(run, *experiments)
+    before = file.read_text()
+    assert called(monkeypatch, "verify", file) == 0
+    assert capsys.readouterr() == ("", "")
+    assert called(monkeypatch, "verify", file, "--write") == 0
+    assert file.read_text() == before
+
+
+def test_one_experiment_is_its_tables_alone(run):
+    text = page(run, "rows").read_text()
+    assert "<!-- benchspec: runs/demo#rows -->\n\n|   rows | outcome" in text
+    assert "opt-30b" not in text and "## By rows" not in text
+
+
+def test_one_edited_digit_is_found_and_can_be_mended(run, monkeypatch, capsys):
+    file = page(run)
+    truth = file.read_text()
+    file.write_text(truth.replace("14 min 2 s", "13 min 2 s", 1))
+    assert called(monkeypatch, "verify", file) == 1
+    number = next(n for n, line in enumerate(truth.splitlines(), 1) if "14 min 2 s" in line)
+    assert capsys.readouterr().err == (
+        f"README.md:{number}: opt-6.7b, train time: found '13 min 2 s', expected '14 min 2 s'\n"
+    )
+    assert called(monkeypatch, "verify", file, "--write") == 0
+    assert file.read_text() == truth
+
+
+def test_a_result_that_came_later_is_found(run, monkeypatch, capsys):
+    file = page(run, "rows")
+    append(run, result(experiment="rows", case="again", axes={"dataset.rows": 20_000}))
+    assert called(monkeypatch, "verify", file) == 1
+    assert "expected '| 20,000 | ok " in capsys.readouterr().err
+
+
+def test_a_file_elsewhere_finds_the_run_beside_it(run, monkeypatch, tmp_path):
+    text = page(run).read_text().replace("benchspec: runs/demo", "benchspec: demo")
+    (run.parent / "page.md").write_text(text)
+    monkeypatch.chdir(tmp_path.parent)
+    assert called(monkeypatch, "verify", tmp_path / "runs/page.md") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda text: text.replace("<!-- /benchspec -->", ""),
+            "README.md:3: error: this marker has no <!-- /benchspec",
+        ),
+        (lambda text: "nothing\n", "README.md: error: it has no report"),
+        (lambda text: text.replace("runs/demo", "runs/gone"), "README.md:3: error: runs/gone: no such run directory"),
+        (lambda text: text.replace("runs/demo", "runs/demo#gone"), "no experiment is called 'gone' (sizes, rows)"),
+    ],
+)
+def test_what_cannot_be_verified_is_one_line_and_nothing_is_written(run, monkeypatch, capsys, change, message):
+    file = page(run)
+    file.write_text(change(file.read_text()))
+    before = file.read_text()
+    assert called(monkeypatch, "verify", file, "--write") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert file.read_text() == before
+
+
+def test_a_file_that_is_none_is_one_line(run, monkeypatch, capsys):
+    assert called(monkeypatch, "verify", "gone.md") == 2
+    assert capsys.readouterr().err == "error: gone.md: error: cannot be read: No such file or directory\n"
