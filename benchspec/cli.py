@@ -6,6 +6,7 @@ import io
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr, suppress
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -17,6 +18,8 @@ from benchspec.terms.fitting import UNLIMITED
 from benchspec.terms.harmless import json_text, one_line, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchspec.cases.case import Case
     from benchspec.cases.expand import Expansion
     from benchspec.cases.needs import Needed
@@ -226,7 +229,9 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
 @cli.command()
 @click.argument("run_dir", metavar="RUN", shell_complete=_completing("runs"))
 @_REPORTER
-def report(run_dir: str, reporters: Sequence[str]) -> int:
+@click.option("--experiment", metavar="NAME", help="Report on this experiment alone.")
+@click.option("--open", "opening", is_flag=True, help="Make the page of the reporter html, and open it in a browser.")
+def report(run_dir: str, reporters: Sequence[str], experiment: str | None, opening: bool) -> int:
     """Report on an existing run directory again."""
     from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
@@ -234,8 +239,37 @@ def report(run_dir: str, reporters: Sequence[str]) -> int:
     registry = Registry.load()
     _check_reporters(registry, reporters)
     results = Results.load(run_dir)
-    _report(registry, results, reporters)
+    if experiment is not None:
+        results = results.of_experiment(experiment)
+    if opening:
+        _open(registry, results, [*reporters, "html"])
+    else:
+        _report(registry, results, reporters)
     return _exit_code(results)
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE.md...")
+@click.option("--write", is_flag=True, help="Bring the reports up to date.")
+def verify(files: Sequence[str], write: bool) -> int:
+    """Make the reports between benchspec's markers in Markdown files anew, and say what differs.
+
+    Exit code 1 if anything does, and --write is not given.
+    """
+    from benchspec.reports import verify as reports
+
+    told = [line for file in files for line in reports.verify(file, write=write)]
+    _warn(told)
+    return int(bool(told) and not write)
+
+
+def _open(registry: Registry, results: Results, names: Sequence[str]) -> None:
+    """Make reports, among them the page, and open that in the reader's browser."""
+    import webbrowser
+
+    for page in _report(registry, results, names):
+        if page.suffix == ".html" and not webbrowser.open(page.as_uri()):
+            _warn([f"no browser was found; open {page}"])
 
 
 @cli.command()
@@ -339,12 +373,26 @@ def _check_reporters(registry: Registry, names: Sequence[str]) -> None:
         registry.find("reporter", name)
 
 
-def _report(registry: Registry, results: Results, names: Sequence[str]) -> None:
-    """Print the reports in `names`; without any, print and save those that the spec names."""
+def _report(registry: Registry, results: Results, names: Sequence[str]) -> list[Path]:
+    """Print the reports in `names`; without any, print and save those that the spec names. Returns what was written."""
     from benchspec.reports import render as reports
 
-    for text in reports.printed(registry, results, names):
-        _print(text.rstrip("\n"))
+    written: reports.Written = {}
+    try:
+        for text in reports.printed(registry, results, names, written=written):
+            _print(text.rstrip("\n"))
+    finally:
+        if written:
+            _warn([f"reports in {results.folder}: {_listed(results.folder, written)}"])
+    return list(written)
+
+
+def _listed(folder: Path, files: Iterable[Path]) -> str:
+    """Files by name; those in a folder as its name and their number."""
+    parts = [file.relative_to(folder.resolve()).parts for file in files]
+    top = [name for name, *rest in parts if not rest]
+    folders = Counter(name for name, *rest in parts if rest)
+    return ", ".join([*top, *(f"{name}/ ({count} file{'' if count == 1 else 's'})" for name, count in folders.items())])
 
 
 def _exit_code(results: Results) -> int:

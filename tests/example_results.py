@@ -38,13 +38,26 @@ def oom(**fields):
     return result("opt-30b", **{"metrics": {"wall_time": 60.0}, **ending, **fields})
 
 
+KINDS = ("value", "below", "above", "between", "outcome", "ordering", "slope")
+
+
 def published(**fields):
-    """A published value of Figure 6, such as `value=900` or `below=600`."""
-    return {**FIGURE_6, **fields}
+    """What was published of a case, such as `value=900` or `below=600` minutes of Figure 6."""
+    (kind,) = set(fields) & set(KINDS)
+    value = fields.pop(kind)
+    usual = {"kind": kind, "published": value, "tolerance": 0.1, "where": {}, "given": {}, "by": None, "per": None}
+    return {**FIGURE_6, **usual, **({"metric": None} if kind == "outcome" else {}), **fields}
 
 
-def results(*cases, **run):
+def statement(of, *cases):
+    """What `published` returned, as a statement of results."""
+    mine = [{"case": each.case, "at": next(iter(each.axes.values()), None), "differences": []} for each in cases]
+    where = {**of["where"], **(cases[0].axes if len(cases) == 1 else {})}
+    return {**of, "where": where, "experiment": cases[0].experiment, "cases": mine}
+
+
+def results(*cases, statements=(), **run):
     """The results of a run; a case is a result, or a tuple of one and what was published of it."""
     pairs = [case if isinstance(case, tuple) else (case,) for case in cases]
-    known = {f"{first.experiment}/{first.case}": list(values) for first, *values in pairs}
-    return Results([pair[0] for pair in pairs], {**RUN, "published": known, **run})
+    known = [*statements, *(statement(value, first) for first, *values in pairs for value in values)]
+    return Results([pair[0] for pair in pairs], {**RUN, "statements": known, **run})

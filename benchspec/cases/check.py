@@ -126,16 +126,18 @@ def unused_references(spec: Spec, cases: Sequence[Case]) -> list[Problem]:
 
 def _unmatched_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
     for reference in spec.references:
-        if not any(matches(reference.where, case.fields) for case in cases if case.experiment == reference.experiment):
+        mine = [case for case in cases if case.experiment == reference.experiment]
+        # A reference that names no experiment, such as one of a pack, is of whatever it matches.
+        if reference.experiment is not None and not any(matches(reference.where, case.fields) for case in mine):
             yield reference.node.problem("'where' matches no case", severity="warning")
 
 
 def _doubtful_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
     for reference in spec.references:
         mine = [case for case in cases if case.experiment == reference.experiment]
-        for path in reference.per or ():
-            if all(lookup(case.fields, path) is None for case in mine):
-                yield reference.node.problem(f"'per' names the field '{path}', which no case has", severity="warning")
+        for key, path in (*(("per", path) for path in reference.per or ()), ("by", reference.by)):
+            if path and mine and all(lookup(case.fields, path) is None for case in mine):
+                yield reference.node.problem(f"'{key}' names the field '{path}', which no case has", severity="warning")
         if reference.hardware and not spec.registry.has("hardware", reference.hardware):
             known = spec.registry.names("hardware")
             message = f"no hardware is called '{clipped(reference.hardware)}'{suggest(reference.hardware, known)}"

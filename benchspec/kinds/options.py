@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import KINDS
 from benchspec.terms.errors import PluginError
-from benchspec.terms.units import DURATIONS, SIZES, quantity
+from benchspec.terms.units import DURATIONS, SHARES, SIZES, quantity
 from benchspec.terms.where import OWN
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchspec.kinds.registry import Registry
 
 #: benchspec's own JSON-schema formats for strings that hold a number with a unit
-UNITS = {"seconds": DURATIONS, "size": SIZES}
+UNITS = {"seconds": DURATIONS, "size": SIZES, "share": SHARES}
 
 Options = dict[str, Any]
 

@@ -97,21 +97,39 @@ def _distinguishing(value: Any, others: Sequence[Any]) -> list[str] | None:
     return [key for key in value if any(key not in other or other[key] != value[key] for other in alike)]
 
 
-_SIGNS: Mapping[str, str] = {"value": "", "below": "< ", "above": "> "}
+_SIGNS: Mapping[str, str] = {"below": "< ", "above": "> "}
+#: verdicts that say everything, because a line of the report gives the reasons
+_BARE = ("not comparable",)
 
 
 def published_text(verdict: Mapping[str, Any]) -> str:
-    """The published value of a verdict: `15 min`, `< 10 min`, `10 min to 12 min`, `oom`."""
+    """The published value of a verdict: `15 min`, `< 10 min`, `10 min to 12 min`, `oom`, `a < b < c`, `linear`."""
     kind, metric, published = verdict["kind"], verdict["metric"], verdict["published"]
     if kind == "outcome":
         return str(published)
+    if kind == "linear":
+        return "linear"
+    if kind == "ordering":
+        return " < ".join(map(field_text, published))
     if kind == "between":
         return " to ".join(metric_text(metric, bound) for bound in published)
-    return _SIGNS[kind] + metric_text(metric, published)
+    return _SIGNS.get(kind, "") + metric_text(metric, published)
+
+
+def measured_verdict_text(verdict: Mapping[str, Any]) -> str:
+    """The measured side of a verdict: a number in its metric's unit, an outcome, an order, or R²."""
+    kind, measured = verdict["kind"], verdict["measured"]
+    if measured is None:
+        return ABSENT
+    if kind == "outcome":
+        return str(measured)
+    if kind == "linear":
+        return f"R² {measured:.4f}"
+    if kind == "ordering":
+        return " < ".join(map(field_text, measured))
+    return ("~" if verdict["basis"] else "") + metric_text(verdict["metric"], measured)
 
 
 def verdict_text(verdict: Mapping[str, Any]) -> str:
-    """How the measured value compares with the published one: `0.94×`, `met`, `not met`."""
-    if verdict["kind"] == "value":
-        return ABSENT if verdict["ratio"] is None else ratio_text(verdict["ratio"])
-    return {True: "met", False: "not met", None: ABSENT}[verdict["met"]]
+    """A verdict with its words: `reproduced: within 10%`, `better: 3.1× faster`, `not run: oom`."""
+    return str(verdict["verdict"]) if verdict["verdict"] in _BARE else f"{verdict['verdict']}: {verdict['words']}"

@@ -22,13 +22,16 @@ Written = dict[Path, str]
 REPORT = "report"
 
 
-def printed(registry: Registry, results: Results, names: Sequence[str] = ()) -> Iterator[str]:
+def printed(
+    registry: Registry, results: Results, names: Sequence[str] = (), *, written: Written | None = None
+) -> Iterator[str]:
     """The texts to print: of the reporters in `names`, or without names of the spec's, which are also saved as files.
 
-    A reporter that fails does not stop the others: its `PluginError` is raised at the end.
+    `written` is given each file that was written, as an absolute path. A reporter that fails does not stop the others:
+    its `PluginError` is raised at the end.
     """
     failed: list[str] = []
-    written: Written = {}
+    written = {} if written is None else written
     for value in names or results.run.get("report", ["table"]):
         try:
             yield from _one(registry, results, value, written, keep=not names)

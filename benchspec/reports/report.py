@@ -30,10 +30,12 @@ class Section:
     """The results of one experiment."""
 
     title: str
-    #: a row per case
+    #: a row per case, of few columns
     table: Sequence[Column]
-    #: a second table: published values of metrics that the first has no column for; often empty
-    also: Sequence[Column]
+    #: a row per case, with the metrics that the first table has no column for; may be empty
+    details: Sequence[Column]
+    #: a row per published value; may be empty
+    published: Sequence[Column]
     #: lines to show below the tables: how cases failed, what was not measured
     notes: Sequence[str]
 
@@ -45,17 +47,31 @@ class Section:
 class Report:
     """A whole report."""
 
+    #: what was asked: the benchmark's name and its description, which may be empty
+    name: str
+    description: str
+    #: when it was started, as YYYY-MM-DD in UTC; empty if that is not known
+    date: str
+    #: the machine, as one line; empty if it is not known
+    machine: str
+    #: how many published values were reproduced, in one line; empty if nothing was published
+    headline: str
+    #: how many cases ended in which way, in one line
+    outcomes: str
+    #: the settings that all cases share, each as `field value`
+    shared: Sequence[str]
     #: one per experiment
     sections: Sequence[Section]
-    #: the sources of the published values, a line each, numbered as in the headings: `[1] …`
+    #: the sources of the published values, a line each, numbered as in the tables: `[1] …`
     sources: Sequence[str]
     #: warnings, a line each
     warnings: Sequence[str]
-    #: the machine, as one line; empty if it is not known
-    machine: str
 
     def __post_init__(self) -> None:
-        _keep(self, sources=_lines(self.sources), warnings=_lines(self.warnings), machine=one_line(self.machine))
+        for name in ("name", "description", "date", "machine", "headline", "outcomes"):
+            _keep(self, **{name: one_line(getattr(self, name))})
+        for name in ("shared", "sources", "warnings"):
+            _keep(self, **{name: _lines(getattr(self, name))})
 
 
 def _lines(texts: Iterable[str]) -> list[str]:

@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from time import gmtime, strftime
+from typing import Any
 
 from benchspec.reports import published
-from benchspec.reports.cells import axis_texts, measured_text
+from benchspec.reports.cells import axis_texts, field_text, measured_text
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
 from benchspec.results.result import Result
 from benchspec.results.results import Results
+from benchspec.results.verdicts import headline
 from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS, SHOWN
+from benchspec.terms.outcomes import OUTCOMES
+
+#: columns of a report's tables, axes and outcome included
+MAX_COLUMNS = 7
 
 #: marks a result that depends on something that is no longer as it was
 CHANGED = "†"
 
 
 def build_report(results: Results) -> Report:
-    """The whole report: a section per experiment, sources of published values, warnings, the machine."""
-    groups = by_experiment(results)
+    """The whole report: what was asked and how it came out, a section per experiment, sources and warnings."""
+    groups, run = by_experiment(results), results.run
     known = published.collect(groups, results)
-    titles = results.run.get("experiments", {})
+    titles = run.get("experiments", {})
     return Report(
+        name=results.name,
+        description=_description(run),
+        date=_date(run.get("started")),
+        machine=str(run.get("machine_line", "")),
+        headline=headline(results.verdicts),
+        outcomes=_outcomes(results),
+        shared=[f"{path} {field_text(value)}" for path, value in run.get("shared", {}).items()],
         sections=[_section(titles.get(name, {}).get("title") or name, groups[name], known, results) for name in groups],
         sources=known.source_lines(),
-        warnings=[*known.other_machines(results.run.get("hardware")), *_without_result(results)],
-        machine=str(results.run.get("machine_line", "")),
+        warnings=_without_result(results),
     )
+
+
+def _description(run: Mapping[str, Any]) -> str:
+    return str((run.get("spec") or {}).get("description") or "")
+
+
+def _date(started: float | None) -> str:
+    """The day of a time, in UTC, so that a report does not depend on where it is made."""
+    return strftime("%Y-%m-%d", gmtime(started)) if started is not None else ""
+
+
+def _outcomes(results: Results) -> str:
+    """`23 cases: 20 ok, 2 oom, 1 without a result`."""
+    counts = Counter(result.outcome for result in results)
+    planned = max(len(results.run.get("cases", ())), len(results))
+    missing = planned - len(results)
+    parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
+    parts += [f"{missing} without a result"] if missing else []
+    return f"{planned} case{'' if planned == 1 else 's'}: {', '.join(parts)}" if parts else ""
 
 
 def no_results_text(results: Results) -> str:
@@ -78,15 +111,14 @@ def metric_column(results: Sequence[Result], metric: str) -> Column:
 
 def _section(title: str, group: Sequence[Result], known: Published, results: Results) -> Section:
     axes, shown = axis_columns(group), shown_metrics(group)
-    beside = published.columns(group, shown, known)
+    first = shown[: max(1, MAX_COLUMNS - len(axes) - 1)]
+    experiment = group[0].experiment
     changes = [results.changes(result) for result in group]
-    table = [*axes, _marked(outcome_column(group), changes), *beside.get(None, ())]
-    for metric in shown:
-        table += [metric_column(group, metric), *beside.get(metric, ())]
     return Section(
         title=title,
-        table=table,
-        also=published.other_metrics(group, axes, shown, known),
+        table=[*axes, _marked(outcome_column(group), changes), *(metric_column(group, metric) for metric in first)],
+        details=_details(group, axes, first),
+        published=known.table(experiment),
         notes=[
             *_failures(group, results),
             *_warnings(group),
@@ -94,9 +126,15 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
             *_other_figures(shown, results.run.get("other_figures")),
             *_changed(group, changes),
             *_no_currency(group),
-            *known.slope_lines(group[0].experiment),
+            *known.differences(experiment),
         ],
     )
+
+
+def _details(group: Sequence[Result], axes: Sequence[Column], first: Sequence[str]) -> list[Column]:
+    """A row per case with the metrics that are not in the first table; empty if there are none."""
+    others = [metric for metric in METRICS if metric not in first and any(metric in each.numbers for each in group)]
+    return [*axes, *(metric_column(group, metric) for metric in others)] if others else []
 
 
 def _marked(column: Column, changes: Sequence[Sequence[str]]) -> Column:
@@ -130,7 +168,13 @@ def _without_result(results: Results) -> list[str]:
 
 def _failures(group: Sequence[Result], results: Results) -> list[str]:
     """A line per case that is not ok."""
-    return [_failure(result, results.log_of(result)) for result in group if result.outcome != "ok"]
+    return [_failure(result, _log(result, results)) for result in group if result.outcome != "ok"]
+
+
+def _log(result: Result, results: Results) -> Path | None:
+    """The log in the run directory: where that lies, a report does not depend on."""
+    log = results.log_of(result)
+    return log and log.relative_to(results.folder)
 
 
 def _failure(result: Result, log: Path | None) -> str:

@@ -15,7 +15,7 @@ from benchspec.results.rows import rows
 from benchspec.results.run_file import read_run
 from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
-from benchspec.terms.errors import suggest
+from benchspec.terms.errors import BenchspecError, suggest
 from benchspec.terms.harmless import one_line
 from benchspec.terms.layout import STDERR, attempt_folder
 
@@ -32,9 +32,11 @@ class Results(Sequence[Result]):
         self.run: dict[str, Any] = dict(run or {})
         #: the run directory
         self.folder = folder
-        #: each published value of each case, compared with what was measured: mappings with the keys source, hardware,
-        #: experiment, case, kind (value, below, above, between, outcome), metric, published, measured, ratio, met
-        self.verdicts: list[Verdict] = judge(self.run.get("published", {}), self._results)
+        #: the only experiment that it holds, if it is a part of a run; see `of_experiment`
+        self.experiment: str | None = None
+        #: each published value compared with what was measured: mappings with the keys source, hardware, experiment,
+        #: case, where, kind, metric, published, measured, ratio, interval, verdict, words, differences
+        self.verdicts: list[Verdict] = judge(self.run.get("statements", []), self._results, self.run.get("hardware"))
         #: the cases that `missing` and `as_expected` judge, as (experiment, case): the planned ones, as far as known
         self.judged: list[tuple[str, str]] = self._planned_cases()
         #: user's mistakes because of which cases failed; each must be corrected before its case can run
@@ -56,6 +58,21 @@ class Results(Sequence[Result]):
         """`EXPERIMENT/CASE` of each judged case that has no result."""
         found = {(each.experiment, each.case) for each in self}
         return [f"{experiment}/{case}" for experiment, case in self.judged if (experiment, case) not in found]
+
+    def of_experiment(self, name: str) -> Results:
+        """The results of one experiment alone; raises `BenchspecError` if the run has no such experiment."""
+        known = list(dict.fromkeys([*self.run.get("experiments", {}), *(each.experiment for each in self)]))
+        if name not in known:
+            raise BenchspecError(f"{self.folder}: no experiment is called '{name}' ({', '.join(known)})")
+        cases = [case for case in self._planned_cases() if case[0] == name]
+        statements = [each for each in self.run.get("statements", []) if each["experiment"] == name]
+        part = Results(
+            [each for each in self if each.experiment == name],
+            {**self.run, "cases": cases, "statements": statements},
+            self.folder,
+        )
+        part.experiment, part.mistakes = name, self.mistakes
+        return part
 
     def rows(self) -> list[dict[str, Any]]:
         """A flat mapping per case, for a data frame: all have the same keys, and None where a case has no value.

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 FIRST = ("experiment", "case", "attempt")
 ENDING = ("outcome", "phase", "rank", "reason")
 #: the columns of a published value, each followed by `:METRIC`
-_PUBLISHED = ("published", "ratio", "met", "source", "hardware")
+_PUBLISHED = ("published", "ratio", "verdict", "source", "hardware")
 #: the prefix of a published number that is a bound
 _SIGNS = {"below": "<", "above": ">"}
 
@@ -29,7 +29,8 @@ def rows(results: Iterable[Result], verdicts: Iterable[Verdict], run: Mapping[st
     """
     published: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
-        published.setdefault((verdict["experiment"], verdict["case"]), []).append(verdict)
+        if verdict["case"] is not None:
+            published.setdefault((verdict["experiment"], verdict["case"]), []).append(verdict)
     machine = _machine(run)
     found = [_row(result, published.get((result.experiment, result.case), ()), machine) for result in results]
     columns = _columns(found)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.cases.case import Case
+from benchspec.cases.shared import shared
+from benchspec.cases.statements import statements
 from benchspec.kinds.options import completed
 from benchspec.machine import identity
 from benchspec.running.agenda import Changed
-from benchspec.spec import choices, references
+from benchspec.spec import choices
 from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json
 from benchspec.terms.where import OWN
@@ -40,7 +42,8 @@ def write(
         **machine,
         "plugins": sorted({str(entry.origin) for entry in spec.registry.entries()}),
         "experiments": {name: {"title": _title(name, node.plain())} for name, node in spec.experiments.items()},
-        **_published(spec, cases),
+        "statements": statements(spec.references, cases),
+        "shared": shared(cases),
         "cases": [[case.experiment, case.id] for case in cases],
         "changed": {
             f"{case.experiment}/{case.id}": {"attempt": result.attempt, "differences": [str(each) for each in found]}
@@ -53,17 +56,6 @@ def write(
 
 def _title(name: str, experiment: Mapping[str, Any]) -> str:
     return str(experiment.get("title", name))
-
-
-def _published(spec: Spec, cases: Sequence[Case]) -> dict[str, Any]:
-    """The published slopes, and the published values of each case."""
-    return {
-        "slopes": references.slopes(spec.references),
-        "published": {
-            f"{case.experiment}/{case.id}": references.published(spec.references, case.experiment, case.fields)
-            for case in cases
-        },
-    }
 
 
 def machine_here(spec: Spec, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The published values of a spec: how they are read and checked, and which belong to a case."""
+"""The published values of a spec: how they are read and checked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import Any
 
 from benchspec.spec.document import Node
 from benchspec.terms.errors import Problem, clipped, suggest
-from benchspec.terms.metrics import METRICS
-from benchspec.terms.units import DURATIONS, SIZES, quantity
-from benchspec.terms.where import matches
+from benchspec.terms.metrics import METRICS, is_count
+from benchspec.terms.units import DURATIONS, SHARES, SIZES, quantity
 
 #: the keys under which a spec gives a published value
-KINDS_OF_VALUE = ("value", "below", "above", "between", "slope", "outcome")
+KINDS_OF_VALUE = ("value", "below", "above", "between", "outcome", "ordering", "slope")
+#: kind -> the key that must be given with it, and what that says
+_WITH = {
+    "slope": ("per", "the metric grows by 'slope' per so much of a field"),
+    "ordering": ("by", "'by' is the field whose values 'ordering' names, from the metric's lowest to its highest"),
+}
+#: the kinds that agree within a tolerance, as a share of what was published; for counts it is smaller
+WITH_TOLERANCE = ("value", "slope")
+TOLERANCE, COUNT_TOLERANCE = 0.1, 0.005
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,64 +32,52 @@ class Reference:
     hardware: str | None
     #: None for an outcome
     metric: str | None
-    experiment: str
+    #: None: every experiment
+    experiment: str | None
     where: Mapping[str, Any]
+    #: the conditions under which it was published: dotted paths of a case's fields, and ids of metrics
+    given: Mapping[str, Any]
     kind: str
-    #: in the metric's unit; a pair for `between`; a name for `outcome`
+    #: in the metric's unit; a pair for `between`; a name for `outcome`; a list of values of `by` for `ordering`
     value: Any
+    #: of a value or a slope: the share by which a measured one may differ
+    tolerance: float | None
+    #: for an ordering: the field
+    by: str | None
     #: for a slope: the field, and by how much it grows
     per: Mapping[str, float] | None
     #: its node in the spec, for messages
     node: Node
 
 
-def published(references: Sequence[Reference], experiment: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The published values of a case, without slopes, which describe several cases."""
-    return [
-        {
-            "source": reference.source,
-            "hardware": reference.hardware,
-            "metric": reference.metric,
-            reference.kind: reference.value,
-        }
-        for reference in references
-        if reference.kind != "slope" and reference.experiment == experiment and matches(reference.where, fields)
-    ]
-
-
-def slopes(references: Sequence[Reference]) -> list[dict[str, Any]]:
-    """The published slopes, which are listed beside an experiment's results."""
-    return [
-        {
-            "experiment": reference.experiment,
-            "metric": reference.metric,
-            "slope": reference.value,
-            "per": dict(reference.per or {}),
-            "source": reference.source,
-            "hardware": reference.hardware,
-        }
-        for reference in references
-        if reference.kind == "slope"
-    ]
-
-
 def in_group(group: Node) -> Iterator[Reference]:
+    """The published values of one source."""
     shared = {key: node.plain() for key, node in group.value.items() if key != "values"}
     for node in group.at(["values"]).value:
         value = node.plain()
         kind = next(kind for kind in KINDS_OF_VALUE if kind in value)
         metric = None if kind == "outcome" else shared.get("metric")
+        tolerance = value.get("tolerance", shared.get("tolerance"))
         yield Reference(
             source=shared["source"],
             hardware=shared.get("hardware"),
             metric=metric,
-            experiment=value["experiment"],
+            experiment=value.get("experiment"),
             where=value.get("where", {}),
+            given=shared.get("given", {}),
             kind=kind,
-            value=_in_unit(value[kind], metric),
+            value=value[kind] if kind == "ordering" else _in_unit(value[kind], metric),
+            tolerance=_tolerance(tolerance, metric) if kind in WITH_TOLERANCE else None,
+            by=value.get("by"),
             per=value.get("per"),
             node=node,
         )
+
+
+def _tolerance(given: float | str | None, metric: str | None) -> float:
+    if given is None:
+        return COUNT_TOLERANCE if metric and is_count(metric) else TOLERANCE
+    return float(quantity(given, SHARES) if isinstance(given, str) else given)
 
 
 def _in_unit(value: Any, metric: str | None) -> Any:
@@ -90,7 +85,7 @@ def _in_unit(value: Any, metric: str | None) -> Any:
     if isinstance(value, list):
         return [_in_unit(item, metric) for item in value]
     if isinstance(value, str) and metric:
-        units = {"s": DURATIONS, "bytes": SIZES}.get(METRICS[metric].unit)
+        units = {"s": DURATIONS, "bytes": SIZES, "fraction": SHARES}.get(METRICS[metric].unit)
         if units is None:
             raise ValueError(f"'{clipped(value)}' has a unit, but {metric} is a plain number")
         return quantity(value, units)
@@ -102,18 +97,19 @@ def problems(root: Node, fields: Sequence[str]) -> Iterator[Problem]:
     experiments = root.at(["experiments"]).value
     for experiment in experiments.values():
         for entry in experiment.at(["expect"]).value if experiment.get("expect") else []:
-            yield from _where_problems(entry, list(fields))
+            yield from _where_problems(entry, "where", list(fields))
     for group in root.at(["references"]).value if root.get("references") else []:
         metric = group.get("metric")
+        yield from _where_problems(group, "given", [*fields, *METRICS])
         for node in group.at(["values"]).value:
-            yield from _where_problems(node, list(fields))
+            yield from _where_problems(node, "where", list(fields))
             yield from _reference_problem(node, metric.value if metric else None, list(experiments), group)
 
 
 def _reference_problem(node: Node, metric: str | None, experiments: list[str], group: Node) -> Iterator[Problem]:
     kinds = [kind for kind in KINDS_OF_VALUE if kind in node.value]
-    name = node.at(["experiment"])
-    if name.value not in experiments:
+    name = node.get("experiment")
+    if name is not None and name.value not in experiments:
         allowed = ", ".join(experiments)
         yield name.problem(
             f"no experiment is called '{clipped(name.value)}' ({allowed}){suggest(name.value, experiments)}"
@@ -121,21 +117,31 @@ def _reference_problem(node: Node, metric: str | None, experiments: list[str], g
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none of them"
         yield node.problem(f"give one of {', '.join(KINDS_OF_VALUE)}; found {found}")
-    elif kinds[0] != "outcome" and metric is None:
-        yield group.problem(f"'metric' is missing; it says what '{kinds[0]}' measures")
-    elif ("slope" in kinds) != ("per" in node.value):
-        yield node.problem(
-            "'slope' and 'per' must be given together: the metric grows by 'slope' per so much of a field"
-        )
-    elif kinds[0] != "outcome":
-        yield from _quantity_problem(node.at([kinds[0]]), metric)
+        return
+    (kind,) = kinds
+    if kind != "outcome" and metric is None:
+        yield group.problem(f"'metric' is missing; it says what '{kind}' measures")
+    yield from _misplaced(node, kind)
+    if kind not in ("outcome", "ordering"):
+        yield from _quantity_problem(node.at([kind]), metric)
 
 
-def _where_problems(entry: Node, fields: list[str]) -> Iterator[Problem]:
-    where = entry.get("where")
+def _misplaced(node: Node, kind: str) -> Iterator[Problem]:
+    """Keys that are given without the kind of value that they belong to, or missing beside it."""
+    for other, (key, meaning) in _WITH.items():
+        if (kind == other) != (key in node.value):
+            yield node.problem(f"'{other}' and '{key}' must be given together: {meaning}")
+    if "tolerance" in node.value and kind not in WITH_TOLERANCE:
+        yield node.at(["tolerance"]).problem(f"'tolerance' belongs to {' and '.join(WITH_TOLERANCE)}, not to '{kind}'")
+
+
+def _where_problems(entry: Node, key: str, fields: list[str]) -> Iterator[Problem]:
+    where = entry.get(key)
     for path, node in where.value.items() if where else ():
         if path.split(".")[0] not in fields:
-            message = f"'{clipped(path)}' is not a field of a case ({', '.join(fields)}){suggest(path, fields)}"
+            names = [name for name in fields if name not in METRICS]
+            also = ", or a metric" if len(names) < len(fields) else ""
+            message = f"'{clipped(path)}' is not a field of a case ({', '.join(names)}{also}){suggest(path, fields)}"
             yield node.problem(message, at_key=True)
 
 

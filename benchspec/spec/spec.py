@@ -16,6 +16,7 @@ from benchspec.kinds.registry import Registry
 from benchspec.kinds.values import Fact, Facts
 from benchspec.spec import choices, document, mistakes, references, schema
 from benchspec.spec.document import Node
+from benchspec.spec.packs import with_packs
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import included, with_sets
 from benchspec.terms.errors import PluginError, Problem, SpecError, first
@@ -103,7 +104,7 @@ def check(
     """The spec in a file, None if it cannot be read, and every problem in it that shows without its cases."""
     registry = registry or Registry.load()
     try:
-        root = with_sets(included(Path(path), str(path)), sets)
+        root = with_packs(with_sets(included(Path(path), str(path)), sets))
     except SpecError as error:
         return None, error.problems
     composed = schema.compose(registry)

@@ -120,16 +120,21 @@ _TABLE = (
 )
 #: every metric by its id
 METRICS: Mapping[str, Metric] = {metric.id: metric for metric in _TABLE}
-#: the metrics that have a column in a report's tables
+#: the metrics that a report's tables show, as many of them as have room
 SHOWN = (
     "train_runtime",
     "rows_per_second",
-    "tokens_per_second",
-    "step_time_p50",
     "mfu",
     "peak_memory_allocated",
     "host_peak_memory",
-    "energy",
-    "cost",
     "final_loss",
+    "cost",
+    "tokens_per_second",
+    "step_time_p50",
+    "energy",
 )
+
+
+def is_count(metric: str) -> bool:
+    """Whether a metric counts things, which no machine changes: rows, words, tokens, steps, parameters."""
+    return METRICS[metric].unit in ("rows", "words", "tokens", "steps", "parameters")

@@ -1,4 +1,4 @@
-"""Durations and sizes with units: `15 min`, `6h`, `80 GiB`."""
+"""Durations, sizes and shares with units: `15 min`, `6h`, `80 GiB`, `2%`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ SIZES = {"B": 1} | {
     for suffix, base in (("B", 1000), ("iB", 1024))
 }
 
-_QUANTITY = re.compile(r"\s*([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]+)\s*")
+#: a share of a whole
+SHARES = {"%": 0.01}
+
+_QUANTITY = re.compile(r"\s*([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]+|%)\s*")
 
 
 def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
@@ -24,7 +27,7 @@ def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
     match = _QUANTITY.fullmatch(text)
     known = {unit.lower(): factor for unit, factor in units.items()}
     if match is None or match[2].lower() not in known:
-        example = "'15 min'" if units is DURATIONS else "'80 GiB'"
+        example = "'15 min'" if units is DURATIONS else "'2%'" if units is SHARES else "'80 GiB'"
         found = f"'{clipped(text)}'"
         raise ValueError(f"{found} is not a number with a unit such as {example} (units: {', '.join(units)})")
     value = float(match[1]) * known[match[2].lower()]

@@ -72,7 +72,7 @@ class Page(HTMLParser):
         self.elements.add(tag)
 
     def handle_comment(self, data):
-        self.elements.add("comment")
+        self.elements.add(data.strip())
 
     def handle_data(self, data):
         self.text += data
@@ -86,8 +86,10 @@ def rendered(text):
     return Page(cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_FOOTNOTES))
 
 
-#: the elements of a report: a heading, tables, lists, paragraphs, and `**Warning:**`
-REPORT = {"h2", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "p", "strong"}
+#: the elements of a report: its markers, headings, tables, lists, paragraphs, what is folded, and what is bold
+MARKERS = {"benchspec: .", "/benchspec"}
+REPORT = MARKERS | {"h1", "h2", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "p", "strong"}
+REPORT |= {"details", "summary"}
 
 
 def plain(text):
@@ -156,7 +158,7 @@ def test_any_sequence_of_markup_stays_text(seed):
     text = "x" + "".join(chance.choices(MARKUP, k=chance.randint(1, 7)))
     reason = result(case=text[1:].strip() or "x", outcome="crash", phase="train", reason=text)
     page = rendered(Markdown({}).render(results(reason, experiments={"sizes": {"title": text}}, machine_line=text)))
-    assert page.elements <= REPORT - {"strong"}
+    assert page.elements <= REPORT - {"strong"} and page.elements >= MARKERS
     assert plain(page.text).count(plain(text)) >= 3
     assert plain(rendered(f"| {escape(text)} |\n|---|\n").text) == plain(text)
 

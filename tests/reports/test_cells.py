@@ -6,6 +6,7 @@ import pytest
 
 from benchspec.reports import (
     field_text,
+    measured_verdict_text,
     metric_text,
     number_text,
     published_text,
@@ -86,16 +87,23 @@ def test_a_name_alone_differs_from_the_name_with_an_option():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "published", "compared"),
+    ("verdict", "published", "measured"),
     [
-        ({"kind": "value", "published": 900, "ratio": 0.9352}, "15 min", "0.94×"),
-        ({"kind": "value", "published": 900, "ratio": None}, "15 min", "–"),
-        ({"kind": "below", "published": 600, "met": False}, "< 10 min", "not met"),
-        ({"kind": "above", "published": 600, "met": None}, "> 10 min", "–"),
-        ({"kind": "between", "published": [600, 720], "met": True}, "10 min to 12 min", "met"),
-        ({"kind": "outcome", "published": "oom", "met": False}, "oom", "not met"),
+        ({"kind": "value", "published": 900, "measured": 841.7}, "15 min", "14 min 2 s"),
+        ({"kind": "value", "published": 900, "measured": 841.7, "basis": "projected"}, "15 min", "~14 min 2 s"),
+        ({"kind": "below", "published": 600, "measured": None}, "< 10 min", "–"),
+        ({"kind": "above", "published": 600, "measured": 900}, "> 10 min", "15 min"),
+        ({"kind": "between", "published": [600, 720], "measured": 660}, "10 min to 12 min", "11 min"),
+        ({"kind": "outcome", "published": "oom", "measured": "ok"}, "oom", "ok"),
+        ({"kind": "ordering", "published": ["a", "b"], "measured": ["b", "a"]}, "a < b", "b < a"),
+        ({"kind": "linear", "published": 0.98, "measured": 0.99951}, "linear", "R² 0.9995"),
     ],
 )
-def test_each_kind_of_published_value(verdict, published, compared):
-    whole = {"metric": "train_runtime", "ratio": None, "met": None, **verdict}
-    assert (published_text(whole), verdict_text(whole)) == (published, compared)
+def test_each_kind_of_published_value_and_what_was_measured(verdict, published, measured):
+    whole = {"metric": "train_runtime", "basis": None, **verdict}
+    assert (published_text(whole), measured_verdict_text(whole)) == (published, measured)
+
+
+def test_a_verdict_with_its_words_but_for_differences_which_a_note_lists():
+    assert verdict_text({"verdict": "better", "words": "3.1× faster"}) == "better: 3.1× faster"
+    assert verdict_text({"verdict": "not comparable", "words": "train.max_steps: 4"}) == "not comparable"

@@ -2,97 +2,83 @@
 
 from __future__ import annotations
 
-from example_results import oom, published, result, results
+from example_results import oom, published, result, results, statement
 
 from benchspec.reports import build_report, verdicts_by_case
 
-DATA_ROWS = {"source": "the paper", "hardware": None, "metric": "dataset_rows", "value": 52002}
-
-
-def headings(columns):
-    return [column.heading for column in columns]
+DATA_ROWS = {"source": "the paper", "hardware": None, "metric": "dataset_rows", "value": 52002, "tolerance": 0.005}
+HERE = {"hardware": "xe9680-h100"}
 
 
 def table(*cases, **run):
-    return build_report(results(*cases, **run)).sections[0].table
+    """The rows of the table of published values of the only experiment."""
+    (section,) = build_report(results(*cases, **{**HERE, **run})).sections
+    return [tuple(row) for row in zip(*(column.cells for column in section.published), strict=True)]
 
 
-def row(*cases):
-    """The only row of a report's table."""
-    return {column.heading: column.cells[0] for column in table(*cases)}
-
-
-def test_published_values_stand_beside_the_measured():
-    found = row((result(), published(value=900)))
-    assert list(found)[2:5] == ["train time", "published [1]", "measured / published"]
-    assert (found["published [1]"], found["measured / published"]) == ("15 min", "0.94×")
-
-
-def test_a_case_of_which_nothing_was_published_has_blank_cells():
-    columns = table((result(), published(value=900)), result("opt-13b"))
-    assert columns[3].cells == ["15 min", ""]
-
-
-def test_published_values_of_several_metrics_say_which():
-    found = row((result(), published(value=900), published(value=0.1, metric="mfu")))
-    assert found["train time published [1]"] == "15 min"
-    assert found["MFU published [1]"] == "10%"
-
-
-def test_each_source_has_columns_of_its_own():
-    cloud = published(value=10800, source="Stanford Alpaca 2023", hardware="cloud-8xa100")
-    found = row((result(), published(value=900), cloud))
-    assert (found["published [1]"], found["published [2]"]) == ("15 min", "3 h")
-
-
-def test_an_outcome_stands_beside_the_numbers_of_its_source():
-    columns = table((result(), published(value=900)), (oom(), published(metric=None, outcome="oom")))
-    assert columns[3].cells == ["15 min", "oom"]
-    assert columns[4].cells == ["0.94×", "met"]
-
-
-def test_an_outcome_alone_has_columns_beside_the_outcome():
-    columns = table((oom(), published(metric=None, outcome="oom")))
-    assert headings(columns) == ["model", "outcome", "published [1]", "measured / published"]
-    assert [column.cells[0] for column in columns[2:]] == ["oom", "met"]
-
-
-def test_values_of_metrics_without_a_column_have_a_table_of_their_own():
-    cases = [(result(model, {"dataset_rows": 52002}), DATA_ROWS) for model in ("opt-125m", "opt-6.7b")]
-    (section,) = build_report(results(*cases)).sections
-    assert {column.heading: column.cells for column in section.also} == {
-        "also published": ["data rows"],
-        "model": ["all"],
-        "measured": ["52,002"],
-        "published": ["52,002 [1]"],
-        "measured / published": ["1.00×"],
+def test_a_published_value_stands_beside_the_measured_one_with_its_verdict():
+    (section,) = build_report(results((result(), published(value=900)), **HERE)).sections
+    assert {column.heading: column.cells for column in section.published} == {
+        "published": ["train time"],
+        "case": ["opt-6.7b"],
+        "value": ["15 min [1]"],
+        "measured": ["14 min 2 s"],
+        "verdict": ["reproduced: within 10%"],
     }
 
 
-def test_sources_are_listed_once_and_other_machines_are_warned_of():
-    first = (result(), published(value=900), DATA_ROWS)
+def test_without_published_values_there_is_no_table():
+    assert build_report(results(result())).sections[0].published == []
+
+
+def test_each_kind_has_its_words():
+    line = published(slope=180, per={"dataset.rows": 10_000})
+    order = published(ordering=["opt-125m", "opt-6.7b"], by="model")
+    rows = [
+        result(f"opt-{n}", {"train_runtime": 200.0 * n}, case=f"rows-{n}", axes={"dataset.rows": 10_000 * n})
+        for n in (1, 2, 3)
+    ]
+    sizes = [result(model, {"train_runtime": time}) for model, time in (("opt-125m", 60.0), ("opt-6.7b", 841.7))]
+    stated = [statement(line, *rows), statement(order, *sizes)]
+    cases = [*rows, (sizes[0], published(below=600)), (oom(), published(outcome="oom"))]
+    assert table(*cases, sizes[1], statements=stated) == [
+        ("train time per 10,000 dataset.rows", "all", "3 min [1]", "3 min 20 s", "worse: 1.1× slower"),
+        ("train time over dataset.rows", "all", "linear [1]", "R² 1.0000", "reproduced: R² 1.0000 over 3 points, intercept 0 s"),
+        ("train time by model", "all", "opt-125m < opt-6.7b [1]", "opt-125m < opt-6.7b", "reproduced: in the published order"),
+        ("train time", "opt-125m", "< 10 min [1]", "1 min", "reproduced: below, as published"),
+        ("outcome", "opt-30b", "oom [1]", "oom", "reproduced: oom, as published"),
+    ]  # fmt: skip
+
+
+def test_verdicts_that_say_the_same_share_a_row():
+    cases = [(result(model, {"dataset_rows": 52002}), published(**DATA_ROWS)) for model in ("opt-125m", "opt-6.7b")]
+    assert table(*cases) == [
+        ("data rows", "opt-125m; opt-6.7b", "52,002 [1]", "52,002", "reproduced: within 0.5%"),
+    ]
+
+
+def test_why_nothing_can_be_compared_is_said_once_below_the_table():
+    other = statement(published(value=900), result())
+    other["cases"][0]["differences"] = [{"field": "train.max_steps", "published": None, "here": 4}]
+    (section,) = build_report(results(result(), statements=[other, other], **HERE)).sections
+    assert section.published[-1].cells == ["not comparable"]
+    assert section.notes == ["not comparable with [1]: train.max_steps: 4, published without"]
+
+
+def test_what_was_not_measured_is_marked():
+    projected = result(basis={"train_runtime": "projected"}), published(value=900)
+    assert table(projected)[0][3] == "~14 min 2 s"
+
+
+def test_sources_are_listed_once_with_their_machine():
+    first = (result(), published(value=900), published(**DATA_ROWS))
     report = build_report(results(first, (result("opt-13b"), published(value=2520))))
     assert report.sources == ["[1] Fauber and Patel 2023, Figure 6 (on xe9680-h100)", "[2] the paper"]
-    assert report.warnings == ["[1] published on xe9680-h100; this run is on cpu"]
 
 
-def test_the_same_machine_is_no_warning():
-    assert build_report(results((result(), published(value=900)), hardware="xe9680-h100")).warnings == []
-
-
-def test_slopes_are_noted_with_their_source():
-    slope = {
-        "experiment": "sizes",
-        "metric": "train_runtime",
-        "slope": 180,
-        "per": {"dataset.rows": 10_000},
-        "source": "Fauber and Patel 2023, Figure 4",
-        "hardware": "xe9680-h100",
-    }
-    report = build_report(results(result(), slopes=[slope, {**slope, "experiment": "another"}]))
-    assert report.sections[0].notes == ["published, not compared: 3 min more train_runtime per 10,000 dataset.rows [1]"]
-    assert report.sources == ["[1] Fauber and Patel 2023, Figure 4 (on xe9680-h100)"]
-    assert report.warnings == ["[1] published on xe9680-h100; this run is on cpu"]
+def test_a_report_opens_with_a_line_of_verdicts():
+    report = build_report(results((result(), published(value=900), published(value=300)), **HERE))
+    assert report.headline == "1 of 2 published values reproduced, 1 worse"
 
 
 def test_verdicts_can_be_looked_up_by_case():

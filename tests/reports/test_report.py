@@ -26,10 +26,12 @@ def texts(value):
 
 def test_every_text_of_a_report_is_one_harmless_line():
     column = Column(HOSTILE, (HOSTILE, HOSTILE))
-    section = Section(title=HOSTILE, table=[column], also=[column], notes=(HOSTILE,))
-    report = Report(sections=[section], sources=[HOSTILE], warnings=[HOSTILE], machine=HOSTILE)
+    section = Section(title=HOSTILE, table=[column], details=[column], published=[], notes=(HOSTILE,))
+    one = dict.fromkeys(("name", "description", "date", "machine", "headline", "outcomes"), HOSTILE)
+    several = {name: [HOSTILE] for name in ("shared", "sources", "warnings")}
+    report = Report(sections=[section], **one, **several)
     found = list(texts(report))
-    assert len(found) == 3 + 3 + 2 + 3
+    assert len(found) == 3 + 3 + 2 + 6 + 3
     assert set(found) == {SHOWN}
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from example_results import oom, result, results
+from example_results import oom, published, result, results
 
 import benchspec.reports
 from benchspec import Reporter
@@ -51,7 +51,7 @@ def test_the_files_hold_every_step(tmp_path):
 
 
 def test_the_page_names_all_that_benchspec_reports_has():
-    values = {"ABSENT", "Column", "Report", "Section"}
+    values = {"ABSENT", "Column", "Report", "Section", "Chart", "Series", "Mark", "Bound", "Line"}
     assert set(first_column("What benchspec.reports provides")) == set(benchspec.reports.__all__) - values
 
 
@@ -67,5 +67,5 @@ def test_the_page_names_attributes_that_there_are(heading, owner):
 
 
 def test_the_page_names_the_keys_of_verdicts_and_steps():
-    verdict = results((result(), {"source": "a", "hardware": None, "metric": "mfu", "value": 1})).verdicts[0]
+    verdict = results((result(), published(value=1))).verdicts[0]
     assert all(f"`{key}`" in PAGE for key in (*verdict, "step", "seconds", "loss", "grad_norm", "rows", "tokens"))

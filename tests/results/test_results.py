@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from example_results import RUN, oom, published, result
+from example_results import RUN, oom, published, result, statement
 
 from benchspec.results import Results, append
 from benchspec.results.events import EventLog
@@ -83,10 +83,11 @@ def test_the_log_of_a_result_is_that_of_its_attempt(tmp_path):
 
 
 def test_a_value_that_came_after_the_measurement_is_compared_with_it(tmp_path):
-    append(tmp_path, result(metrics={"train_runtime": 450.0}))
-    run_json(tmp_path, published={"sizes/opt-6.7b-1f9c2a": [published(value=900)]})
+    mine = result(metrics={"train_runtime": 450.0})
+    append(tmp_path, mine)
+    run_json(tmp_path, hardware="xe9680-h100", statements=[statement(published(value=900), mine)])
     (verdict,) = Results.load(tmp_path).verdicts
-    assert (verdict["published"], verdict["measured"], verdict["ratio"]) == (900, 450.0, 0.5)
+    assert (verdict["published"], verdict["measured"], verdict["verdict"]) == (900, 450.0, "better")
 
 
 def test_the_steps_of_a_result_are_read_from_its_attempt(tmp_path):

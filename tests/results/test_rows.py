@@ -28,6 +28,7 @@ def test_a_row_has_everything_of_a_case_and_rows_have_the_same_keys():
         "basis:cost": "projected",
         "published:train_runtime": 900,
         "ratio:train_runtime": pytest.approx(0.935, rel=1e-3),
+        "verdict:train_runtime": "other machine",
         "source:train_runtime": "Fauber and Patel 2023, Figure 6",
         "hardware:train_runtime": "xe9680-h100",
         "machine": RUN["machine_line"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from example_results import published
+from example_results import published, result, statement
 from jsonschema import Draft202012Validator
 
 from benchspec.results.run_file import BrokenRunFileError, read_run
@@ -15,6 +15,10 @@ from benchspec.terms import schemas
 def written(folder, text):
     (folder / "run.json").write_bytes(text if isinstance(text, bytes) else json.dumps(text).encode())
     return folder
+
+
+def stated(**fields):
+    return statement(published(**fields), result())
 
 
 def test_the_schema_is_one():
@@ -41,10 +45,10 @@ def test_what_a_newer_version_adds_is_let_through(tmp_path):
         ({"cases": {"a": "b"}}, "cases: "),
         ({"experiments": ["a"]}, "experiments: "),
         ({"experiments": {"a": None}}, "experiments.a: None is not of type 'object'"),
-        ({"published": {"a/b": [published(value="fast")]}}, "published.a/b.0.value: 'fast' is not of type 'number'"),
-        ({"published": {"a/b": [published(value=1, metric="speed")]}}, "metric: 'speed' is not valid"),
-        ({"published": {"a/b": [published()]}}, "published.a/b.0"),
-        ({"slopes": [{"experiment": "a"}]}, "slopes.0: 'metric' is a required property"),
+        ({"statements": [stated(value="fast")]}, "statements.0.published: 'fast' is not of type 'number'"),
+        ({"statements": [stated(value=1, metric="speed")]}, "metric: 'speed' is not valid"),
+        ({"statements": [stated(ordering=["a", "b"])]}, "statements.0.by: None is not of type 'string'"),
+        ({"statements": [{"experiment": "a"}]}, "statements.0: '[a-z]+' is a required property"),
         ({"report": [3]}, "report.0"),
         ({"report": [{"path": "a"}]}, "report.0"),
         ({"expected": {"a/b": "ok"}}, "expected.a/b: 'ok' is not of type 'array'"),

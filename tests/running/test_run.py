@@ -127,7 +127,8 @@ def test_missing_results_are_one_line_and_exit_code_1(scripted, monkeypatch, cap
     assert called(monkeypatch, "run", "demo.yaml", "--only", "end-ok") == 0
     assert capsys.readouterr().err.count("error") == 0
     assert called(monkeypatch, "report", "runs/demo") == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    where, line = capsys.readouterr().err.splitlines()
+    assert where == "reports in runs/demo: report.txt, report.md, report.csv"
     assert line.startswith("error: 1 of 2 cases have no result in runs/demo: ends/opt-tiny-end-oom-")
     assert line.endswith("; `benchspec run SPEC --out runs/demo` runs what is missing")
     Path("runs/demo/results.jsonl").unlink()

@@ -59,8 +59,10 @@ def test_run_json_holds_what_was_asked_for(scripted):
     assert ran["file"] == str(Path("demo.yaml").absolute())
     assert ran["cases"] == [["ends", each.case] for each in found]
     assert ran["expected"] == {name: ["ok"] for name in names}
-    published = {"source": "a paper", "hardware": None, "metric": "train_runtime", "value": 900}
-    assert ran["published"] == {name: [published] for name in names}
+    stated = [(each["source"], each["metric"], each["kind"], each["published"]) for each in ran["statements"]]
+    assert stated == [("a paper", "train_runtime", "value", 900)] * 2
+    assert [each["cases"][0]["case"] for each in ran["statements"]] == [each.case for each in found]
+    assert ran["shared"]["dataset"] == {"name": "synthetic", "rows": 8} and ran["shared"]["epochs"] == 3
     assert "scripted 1.0 (scripted)" in ran["plugins"]
 
 

@@ -40,12 +40,12 @@ def test_others_on_the_gpus_are_recorded_and_warned_of_and_an_oom_beside_them_ru
     assert first[0].warnings == [warning]
     assert first[0].record["others"] == [{"gpu": "NVIDIA H100", "uuid": "GPU-1", "memory": 40 << 30, "processes": [1]}]
     assert not first.as_expected()
-    assert [verdict["met"] for verdict in first.verdicts] == [None]
+    assert [verdict["verdict"] for verdict in first.verdicts] == ["not run"]
 
     nvidia.gpus[0].update(used=0, pids=[])
     again = run(scripted("oom", more=more))
     assert (again[0].attempt, again[0].warnings, again.as_expected()) == ("2", [], True)
-    assert [verdict["met"] for verdict in again.verdicts] == [True]
+    assert [verdict["verdict"] for verdict in again.verdicts] == ["reproduced"]
     assert run(scripted("oom", more=more))[0].attempt == "2"
 
 

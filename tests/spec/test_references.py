@@ -1,50 +1,26 @@
-"""Published values: read, checked, and those of a case."""
+"""Published values: read and checked."""
 
 import pytest
 from small import REFERENCE, SMALL, mistakes
 
 from benchspec import load
-from benchspec.spec.references import Reference, published, slopes
-
-FIELDS = {
-    "model": {"name": "opt-6.7b", "layers": 32},
-    "dataset": {"name": "resampled", "of": {"name": "alpaca"}, "rows": 10},
-}
-
-
-def reference(kind, value, **changed):
-    given = {"source": "a paper", "hardware": "h", "metric": "train_runtime", "experiment": "sizes", "where": {}}
-    return Reference(**{**given, "kind": kind, "value": value, "per": None, "node": None, **changed})
-
-
-def published_of(*references):
-    return published(references, "sizes", FIELDS)
-
-
-def test_a_value_belongs_to_the_cases_that_match_its_where():
-    value = reference("value", 900, where={"model": "opt-6.7b"})
-    bound = reference("below", 600, where={"model": "opt-13b"})
-    assert published_of(value, bound) == [
-        {"source": "a paper", "hardware": "h", "metric": "train_runtime", "value": 900}
-    ]
-
-
-def test_other_experiments_and_slopes_are_left_out():
-    slope = reference("slope", 180, per={"dataset.rows": 10_000})
-    assert published_of(slope, reference("value", 1, experiment="rows")) == []
-    assert slopes([slope, reference("value", 1)]) == [
-        {"experiment": "sizes", "metric": "train_runtime", "slope": 180, "per": {"dataset.rows": 10_000}}
-        | {"source": "a paper", "hardware": "h"}
-    ]
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
         ("value: 15 parsec", "'15 parsec' is not a number with a unit"),
-        ("value: 1, below: 2", "give one of value, below, above, between, slope, outcome; found value and below"),
+        (
+            "value: 1, below: 2",
+            "give one of value, below, above, between, outcome, ordering, slope; found value and below",
+        ),
         ("where: {}", "found none of them"),
         ("slope: 3 min", "'slope' and 'per' must be given together"),
+        ("ordering: [a, b]", "'ordering' and 'by' must be given together"),
+        ("value: 1, by: model", "'ordering' and 'by' must be given together"),
+        ("ordering: [a], by: model", "needs 2 values, found 1"),
+        ("below: 1, tolerance: 5%", "'tolerance' belongs to value and slope, not to 'below'"),
+        ("value: 1, tolerance: much", "'much' is not a number with a unit such as '2%'"),
         ("between: [1]", "needs 2 values, found 1"),
         ("between: [10, 8]", "10 is more than 8; give the lower bound first"),
         ("value: 1, where: {modl: x}", "'modl' is not a field of a case"),
@@ -54,6 +30,13 @@ def test_other_experiments_and_slopes_are_left_out():
 def test_a_reference_that_makes_no_sense(write, value, message):
     (line,) = mistakes(write(REFERENCE % value))
     assert message in line
+
+
+def test_a_condition_is_a_field_of_a_case_or_a_metric(write):
+    text = (REFERENCE % "value: 1").replace("    values:", "    given: {%s: 1}\n    values:")
+    assert mistakes(write(text % "dataset_rows")) == mistakes(write(text % "train.epochs")) == []
+    (line,) = mistakes(write(text % "trian.epochs"))
+    assert "'trian.epochs' is not a field of a case" in line and "or a metric" in line
 
 
 def test_a_reference_to_an_unknown_metric_or_experiment(write):
@@ -70,12 +53,26 @@ def test_references_come_in_their_metrics_unit(write):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "metric", "expected"),
     [
-        (SMALL + "    expect: [{where: {modl: x}, outcome: ok}]\n", "'modl' is not a field of a case"),
+        ("value: 1", "train_runtime", 0.1),
+        ("value: 1, tolerance: 25%", "train_runtime", 0.25),
+        ("slope: 1, per: {dataset.rows: 2}, tolerance: 0.2", "train_runtime", 0.2),
+        ("value: 1", "dataset_rows", 0.005),
+        ("below: 1", "train_runtime", None),
     ],
 )
-def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
-    found = mistakes(write(text))
-    assert any(message in line for line in found), found
-    assert len(found) == 1
+def test_a_tolerance_is_the_values_own_or_that_of_its_metric(write, text, metric, expected):
+    (found,) = load(write((REFERENCE % text).replace("train_runtime", metric))).references
+    assert found.tolerance == expected
+
+
+def test_a_sources_tolerance_is_that_of_its_values_but_for_bounds(write):
+    text = (REFERENCE % "value: 1").replace("    values:", "    tolerance: 30%\n    values:")
+    both = text + "      - {experiment: one, below: 2}\n      - {experiment: one, value: 3, tolerance: 1%}\n"
+    assert [found.tolerance for found in load(write(both)).references] == [0.3, None, 0.01]
+
+
+def test_a_mistake_in_an_expectation_is_one_line_with_place_and_reason(write):
+    (line,) = mistakes(write(SMALL + "    expect: [{where: {modl: x}, outcome: ok}]\n"))
+    assert "'modl' is not a field of a case" in line

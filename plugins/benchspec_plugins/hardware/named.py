@@ -25,6 +25,16 @@ def _machine(name: str, accelerators: int, source: str = "") -> dict[str, Any]:
     }
 
 
+def _cloud(accelerators: int, source: str = "") -> dict[str, Any]:
+    """The options of an instance with A100s of 80 GB at an undisclosed provider.
+
+    Its price is unknown, and so is whether the GPUs are SXM modules or PCIe cards, which have the same peaks and
+    different bandwidths.
+    """
+    machine = _machine("A100-SXM4-80GB", accelerators, source)
+    return {**machine, "accelerator": "NVIDIA A100 80GB", "memory_bandwidth": None, "link_bandwidth": None}
+
+
 class Custom(Hardware):
     """Any machine, described by its options; figures that are not given are unknown."""
 
@@ -68,14 +78,8 @@ class Custom(Hardware):
     presets = {
         "xe9680-h100": _machine("H100 80GB HBM3", 8, "Fauber and Patel 2023 (the machine)"),
         "xe9680-a100": _machine("A100-SXM4-80GB", 8, "Fauber and Patel 2023 (the machine)"),
-        # The provider was not disclosed. So the price is unknown, and so is whether the GPUs were SXM modules or PCIe
-        # cards, which have the same peaks and different bandwidths.
-        "cloud-8xa100": {
-            **_machine("A100-SXM4-80GB", 8, "Fauber and Patel 2023 (an undisclosed cloud instance)"),
-            "accelerator": "NVIDIA A100 80GB",
-            "memory_bandwidth": None,
-            "link_bandwidth": None,
-        },
+        "cloud-8xa100": _cloud(8, "Fauber and Patel 2023 (an undisclosed cloud instance)"),
+        "cloud-4xa100": _cloud(4),
         "h200": _machine("H200", 8, "NVIDIA HGX H200 (eight per board)"),
         "cpu": {"accelerator": None, "accelerators": 0},
     }

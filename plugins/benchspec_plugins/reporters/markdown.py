@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
@@ -33,17 +33,24 @@ _BEGINNING = re.compile(r"^(?:[-+>=]|\d+(?=[.)])|\[(?=[ x]\]))", re.IGNORECASE)
 
 
 class Markdown(Reporter):
-    """A Markdown table per experiment, with published values beside the measured ones."""
+    """A Markdown table per experiment and one of its published values, below what was run and how it came out.
+
+    It stands between markers, by which `benchspec verify` finds it in a file and makes it anew.
+    """
 
     name = "markdown"
     suffix = ".md"
 
     def render(self, results: Results) -> str:
-        from benchspec.reports import build_report, no_results_text
+        from benchspec.reports import build_report, marked, no_results_text
 
         report = build_report(results)
-        body = [_section(section) for section in report.sections] or [_paragraph(no_results_text(results))]
-        return "\n\n".join([*body, *_footer(report)]) + "\n"
+        if results.experiment is not None:
+            text = "\n\n".join([*map(_tables, report.sections), *_footer(report)])
+        else:
+            body = [_section(section) for section in report.sections] or [_paragraph(no_results_text(results))]
+            text = "\n\n".join([*_head(report), *body, *_footer(report)])
+        return marked(str(results.folder), results.experiment, text)
 
 
 def escape(text: str) -> str:
@@ -62,9 +69,30 @@ def _behind_backslash(match: re.Match[str]) -> str:
     return match[0] + "\\" if match[0].isdigit() else "\\" + match[0]
 
 
+def _head(report: Report) -> Iterator[str]:
+    """What was asked, where, and how it came out."""
+    yield f"# {escape(': '.join(filter(None, (report.name, report.description))))}"
+    if report.headline:
+        yield f"**{escape(report.headline)}**"
+    yield _list(filter(None, (report.outcomes, ", ".join(filter(None, (report.date, report.machine))))))
+    if report.shared:
+        yield _folded("settings of every case", _list(report.shared))
+
+
 def _section(section: Section) -> str:
-    parts = [_table(section.table), _table(section.also) if section.also else "", _list(section.notes)]
-    return f"## {escape(section.title)}\n\n" + "\n\n".join(filter(None, parts))
+    return f"## {escape(section.title)}\n\n{_tables(section)}"
+
+
+def _tables(section: Section) -> str:
+    """An experiment's tables and notes."""
+    parts = [_table(section.table), _table(section.published) if section.published else "", _list(section.notes)]
+    details = _folded("further metrics", _table(section.details)) if section.details else ""
+    return "\n\n".join(filter(None, (*parts, details)))
+
+
+def _folded(title: str, text: str) -> str:
+    """Text that a reader opens."""
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def _table(columns: Sequence[Column]) -> str:
@@ -79,7 +107,7 @@ def _table(columns: Sequence[Column]) -> str:
     )
 
 
-def _list(lines: Sequence[str]) -> str:
+def _list(lines: Iterable[str]) -> str:
     return "\n".join(f"- {_paragraph(line)}" for line in lines)
 
 
@@ -88,8 +116,6 @@ def _footer(report: Report) -> Iterator[str]:
         yield "Published:\n\n" + _list(report.sources)
     for warning in report.warnings:
         yield f"**Warning:** {escape(warning)}"
-    if report.machine:
-        yield f"Machine: {escape(report.machine)}"
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
@@ -11,12 +12,14 @@ if TYPE_CHECKING:
     from benchspec.reports import Column, Report, Section
     from benchspec.results import Results
 
+#: characters of a line of text
+WIDTH = 110
 #: a column in tabulate's output is at least this much wider than its heading
 MARGIN = 2
 
 
 class Table(Reporter):
-    """A plain-text table per experiment, with published values beside the measured ones."""
+    """A plain-text table per experiment and one of its published values, below what was run and how it came out."""
 
     name = "table"
     suffix = ".txt"
@@ -26,12 +29,21 @@ class Table(Reporter):
 
         report = build_report(results)
         body = [_section(section) for section in report.sections] or [no_results_text(results)]
-        return "\n\n".join([*body, *_footer(report)]) + "\n"
+        return "\n\n".join([_head(report), *body, *_footer(report)]) + "\n"
+
+
+def _head(report: Report) -> str:
+    """What was asked, where, and how it came out; no line longer than a terminal is wide."""
+    title = ": ".join(filter(None, (report.name, report.description)))
+    machine = ", ".join(filter(None, (report.date, report.machine)))
+    shared = f"every case: {', '.join(report.shared)}" if report.shared else ""
+    lines = [title, machine, report.headline, report.outcomes, shared]
+    return "\n".join(fill(line, WIDTH, subsequent_indent="  ") for line in lines if line)
 
 
 def _section(section: Section) -> str:
-    parts = [_table(section.table), _table(section.also) if section.also else "", "\n".join(section.notes)]
-    return f"{section.title}\n\n" + "\n\n".join(filter(None, parts))
+    tables = [_table(columns) for columns in (section.table, section.published) if columns]
+    return f"{section.title}\n\n" + "\n\n".join([*tables, *filter(None, ["\n".join(section.notes)])])
 
 
 def _table(columns: Sequence[Column]) -> str:
@@ -60,8 +72,6 @@ def _footer(report: Report) -> Iterator[str]:
         yield "\n".join(["Published", *report.sources])
     if report.warnings:
         yield "\n".join(f"warning: {warning}" for warning in report.warnings)
-    if report.machine:
-        yield f"Machine: {report.machine}"
 
 
 @hookimpl
