@@ -81,7 +81,7 @@ def main() -> NoReturn:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        _fail([f"error: {error.format_message()} (`benchspec --help` lists the commands)"], 2)
+        _fail([f"error: {error.format_message()} ({_help(error)})"], 2)
     except (KeyboardInterrupt, click.Abort):
         _fail(["interrupted"], INTERRUPTED)
     except RecursionError:
@@ -99,6 +99,14 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _help(error: click.ClickException) -> str:
+    """Where to read how the command that was called, or any, is called."""
+    context = getattr(error, "ctx", None)
+    if context is None or context.parent is None:
+        return "`benchspec --help` lists the commands"
+    return f"`benchspec {context.info_name} --help` shows its options"
 
 
 def _fail(lines: Iterable[str], code: int) -> NoReturn:
