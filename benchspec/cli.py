@@ -237,7 +237,9 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
 @cli.command()
 @click.argument("run_dir", metavar="RUN", shell_complete=_completing("runs"))
 @_REPORTER
-@click.option("--experiment", metavar="NAME", help="Report on this experiment alone.")
+@click.option(
+    "--experiment", metavar="NAME", help="Report on this experiment alone.", shell_complete=_completing("measured")
+)
 @click.option("--open", "opening", is_flag=True, help="Make the page of the reporter html, and open it in a browser.")
 def report(run_dir: str, reporters: Sequence[str], experiment: str | None, opening: bool) -> int:
     """Report on an existing run directory again."""
@@ -245,7 +247,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
     from benchspec.results.results import Results
 
     registry = Registry.load()
-    _check_reporters(registry, reporters)
+    _check_reporters(registry, [*reporters, "html"] if opening else reporters)
     results = Results.load(run_dir)
     if experiment is not None:
         results = results.of_experiment(experiment)
@@ -257,7 +259,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE.md...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE.md...", shell_complete=_completing("pages"))
 @click.option("--write", is_flag=True, help="Bring the reports up to date.")
 def verify(files: Sequence[str], write: bool) -> int:
     """Make the reports between benchspec's markers in Markdown files anew, and say what differs.

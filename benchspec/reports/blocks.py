@@ -92,16 +92,18 @@ def differences(block: Block, expected: Sequence[str]) -> Iterator[tuple[int, st
         heads = _heads(heads, there)
         if here != there:
             yield from ((block.line + offset, text) for text in _line(here, there, heads))
-    here, there = block.lines[common:], expected[common:]
-    if here or there:
-        yield block.line + common + 1, _rest(here, there)
+    more, missing = block.lines[common:], expected[common:]
+    if more or missing:
+        yield block.line + common + 1, _rest(more, missing)
 
 
 def _rest(here: Sequence[str], there: Sequence[str]) -> str:
     """What follows the last line that both have: only one of the two has lines."""
     lines = [line for line in (*here, *there) if line.strip()] or [""]
     if len(lines) == 1:
-        return f"found {_quoted(lines[0])}, expected nothing" if here else f"found nothing, expected {_quoted(lines[0])}"
+        return (
+            f"found {_quoted(lines[0])}, expected nothing" if here else f"found nothing, expected {_quoted(lines[0])}"
+        )
     return f"{len(here or there)} lines {'too many' if here else 'are missing'}, the first: {_quoted(lines[0])}"
 
 

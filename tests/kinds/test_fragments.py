@@ -41,7 +41,10 @@ def test_what_can_be_used(fragment):
         ({"properties": 3}, "has 'properties': 3, which is not a mapping"),
         ({"properties": {"name": {"type": "string"}}}, "the property 'name' is reserved"),
         ({"additionalProperties": 3}, "which is not true, false or a mapping"),
-        ({"path": {"type": "string"}}, "has 'path', which is no keyword of JSON schema; options stand under 'properties'"),
+        (
+            {"path": {"type": "string"}},
+            "has 'path', which is no keyword of JSON schema; options stand under 'properties'",
+        ),
         ({"propertys": {}}, "has 'propertys', which is no keyword of JSON schema; did you mean 'properties'?"),
     ],
 )
