@@ -19,11 +19,16 @@ DTYPES = {"bf16": "bfloat16", "fp32": "float32"}
 class Watch:
     """Watches a network until its first block has multiplied by one of its matrices.
 
-    The hooks are then removed, so that later micro-batches cost nothing. Those of compiled code stay: there they are
-    one assignment, and removing them would compile it once more.
+    The hooks are then removed, so that later micro-batches cost nothing. Those of compiled code stay: they have run
+    when it was compiled and left nothing in it.
     """
 
     def __init__(self, network: Any):
+        import torch
+
+        # Run once, while compiling. An assignment in compiled code would end or break up the compilation of a
+        # checkpointed block, which may have no side effects.
+        torch.compiler.assume_constant_result(Watch._note)  # type: ignore[no-untyped-call]
         self._seen: Any = None
         self._handles = [module.register_forward_hook(self._see) for module in _linear(_first_block(network))]
 
@@ -35,10 +40,12 @@ class Watch:
     def _see(self, module: Any, arguments: Any, output: Any) -> None:
         import torch
 
-        # Not read here: compiled code would be compiled again when the value changes.
-        self._seen = getattr(output, "dtype", None)
+        self._note(getattr(output, "dtype", None))
         if not torch.compiler.is_compiling():
             self._remove()
+
+    def _note(self, dtype: Any) -> None:
+        self._seen = dtype
 
     def stop_if_idle(self) -> None:
         """Stop watching if nothing was seen: no matrix of the first block is multiplied by a module."""

@@ -80,9 +80,10 @@ def test_where_no_module_multiplies_nothing_is_seen_and_nothing_stays():
     assert hooks(network) == 0
 
 
+@pytest.mark.parametrize("checkpointing", [True, False])
 @pytest.mark.parametrize("fullgraph", [True, False])
-def test_compiled_code_is_seen_too_and_compiled_once(fullgraph):
-    network, compiled = Network(), []
+def test_compiled_code_is_seen_too_and_compiled_once(fullgraph, checkpointing):
+    network, compiled = Network(checkpointing), []
 
     def backend(graph, examples):
         compiled.append(graph)
