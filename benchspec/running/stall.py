@@ -47,6 +47,8 @@ class Place:
     moved: float = 0.0
     #: it has written `done` or `failure`
     ended: bool = False
+    #: it computes on an accelerator
+    accelerated: bool = False
 
     @property
     def phase(self) -> str:
@@ -76,6 +78,7 @@ class Place:
                 self.longest = max(self.longest, self.seconds[-1])
             self.step, self.begun = event["step"], clock
         self.ended |= kind in ("done", "failure")
+        self.accelerated |= kind == "device"
 
 
 def _clock(event: Event) -> float | None:
