@@ -163,7 +163,8 @@ def _slope(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | Non
     (amount,) = statement["per"].values()
     measured = line.slope * amount
     verdict, words, ratio = beside({**statement, "kind": "value"}, measured)
-    ends = line.interval and [end * amount / statement["published"] for end in line.interval]
+    # Both may be negative.
+    ends = line.interval and sorted(end * amount / statement["published"] for end in line.interval)
     return {
         "measured": measured,
         "ratio": ratio,

@@ -118,7 +118,7 @@ class Rank:
         """Record what the first step computed in; raises if that is not the case's precision."""
         assert self._watch
         self._watch.stop_if_idle()
-        self.arithmetic = {"dtype": self._watch.dtype, "tf32": arithmetic.uses_tf32(self.device)}
+        self.arithmetic = {"dtype": self._watch.dtype, "tf32": self._watch.tf32(self.device)}
         self.log.add("arithmetic", **self.arithmetic)
         if self._watch.dtype:
             arithmetic.check(self._watch.dtype, self.case.train["precision"])

@@ -119,7 +119,9 @@ def test_what_is_queued_on_an_accelerator_ends_before_training_begins_and_before
     for name in ("finish_work", "reset_memory_peaks", "joules"):
         monkeypatch.setattr(device, name, lambda *args, name=name: order.append(name))
     log = job.log.add
-    monkeypatch.setattr(job.log, "add", lambda kind, **more: order.append((kind, more.get("phase"))) or log(kind, **more))
+    monkeypatch.setattr(
+        job.log, "add", lambda kind, **more: order.append((kind, more.get("phase"))) or log(kind, **more)
+    )
     with job.phase("train"):
         order.append("trained")
     assert order[:4] == ["finish_work", "reset_memory_peaks", "joules", ("begin", "train")]
