@@ -366,7 +366,7 @@ class Hardware(Plugin):
     The smallest one, for `hardware: our-server` in a spec:
 
         class OurServer(Hardware):
-            '''Our server: four of Acme's accelerators.'''
+            """Our server: four of Acme's accelerators."""
 
             name = "our-server"
 
