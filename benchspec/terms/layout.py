@@ -30,7 +30,7 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 CASE = "case.json"
 #: what the attempt's result depends on beside the case
 RECORD = "record.json"
-#: the id of the process group, so that a later benchspec can find it
+#: the attempt's folder, a NUL, and the id of the process group, so that a later benchspec can find it
 HANDLE = "handle"
 #: the kernel's count of out-of-memory kills when the case started
 KERNEL_KILLS = "oom-kills"
