@@ -10,6 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchspec.results.clocks import moment, offsets
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence, furthest_behind, open_phase
 from benchspec.running.culprit import Hang
@@ -95,7 +96,13 @@ def _last_message(evidence: Evidence) -> str:
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:
     """The failure that caused the others: if one rank runs out of memory, the ranks waiting for it crash."""
     failures = [(rank, event) for rank, found in evidence.ranks.items() for event in _failures(found)]
-    return min(failures, key=lambda failure: (failure[1]["outcome"] == "crash", failure[1]["time"]), default=None)
+    # The time of day may have been set between two failures.
+    known = offsets(evidence.ranks)
+    return min(
+        failures,
+        key=lambda failure: (failure[1]["outcome"] == "crash", moment(failure[1], known[failure[0]])),
+        default=None,
+    )
 
 
 def _failures(found: Sequence[Event]) -> list[Event]:

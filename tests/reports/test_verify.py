@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from commands import called
 from example_results import RUN, oom, result
 
+from benchspec import BenchspecError
+from benchspec.reports.verify import verify
 from benchspec.results import Results, append
 
 
@@ -102,3 +105,23 @@ def test_what_cannot_be_verified_is_one_line_and_nothing_is_written(run, monkeyp
 def test_a_file_that_is_none_is_one_line(run, monkeypatch, capsys):
     assert called(monkeypatch, "verify", "gone.md") == 2
     assert capsys.readouterr().err == "error: gone.md: error: cannot be read: No such file or directory\n"
+
+
+def test_line_ends_and_permissions_of_a_file_stay(run):
+    file = page(run)
+    before = file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(before.replace(b"14 min 2 s", b"13 min 2 s", 1))
+    file.chmod(0o640)
+    assert len(verify(file)) == 1
+    assert verify(file, write=True)
+    assert file.read_bytes() == before
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["README.md", "runs/demo/run.json", "runs/demo/results.jsonl"])
+def test_a_named_pipe_is_not_waited_for(run, name):
+    file = page(run)
+    Path(name).unlink()
+    os.mkfifo(name)
+    with pytest.raises(BenchspecError, match=f"{name}: error: it is not a file"):
+        verify(file)

@@ -59,7 +59,7 @@ def test_a_start_that_returns_no_handle_costs_one_case(scripted, monkeypatch, ha
 
 def test_what_a_copy_of_a_run_directory_says_of_a_running_case_is_left_alone(scripted, monkeypatch, tmp_path):
     asked = scripted("crash")
-    (first,) = run(asked)
+    run(asked)
     attached = []
     launcher = asked.registry.find("launcher", "scripted").cls
     plain = launcher.attach
