@@ -6,6 +6,7 @@ that has done all its work can still abort during its teardown.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _last_message(evidence: Evidence) -> str:
     if evidence.cut_off:
         return f"{evidence.cut_off[0]} breaks off in the middle of a line; is the disk full?"
     lines = evidence.stderr.splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "they left no message")
+    return next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "they left no message")
 
 
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:
