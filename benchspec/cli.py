@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, suppress
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -159,7 +159,7 @@ def run(
     from benchspec.running.agenda import selected
 
     loaded, expansion, _ = _checked(spec, sets)
-    _check_reporters(loaded.registry, reporters)
+    _check_reporters(loaded.registry, reporters or loaded.report)
     try:
         shown = progress.for_stream(sys.stderr)
         results = running(loaded, out, only=only, fresh=fresh, rerun=rerun, progress=shown, expansion=expansion)
@@ -368,9 +368,10 @@ def _as_json(problem: Problem) -> dict[str, Any]:
     return asdict(problem)
 
 
-def _check_reporters(registry: Registry, names: Sequence[str]) -> None:
-    for name in names:
-        registry.find("reporter", name)
+def _check_reporters(registry: Registry, reporters: Iterable[str | Mapping[str, Any]]) -> None:
+    from benchspec.reports import render
+
+    render.check(registry, reporters)
 
 
 def _report(registry: Registry, results: Results, names: Sequence[str]) -> list[Path]:
