@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -72,6 +73,19 @@ def _paths(begun: str, found: Iterable[str]) -> Iterator[CompletionItem]:
 
 #: what means itself to every shell
 _PLAIN = re.compile(r"[\w./~@%+=:,-]+")
+
+
+def measured(context: Context, begun: str) -> Iterator[CompletionItem]:
+    """The experiments of the run directory that stands on the command line."""
+    folder = context.params.get("run_dir") or context.args[0]
+    found = json.loads(Path(folder, RUN).read_text())["spec"]["experiments"]
+    yield from (CompletionItem(name, help=one.get("title")) for name, one in found.items() if name.startswith(begun))
+
+
+def pages(context: Context, begun: str) -> Iterator[CompletionItem]:
+    """Markdown files, and the folders that may hold more."""
+    yield CompletionItem(begun, type="dir")
+    yield from (CompletionItem(path) for path in _matching(begun) if path.endswith(".md"))
 
 
 def _plugins(begun: str, kind: str | None) -> Iterator[CompletionItem]:

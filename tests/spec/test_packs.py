@@ -82,3 +82,11 @@ def test_a_module_without_a_place_is_no_package(write, monkeypatch):
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     (line,) = mistakes(write(SMALL + "references: ['__main__:paper.yaml']\n"))
     assert "no package is called '__main__'" in line
+
+
+def test_a_pack_in_place_of_a_spec_is_told_where_it_belongs(write):
+    text = "- {source: ours, metric: train_runtime, values: [{value: 3}]}\n"
+    (problem,) = mistakes(write(text))
+    assert problem.endswith(
+        "spec.yaml:1:1: error: this is a reference pack and no spec; name it under 'references' of a spec"
+    )
