@@ -95,10 +95,15 @@ def main() -> NoReturn:
 
 
 def _interrupt(signum: int, frame: Any) -> NoReturn:
-    # A second signal must not interrupt the clean-up, which ends the run's processes.
+    # A second signal must not interrupt the clean-up, which ends the run's processes. Not SIG_IGN: of one that has
+    # come already, Python would then print a traceback.
     for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, _pass_over)
     raise KeyboardInterrupt
+
+
+def _pass_over(signum: int, frame: Any) -> None:
+    pass
 
 
 def _help(error: click.ClickException) -> str:

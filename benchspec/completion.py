@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.shell_completion import CompletionItem
 
+from benchspec.terms.harmless import one_line
 from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 def spec_files(context: Context, begun: str) -> Iterator[CompletionItem]:
     """YAML files, and the folders that may hold more."""
     yield CompletionItem(begun, type="dir")
-    yield from (CompletionItem(path) for path in _matching(begun) if path.endswith((".yaml", ".yml")))
+    yield from _paths(begun, (path for path in _matching(begun) if path.endswith((".yaml", ".yml"))))
 
 
 def folders(context: Context, begun: str) -> Iterator[CompletionItem]:
@@ -31,7 +33,7 @@ def runs(context: Context, begun: str) -> Iterator[CompletionItem]:
     yield CompletionItem(begun, type="dir")
     usual = _matching("runs/") if "runs/".startswith(begun) else []
     found = sorted({*_matching(begun), *usual})
-    yield from (CompletionItem(path) for path in found if Path(path, RUN).is_file())
+    yield from _paths(begun, (path for path in found if Path(path, RUN).is_file()))
 
 
 def reporters(context: Context, begun: str) -> Iterator[CompletionItem]:
@@ -52,22 +54,41 @@ def experiments(context: Context, begun: str) -> Iterator[CompletionItem]:
     path = context.params.get("spec") or context.args[0]
     node = included(Path(path), path).at(["experiments"])
     for name, experiment in node.value.items():
-        if name.startswith(begun):
+        if name.startswith(begun) and _PLAIN.fullmatch(name):
             title = experiment.get("title")
-            yield CompletionItem(f"{name}/", help=str(title.value) if title else None)
+            yield CompletionItem(f"{name}/", help=one_line(str(title.value)) if title else None)
+
+
+def _paths(begun: str, found: Iterable[str]) -> Iterator[CompletionItem]:
+    """Paths; where one of them needs quotes, the shell completes names of files itself.
+
+    bash puts into the command line what it is offered as it stands: in the name `$(…)`, a command.
+    """
+    paths = list(found)
+    if all(_PLAIN.fullmatch(path) for path in paths):
+        yield from map(CompletionItem, paths)
+    else:
+        yield CompletionItem(begun, type="file")
+
+
+#: what means itself to every shell
+_PLAIN = re.compile(r"[\w./~@%+=:,-]+")
 
 
 def measured(context: Context, begun: str) -> Iterator[CompletionItem]:
     """The experiments of the run directory that stands on the command line."""
     folder = context.params.get("run_dir") or context.args[0]
     found = json.loads(Path(folder, RUN).read_text())["spec"]["experiments"]
-    yield from (CompletionItem(name, help=one.get("title")) for name, one in found.items() if name.startswith(begun))
+    for name, one in found.items():
+        if name.startswith(begun) and _PLAIN.fullmatch(name):
+            title = one.get("title")
+            yield CompletionItem(name, help=one_line(str(title)) if title else None)
 
 
 def pages(context: Context, begun: str) -> Iterator[CompletionItem]:
     """Markdown files, and the folders that may hold more."""
     yield CompletionItem(begun, type="dir")
-    yield from (CompletionItem(path) for path in _matching(begun) if path.endswith(".md"))
+    yield from _paths(begun, (path for path in _matching(begun) if path.endswith(".md")))
 
 
 def _plugins(begun: str, kind: str | None) -> Iterator[CompletionItem]:

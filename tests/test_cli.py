@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -236,3 +237,22 @@ def test_plugins_fits_the_terminal(folder, monkeypatch, capsys, columns):
     called(monkeypatch, "plugins")
     called(monkeypatch, "plugins", "deepspeed")
     assert max(map(len, capsys.readouterr().out.splitlines())) <= int(columns)
+
+
+def test_signals_that_come_at_the_same_time_are_one_interruption():
+    program = """
+import os, signal
+from benchspec import cli
+signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+for each in signals:
+    signal.signal(each, cli._interrupt)
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+for each in signals:
+    os.kill(os.getpid(), each)
+try:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")

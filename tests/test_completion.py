@@ -1,5 +1,6 @@
 """What a shell is offered while a command is typed, through click's own protocol."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -36,8 +37,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def offered(monkeypatch, capsys, line, shell="zsh"):
-    """(type, value, help) of what is offered for the last word of a command line."""
+def completed(monkeypatch, line, shell):
+    """Print what is offered for the last word of a command line, as click does it for a shell."""
     words = line.split(" ")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
@@ -45,6 +46,11 @@ def offered(monkeypatch, capsys, line, shell="zsh"):
     with pytest.raises(SystemExit) as done:
         cli.main([], prog_name="benchspec")
     assert done.value.code == 0
+
+
+def offered(monkeypatch, capsys, line, shell="zsh"):
+    """(type, value, help) of what is offered for the last word of a command line."""
+    completed(monkeypatch, line, shell)
     shown = capsys.readouterr()
     assert shown.err == ""
     lines = shown.out.splitlines() if shown.out.strip() else []
@@ -114,3 +120,32 @@ def test_files_are_offered_without_loading_plugins(folder):
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
     assert "demo.yaml" in done.stdout
     assert "'pluggy'" not in done.stdout and "'jsonschema'" not in done.stdout and "'yaml'" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["my spec.yaml", "$(touch x).yaml", "a;b.yaml", "n\nplain,evil.yaml", "*.yaml"])
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_file_whose_name_needs_quotes_is_left_to_the_shell(folder, monkeypatch, capsys, name, shell):
+    Path(name).touch()
+    completed(monkeypatch, "benchspec run ", shell)
+    out = capsys.readouterr().out
+    assert name not in out and "evil" not in out
+    assert "file" in out and "demo.yaml" not in out
+
+
+def test_a_spec_cannot_put_commands_or_lines_into_the_command_line(folder, monkeypatch, capsys):
+    evil = SPEC + '  "$(touch x)": {title: x}\n  "two\\nplain,evil": {title: x}\n  three: {title: "a\\nplain\\nevil"}\n'
+    Path("evil.yaml").write_text(evil)
+    found = offered(monkeypatch, capsys, "benchspec run evil.yaml --only ")
+    assert [value for _, value, _ in found] == ["sizes/", "rows/", "three/"]
+    assert found[-1][2] == "a plain evil"
+
+
+def test_no_page_or_measured_experiment_is_offered_that_a_shell_would_interpret(folder, monkeypatch, capsys):
+    Path("$(touch x).md").touch()
+    completed(monkeypatch, "benchspec verify ", "bash")
+    assert "touch" not in capsys.readouterr().out
+    experiments = {"$(touch x)": {"title": "x"}, "rows": {"title": "a\nplain\nevil"}}
+    (folder / "odd").mkdir()
+    (folder / "odd/run.json").write_text(json.dumps({"spec": {"experiments": experiments}}))
+    found = offered(monkeypatch, capsys, "benchspec report odd --experiment ")
+    assert [(value, help) for _, value, help in found] == [("rows", "a plain evil")]

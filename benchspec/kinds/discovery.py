@@ -83,7 +83,9 @@ def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], l
             # A module that prints while it is imported must not add to a command's stdout.
             with redirect_stdout(sys.stderr):
                 classes = _classes(manager, point)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             broken.append(Broken(origin, _reason(error, point)))
             continue
         for cls in classes:
@@ -115,6 +117,8 @@ def _distribution(point: EntryPoint) -> str:
 
 def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> Sequence[type[Plugin]]:
     """Register the module under its path and read the classes that its hook returns."""
+    if point.pattern.match(point.value) is None:
+        raise PluginError(f"the entry point '{point.name}' is '{point.value}', which is not the path of a module")
     module = point.load()
     # If two distributions ship the same module, pluggy rejects the second, and the listing shows its reason.
     manager.register(module, name=point.value)
@@ -127,7 +131,7 @@ def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> Sequence[type[
 
 
 def _misspelt(module: object) -> str:
-    marked = [name for name, value in vars(module).items() if hasattr(value, "benchspec_impl")]
+    marked = [name for name, value in getattr(module, "__dict__", {}).items() if hasattr(value, "benchspec_impl")]
     return f" (marked: {', '.join(marked)}; did you mean 'benchspec_register'?)" if marked else ""
 
 
@@ -140,4 +144,5 @@ def _reason(error: BaseException, point: EntryPoint) -> str:
     """Why a module cannot be used, in a line; for an exception, with the place in the module's own package."""
     if isinstance(error, PluginError):
         return str(error)
-    return explained(error, [point.module.partition(".")[0]])
+    # Where its value is no path of a module, it has no attribute `module`.
+    return explained(error, [point.value.partition(":")[0].partition(".")[0].strip()])

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -19,8 +20,8 @@ def commit_of_folder(folder: Path, without: Iterable[Path] = ()) -> dict[str, An
 
     Files in the folders `without` do not count. None outside of a repository, or if git is missing.
     """
-    found = _answer(folder, "rev-parse", "--show-toplevel", "HEAD")
-    if found is None or len(found) != 2:
+    found = (_answer(folder, "rev-parse", "--show-toplevel", "HEAD") or "").splitlines()
+    if len(found) != 2:
         return None
     top, commit = Path(found[0]), found[1]
     difference = _difference(top, _pathspecs(top, without))
@@ -50,13 +51,16 @@ def with_code(commit: Mapping[str, Any] | None, locations: Iterable[Path]) -> di
     for location in locations:
         for file in sorted(location.rglob("*.py")) if location.is_dir() else [location]:
             digest.update(f"\n{file.relative_to(location.parent)}\n".encode("utf-8", "surrogateescape"))
-            digest.update(file.read_bytes())
+            # An editor's lock on a file is a link to nothing.
+            with suppress(OSError):
+                digest.update(file.read_bytes() if file.is_file() else b"")
     return {**known, "digest": digest.hexdigest()[:16]}
 
 
 def _pathspecs(top: Path, without: Iterable[Path]) -> list[str]:
     """Git's arguments for a whole repository without some folders of it."""
-    inside = [folder.resolve().relative_to(top) for folder in without if folder.resolve().is_relative_to(top)]
+    folders = [folder.resolve() for folder in without]
+    inside = [folder.relative_to(top) for folder in folders if folder.is_relative_to(top) and folder != top]
     return [":(top)", *(f":(top,exclude,literal){folder}" for folder in inside)]
 
 
@@ -65,10 +69,12 @@ def _difference(top: Path, pathspecs: Sequence[str]) -> str | None:
     # --full-index names the content of each file, so that binary files need not be compared.
     plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--ignore-submodules=dirty")
     command = _command(top, "diff", "HEAD", *plain, "--full-index", "--unified=0", "--", *pathspecs)
+    settings = _no_filters(top)
+    if settings is None:
+        return None
+    environment = {**_environment(), **settings}
     try:
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
-        ) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
             timer = Timer(LIMIT, process.kill)
             timer.start()
             digest = hashlib.file_digest(process.stdout, "sha256")  # type: ignore[arg-type]
@@ -82,26 +88,52 @@ def _difference(top: Path, pathspecs: Sequence[str]) -> str | None:
 _NOTHING = hashlib.sha256().hexdigest()[:16]
 
 
-def _answer(folder: Path, *arguments: str) -> list[str] | None:
-    """The lines that a git command prints; None if it fails."""
+def _no_filters(top: Path) -> dict[str, str] | None:
+    """Environment variables that take the programs out of a repository's configuration that convert its files.
+
+    git would run them to compare a file. Those of the user's own configuration, such as git-lfs, may run. None if git
+    does not answer.
+    """
+    found = _answer(top, "config", "--list", "--name-only", "--show-scope", "--null")
+    if found is None:
+        return None
+    names = found.split("\0")
+    own = [name for scope, name in zip(names[::2], names[1::2], strict=False) if scope in ("local", "worktree")]
+    filters = sorted({name.rpartition(".")[0] for name in own if name.startswith("filter.")})
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    # Not as `-c NAME=VALUE`: a filter's name may hold a `=`.
+    settings = [(f"{each}.{key}", value) for each in filters for key, value in _NO_FILTER]
+    return {
+        "GIT_CONFIG_COUNT": str(first + len(settings)),
+        **{f"GIT_CONFIG_KEY_{number}": name for number, (name, _) in enumerate(settings, first)},
+        **{f"GIT_CONFIG_VALUE_{number}": value for number, (_, value) in enumerate(settings, first)},
+    }
+
+
+_NO_FILTER = (("clean", ""), ("process", ""), ("required", "false"))
+
+
+def _answer(folder: Path, *arguments: str) -> str | None:
+    """What a git command prints; None if it fails."""
     try:
         done = subprocess.run(
             _command(folder, *arguments), capture_output=True, check=True, timeout=LIMIT, env=_environment()
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return os.fsdecode(done.stdout).splitlines()
+    return os.fsdecode(done.stdout)
 
 
 def _command(folder: Path, *arguments: str) -> list[str]:
     # Neither a file-system monitor is started nor a missing object fetched over the network.
-    return ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "protocol.allow=never", *arguments]
+    return ["git", "-C", str(folder), "-c", "core.fsmonitor=false", *arguments]
 
 
 def _environment() -> dict[str, str]:
     """Without the variables by which git's own hooks name a repository: they would hide the folder's."""
     kept = {name: value for name, value in os.environ.items() if name not in _REPOSITORY}
-    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+    # An empty list of protocols also holds where a repository's configuration allows one.
+    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "LC_ALL": "C"}
 
 
 _REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")

@@ -52,7 +52,7 @@ def found(text: str) -> list[Block]:
     """The blocks of a file; raises `BenchspecError` with the line of a marker that is torn or nested."""
     blocks: list[Block] = []
     begun: tuple[int, str] | None = None
-    lines = text.split("\n")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     for number, line in enumerate(lines, start=1):
         if begin := _BEGIN.fullmatch(line):
             if begun:
@@ -71,10 +71,11 @@ def found(text: str) -> list[Block]:
 
 
 def replaced(text: str, made: Callable[[Block], Sequence[str]]) -> str:
-    """The text with the lines of each block as `made` has them."""
+    """The text with the lines of each block as `made` has them, ended as the block's first marker is."""
     lines = text.split("\n")
     for block in reversed(found(text)):
-        lines[block.line : block.line + len(block.lines)] = made(block)
+        end = "\r" if lines[block.line - 1].endswith("\r") else ""
+        lines[block.line : block.line + len(block.lines)] = [f"{line}{end}" for line in made(block)]
     return "\n".join(lines)
 
 

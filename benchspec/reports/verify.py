@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,10 +18,7 @@ def verify(file: str | Path, *, write: bool = False) -> list[str]:
     Raises `BenchspecError` if the file, its markers or a run directory cannot be read; nothing is written then.
     """
     file = Path(file)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchspecError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    text = _content(file)
     try:
         blocks = found(text)
     except BenchspecError as error:
@@ -35,8 +33,20 @@ def verify(file: str | Path, *, write: bool = False) -> list[str]:
     ]
     new = replaced(text, lambda block: made[block.line])
     if write and new != text:
-        write_whole(file.resolve(), new.encode())
+        target = file.resolve()
+        write_whole(target, new.encode(), mode=stat.S_IMODE(target.stat().st_mode))
     return told
+
+
+def _content(file: Path) -> str:
+    """The text of a file, its line ends as they are."""
+    try:
+        if file.exists() and not file.is_file():
+            # A named pipe would be waited for.
+            raise BenchspecError(f"{file}: it is not a file")
+        return file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchspecError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _made(block: Block, file: Path) -> Sequence[str]:

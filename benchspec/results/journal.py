@@ -39,6 +39,9 @@ def read_journal(folder: str | Path) -> list[Result]:
     not follow `result.schema.json`.
     """
     journal = Path(folder) / JOURNAL
+    if journal.exists() and not journal.is_file():
+        # A named pipe would be waited for.
+        raise BenchspecError(f"{journal}: error: it is not a file")
     lines = journal.read_bytes().split(b"\n") if journal.exists() else [b""]
     if not _is_whole(lines[-1]):
         lines.pop()

@@ -107,7 +107,7 @@ class Results(Sequence[Result]):
 
     def log_of(self, result: Result) -> Path | None:
         """What the case wrote to stderr in the attempt that the result is of; None if there is no file."""
-        file = attempt_folder(self.folder, result.experiment, result.case) / result.attempt / STDERR
+        file = self._attempt(result) / STDERR
         return file if file.is_file() else None
 
     def changes(self, result: Result) -> list[str]:
@@ -125,9 +125,17 @@ class Results(Sequence[Result]):
         slowest rank, without saves. An unknown number is None. The steps are read from the case's files; empty if those
         are gone.
         """
-        attempt = attempt_folder(self.folder, result.experiment, result.case) / result.attempt
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")
-        return [{key: getattr(step, key) for key in keys} for step in steps(evidence.read(attempt).ranks)]
+        return [{key: getattr(step, key) for key in keys} for step in steps(evidence.read(self._attempt(result)).ranks)]
+
+    def _attempt(self, result: Result) -> Path:
+        """The folder of the attempt that a result is of; it need not exist.
+
+        In a journal that somebody else wrote, a name may be a path that leads elsewhere: its slashes do not count.
+        """
+        names = (name.replace("/", "_").replace("\0", "_") for name in (result.experiment, result.case, result.attempt))
+        experiment, case, attempt = (f"_{name}" if name in (".", "..") else name for name in names)
+        return attempt_folder(self.folder, experiment, case) / attempt
 
     def _planned_cases(self) -> list[tuple[str, str]]:
         planned = self.run.get("cases")

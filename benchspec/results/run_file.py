@@ -27,6 +27,9 @@ def read_run(folder: Path) -> dict[str, Any]:
         if not (folder / JOURNAL).exists():
             raise BenchspecError(f"{folder} is not a run directory: it has neither {RUN} nor {JOURNAL}")
         return {}
+    if not file.is_file():
+        # A named pipe would be waited for.
+        raise BenchspecError(f"{file}: error: it is not a file")
     try:
         run: dict[str, Any] = _checked(file.read_bytes())
     except ValueError as error:

@@ -6,10 +6,12 @@ that has done all its work can still abort during its teardown.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchspec.results.clocks import moment, offsets
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence, furthest_behind, open_phase
 from benchspec.running.culprit import Hang
@@ -89,13 +91,19 @@ def _last_message(evidence: Evidence) -> str:
     if evidence.cut_off:
         return f"{evidence.cut_off[0]} breaks off in the middle of a line; is the disk full?"
     lines = evidence.stderr.splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "they left no message")
+    return next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "they left no message")
 
 
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:
     """The failure that caused the others: if one rank runs out of memory, the ranks waiting for it crash."""
     failures = [(rank, event) for rank, found in evidence.ranks.items() for event in _failures(found)]
-    return min(failures, key=lambda failure: (failure[1]["outcome"] == "crash", failure[1]["time"]), default=None)
+    # The time of day may have been set between two failures.
+    known = offsets(evidence.ranks)
+    return min(
+        failures,
+        key=lambda failure: (failure[1]["outcome"] == "crash", moment(failure[1], known[failure[0]])),
+        default=None,
+    )
 
 
 def _failures(found: Sequence[Event]) -> list[Event]:

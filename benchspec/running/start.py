@@ -55,7 +55,7 @@ def _start(run: Run, case: Case) -> list[Flight]:
         finish(run, case, attempt, evidence.read(attempt), ending, when.until_now(started, begun))
         return []
     try:
-        write_whole(attempt / HANDLE, os.fsencode(handle.id))
+        write_whole(attempt / HANDLE, os.fsencode(f"{attempt}\0{handle.id}"))
     except BaseException:
         handle.stop()
         raise
@@ -73,9 +73,12 @@ def _started(launcher: Launcher, attempt: Path) -> Handle:
 def _still_running(launcher: Launcher, attempt: Path) -> Handle | None:
     """The handle of a process group that an earlier benchspec started and that is still running; None otherwise."""
     file = attempt / HANDLE
+    if not file.is_file():
+        return None
     try:
-        id = os.fsdecode(file.read_bytes())
-        if not id:
+        home, _, id = os.fsdecode(file.read_bytes()).partition("\0")
+        # In a copy of a run directory, the group may be one that another benchspec is running.
+        if not id or not os.path.samefile(home, attempt):  # noqa: PTH121
             return None
         handle = launcher.attach(id)
         if handle.poll() is None:

@@ -30,7 +30,7 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 CASE = "case.json"
 #: what the attempt's result depends on beside the case
 RECORD = "record.json"
-#: the id of the process group, so that a later benchspec can find it
+#: the attempt's folder, a NUL, and the id of the process group, so that a later benchspec can find it
 HANDLE = "handle"
 #: the kernel's count of out-of-memory kills when the case started
 KERNEL_KILLS = "oom-kills"
@@ -95,24 +95,26 @@ def write_json(file: Path, value: Any) -> None:
     write_whole(file, _encoded(value))
 
 
-def write_whole(file: Path, content: bytes) -> None:
+def write_whole(file: Path, content: bytes, mode: int | None = None) -> None:
     """Write a file atomically; see `writing_whole`."""
-    with writing_whole(file) as stream:
+    with writing_whole(file, mode) as stream:
         stream.write(content)
 
 
 @contextmanager
-def writing_whole(file: Path) -> Iterator[BinaryIO]:
+def writing_whole(file: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     """Write a file atomically: at any time, even after a kill, readers find either the old file or the new one.
 
     The content is first written to a temporary file in the same folder. Its name is random, so that two writers, even
     on two hosts that share the folder, never use the same one; it is created exclusively, so that it follows no link.
+    `mode` are its permissions; by default they follow the umask.
     """
     temporary = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
-    # The permissions follow the umask.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(descriptor, "wb") as stream:
+            if mode is not None:
+                os.fchmod(descriptor, mode)
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -79,3 +79,15 @@ def test_two_entry_points_of_one_name_are_both_read(module):
 
 def test_the_first_party_plugins_all_load():
     assert Registry.load().broken == []
+
+
+@pytest.mark.parametrize("value", ["not a module!", "", "acme:Rows:", "1"])
+def test_an_entry_point_that_names_no_module_is_listed_and_harms_no_other(module, value):
+    registry = Registry.load([EntryPoint("odd", value, "benchspec"), module("good", dataset("fine"))])
+    assert registry.names("dataset") == ["fine"]
+    assert len(registry.broken) == 1
+
+
+def test_an_entry_point_of_something_that_is_no_module_says_so(module):
+    (broken,) = Registry.load([EntryPoint("odd", "os:system", "benchspec")]).broken
+    assert "no function called benchspec_register is marked" in broken.reason

@@ -107,6 +107,61 @@ def test_no_program_that_a_repository_names_is_run(repository, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("name", ["acme", "ac=me"])
+@pytest.mark.parametrize("key", ["clean", "process"])
+def test_no_program_that_a_repository_would_convert_files_with_is_run(repository, tmp_path, name, key):
+    git(repository, "config", "--file", str(tmp_path / "more"), f"filter.{name}.{key}", f"touch {tmp_path / 'ran'}")
+    git(repository, "config", "include.path", str(tmp_path / "more"))
+    git(repository, "config", f"filter.{name}.required", "true")
+    (repository / ".git" / "info" / "attributes").write_text(f"*.py filter={name}\n")
+    (repository / "acme" / "__init__.py").write_text("two = 2\n")
+    assert checkout.commit_of_folder(repository)["dirty"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_filter_of_the_users_own_is_run(repository, tmp_path, monkeypatch):
+    git(repository, "config", "--file", str(tmp_path / "own"), "filter.acme.clean", "sed s/two/one/")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "own"))
+    (repository / ".git" / "info" / "attributes").write_text("*.py filter=acme\n")
+    (repository / "acme" / "__init__.py").write_text("two = 1\n")
+    assert not checkout.commit_of_folder(repository)["dirty"]
+
+
+def test_a_missing_object_is_not_fetched_even_if_the_repository_allows_it(repository, tmp_path, monkeypatch):
+    blob = git(repository, "rev-parse", "HEAD:acme/__init__.py")
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    fetch = tmp_path / "fetch"
+    fetch.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    fetch.chmod(0o755)
+    for key, value in {
+        "core.repositoryformatversion": "1",
+        "extensions.partialclone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": f"ext::{fetch}",
+        "protocol.ext.allow": "always",
+    }.items():
+        git(repository, "config", key, value)
+    (repository / "acme" / "__init__.py").write_text("two = 2\n")
+    # Older versions of git do not know the variable that forbids it as such.
+    environment = {key: value for key, value in checkout._environment().items() if key != "GIT_NO_LAZY_FETCH"}
+    monkeypatch.setattr(checkout, "_environment", lambda: environment)
+    assert checkout.commit_of_folder(repository)["dirty"] is None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_where_the_repository_is_the_run_directory_all_of_it_counts(repository):
+    (repository / "picture.bin").write_bytes(b"")
+    assert checkout.commit_of_folder(repository, [repository])["dirty"]
+
+
+def test_what_is_named_like_a_module_and_cannot_be_read_does_not_count(tmp_path):
+    package = tmp_path / "acme"
+    (package / "folder.py").mkdir(parents=True)
+    (package / ".#editing.py").symlink_to("ada@example.org:1")
+    os.mkfifo(package / "pipe.py")
+    assert checkout.with_code(None, [package])["digest"]
+
+
 def test_a_package_in_its_repository_has_a_commit(repository):
     assert checkout.commit_of_package(repository / "acme") == checkout.commit_of_folder(repository)
 

@@ -76,6 +76,11 @@ def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path,
     assert group._environment(tmp_path, 2)["OMP_NUM_THREADS"] == "3"
 
 
+def test_variables_that_set_torchruns_options_do_not_reach_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PET_NNODES", "2")
+    assert "PET_NNODES" not in group._environment(tmp_path, 1)
+
+
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
@@ -89,6 +94,8 @@ def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path,
         # How those ended that the supervisor killed says nothing.
         (["stopped", "0 -9", "1 -9"], []),
         (["2 3", "stopped", "0 -9"], [(2, 3)]),
+        (["1 3", "0 "], [(1, 3)]),
+        (["", "1", "x y", "0 3"], [(0, 3)]),
     ],
 )
 def test_the_first_rank_to_end_comes_first(tmp_path, lines, found):

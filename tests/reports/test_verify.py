@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from commands import called
 from example_results import RUN, oom, result
 
+from benchspec import BenchspecError
+from benchspec.reports.verify import verify
 from benchspec.results import Results, append
 
 
@@ -112,3 +115,23 @@ def test_a_report_on_one_experiment_leaves_the_files_of_the_run_as_they_are(run,
     shown = capsys.readouterr()
     assert "By rows" in shown.out and "opt-30b" not in shown.out
     assert {file: file.read_bytes() for file in run.glob("report.*")} == before
+
+
+def test_line_ends_and_permissions_of_a_file_stay(run):
+    file = page(run)
+    before = file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(before.replace(b"14 min 2 s", b"13 min 2 s", 1))
+    file.chmod(0o640)
+    assert len(verify(file)) == 1
+    assert verify(file, write=True)
+    assert file.read_bytes() == before
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["README.md", "runs/demo/run.json", "runs/demo/results.jsonl"])
+def test_a_named_pipe_is_not_waited_for(run, name):
+    file = page(run)
+    Path(name).unlink()
+    os.mkfifo(name)
+    with pytest.raises(BenchspecError, match=f"{name}: .*it is not a file"):
+        verify(file)

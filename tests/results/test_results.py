@@ -6,6 +6,7 @@ import json
 
 import pytest
 from example_results import RUN, oom, published, result, statement
+from left import leave
 
 from benchspec.results import Results, append
 from benchspec.results.events import EventLog
@@ -170,3 +171,25 @@ def test_any_reporter_gives_its_text_and_writes_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PluginError, match=r"no reporter is called 'markdwon' .*did you mean 'markdown'"):
         found.report("markdwon")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"case": "../../../other/1"},
+        {"experiment": "{other}", "case": "1"},
+        {"experiment": "..", "case": "..", "attempt": "../other/1/1"},
+        {"case": "a\0b"},
+    ],
+)
+def test_a_journal_of_somebody_else_leads_to_no_other_folder(tmp_path, names):
+    other = tmp_path / "other" / "1" / "1"
+    other.mkdir(parents=True)
+    counts = {"rows": 1, "tokens": 1, "padded_tokens": 1, "loss_tokens": 1}
+    leave(other, [{"event": "step", "step": 1, **counts, "loss": 1.0, "grad_norm": 1.0}], stderr="a secret")
+    run = tmp_path / "run"
+    (run / "cases" / "sizes").mkdir(parents=True)
+    append(run, result(**{key: name.format(other=tmp_path / "other") for key, name in names.items()}))
+    found = Results.load(run)
+    assert found.log_of(found[0]) is None
+    assert found.steps(found[0]) == []

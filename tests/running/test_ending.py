@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from left import DONE, TRAINING, begin, failure, leave
 
@@ -170,3 +172,13 @@ def test_no_rank_is_blamed_where_all_got_as_far(tmp_path):
 def test_the_log_keeps_the_last_lines_only(tmp_path):
     leave(tmp_path, TRAINING, stderr="".join(f"{number}\n" for number in range(100)))
     assert ending(tmp_path).log[0] == "80"
+
+
+def test_the_first_failure_is_first_by_the_clock_that_nobody_sets(tmp_path):
+    hosts = [{"event": "start", "rank": rank, "world": 2, "pid": 1, "host": "a"} for rank in (0, 1)]
+    starts = [{**start, "time": 1000.0, "clock": 10.0} for start in hosts]
+    set_back = [failure(time=900.0, clock=13.0), failure(reason="KeyError: the cause", time=1002.0, clock=12.0)]
+    for rank, events in enumerate(zip(starts, set_back, strict=True)):
+        (tmp_path / f"rank-{rank}.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    found = ending(tmp_path)
+    assert (found.rank, found.reason) == (1, "KeyError: the cause")

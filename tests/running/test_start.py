@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -56,7 +57,23 @@ def test_a_start_that_returns_no_handle_costs_one_case(scripted, monkeypatch, ha
     assert all("not a Handle with an id" in each.reason for each in run(asked))
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"\xff\xfe", b"-1 0 y"])
+def test_what_a_copy_of_a_run_directory_says_of_a_running_case_is_left_alone(scripted, monkeypatch, tmp_path):
+    asked = scripted("crash")
+    run(asked)
+    attached = []
+    launcher = asked.registry.find("launcher", "scripted").cls
+    plain = launcher.attach
+    monkeypatch.setattr(launcher, "attach", lambda self, id: attached.append(id) or plain(self, id))
+    Path("runs/demo/results.jsonl").write_text("")
+    shutil.copytree("runs/demo", tmp_path / "copy")
+    assert run(asked, tmp_path / "copy")[0].attempt == "2"
+    assert not attached
+    (tmp_path / "link").symlink_to("runs", target_is_directory=True)
+    run(asked, tmp_path / "link" / "demo")
+    assert attached == ["nothing"]
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\0x", b"\xff\xfe", b"-1 0 y"])
 @pytest.mark.parametrize("name", ["handle", "oom-kills"])
 def test_a_file_that_a_power_failure_emptied_does_not_stop_the_next_run(scripted, monkeypatch, name, content):
     asked = scripted("crash")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from conftest import install
 from small import SMALL, mistakes
@@ -56,6 +58,9 @@ def test_a_pack_may_come_in_an_installed_package_which_is_not_imported(write, tm
     [
         ("missing.yaml", "spec.yaml:9:5: error: references[0]: "),
         ("'nowhere:paper.yaml'", "no package is called 'nowhere'; a pack is FILE or PACKAGE:FILE"),
+        (r'"acme\0.yaml"', "spec.yaml:9:5: error: references[0]: a path cannot contain a NUL character"),
+        (r'"benchspec:acme\0.yaml"', "spec.yaml:9:5: error: references[0]: a path cannot contain a NUL character"),
+        (f"benchspec:{300 * 'x'}", "spec.yaml:9:5: error: references[0]: the package 'benchspec' has no file 'xxx"),
         ("mapping.yaml", "mapping.yaml:1:1: error: a reference pack is a list of entries"),
         ("wrong.yaml", "wrong.yaml:1:29: error: [0].metric: 'train_time' is not allowed"),
     ],
@@ -65,6 +70,18 @@ def test_a_pack_that_cannot_be_used_is_one_line_at_its_place(write, name, messag
     write("- {source: a paper, metric: train_time, values: [{value: 1}]}\n", "wrong.yaml")
     (line,) = mistakes(write(SMALL + f"references:\n  - {name}\n"))
     assert message in line
+
+
+def test_all_packs_together_are_limited_in_files_and_bytes(write):
+    write(PACK, "paper.yaml")
+    (line,) = mistakes(write(SMALL + "references:\n" + "  - paper.yaml\n" * 101))
+    assert "references[100]: cannot read 'paper.yaml': more than 100 files are included" in line
+
+
+def test_a_module_without_a_place_is_no_package(write, monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    (line,) = mistakes(write(SMALL + "references: ['__main__:paper.yaml']\n"))
+    assert "no package is called '__main__'" in line
 
 
 def test_a_pack_in_place_of_a_spec_is_told_where_it_belongs(write):

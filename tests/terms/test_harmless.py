@@ -62,9 +62,9 @@ def test_long_text_says_how_much_is_missing():
 
 @pytest.mark.parametrize("text", [" " * 200_000 + "x", "\n \n" * 100_000, "\x1b" * 200_000, "  \n" * 100_000])
 def test_hostile_lengths_take_no_time(text):
-    begun = time.monotonic()
+    begun = time.process_time()
     brief(text)
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("text", [*HARMFUL, *ORDINARY, "two\nlines"])

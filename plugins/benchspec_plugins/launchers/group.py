@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,8 +47,12 @@ def deaths(case_dir: Path) -> dict[int, int]:
     lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
     if supervisor.STOPPED in lines:
         lines = lines[: lines.index(supervisor.STOPPED)]
-    ends = [(int(rank), int(code)) for rank, code in (line.split(" ", 1) for line in lines)]
+    # A full disk cuts off a line.
+    ends = [(int(found[1]), int(found[2])) for line in lines if (found := _EXIT.fullmatch(line))]
     return {rank: code for number, (rank, code) in enumerate(ends) if not number or code != -signal.SIGTERM}
+
+
+_EXIT = re.compile(r"([0-9]{1,9}) (-?[0-9]{1,9})", re.ASCII)
 
 
 class Group(Handle):
@@ -140,7 +145,10 @@ def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> subprocess.Popen[b
 def _environment(case_dir: Path, processes: int) -> dict[str, str]:
     # torchrun's default of one thread per process would leave other CPU cores idle.
     threads = max(1, _cores() // processes)
-    return {"OMP_NUM_THREADS": str(threads), **os.environ, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
+    # A job of several hosts, such as Kubeflow's, sets torchrun's options by such variables, the number of hosts among
+    # them; this group is on one.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PET_")}
+    return {"OMP_NUM_THREADS": str(threads), **kept, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
 
 
 def _cores() -> int:
