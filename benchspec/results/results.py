@@ -12,12 +12,12 @@ from benchspec.results.journal import read_journal
 from benchspec.results.notebook import results_html
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
-from benchspec.results.run_file import read_run
+from benchspec.results.run_json import read_run
 from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
 from benchspec.terms.errors import BenchspecError, suggest
 from benchspec.terms.harmless import one_line
-from benchspec.terms.layout import STDERR, attempt_folder
+from benchspec.terms.layout import STDERR, attempts_folder
 
 if TYPE_CHECKING:
     from benchspec.kinds.bases import Reporter
@@ -56,7 +56,7 @@ class Results(Sequence[Result]):
 
     def missing(self) -> list[str]:
         """`EXPERIMENT/CASE` of each judged case that has no result."""
-        found = {(each.experiment, each.case) for each in self}
+        found = {each.key for each in self}
         return [f"{experiment}/{case}" for experiment, case in self.judged if (experiment, case) not in found]
 
     def of_experiment(self, name: str) -> Results:
@@ -98,16 +98,13 @@ class Results(Sequence[Result]):
     def as_expected(self) -> bool:
         """Whether every judged case has a result, and an outcome that the spec expects; by default that is `ok`."""
         judged, expected = set(self.judged), self.run.get("expected", {})
-        mine = [each for each in self if (each.experiment, each.case) in judged]
-        known = all(
-            each.outcome in expected.get(f"{each.experiment}/{each.case}", ["ok"]) and not each.beside_others
-            for each in mine
-        )
+        mine = [each for each in self if each.key in judged]
+        known = all(each.outcome in expected.get(each.full_name, ["ok"]) and not each.beside_others for each in mine)
         return known and bool(mine) and not self.missing()
 
     def log_of(self, result: Result) -> Path | None:
         """What the case wrote to stderr in the attempt that the result is of; None if there is no file."""
-        file = attempt_folder(self.folder, result.experiment, result.case) / result.attempt / STDERR
+        file = attempts_folder(self.folder, *result.key) / result.attempt / STDERR
         return file if file.is_file() else None
 
     def changes(self, result: Result) -> list[str]:
@@ -115,7 +112,7 @@ class Results(Sequence[Result]):
 
         It was compared when `run` was last called; empty if nothing had changed since the result was measured.
         """
-        found = self.run.get("changed", {}).get(f"{result.experiment}/{result.case}", {})
+        found = self.run.get("changed", {}).get(result.full_name, {})
         return list(found["differences"]) if found.get("attempt") == result.attempt else []
 
     def steps(self, result: Result) -> list[dict[str, Any]]:
@@ -125,14 +122,14 @@ class Results(Sequence[Result]):
         slowest rank, without saves. An unknown number is None. The steps are read from the case's files; empty if those
         are gone.
         """
-        attempt = attempt_folder(self.folder, result.experiment, result.case) / result.attempt
+        attempt = attempts_folder(self.folder, *result.key) / result.attempt
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")
         return [{key: getattr(step, key) for key in keys} for step in steps(evidence.read(attempt).ranks)]
 
     def _planned_cases(self) -> list[tuple[str, str]]:
         planned = self.run.get("cases")
         if planned is None:
-            return [(each.experiment, each.case) for each in self._results]
+            return [each.key for each in self._results]
         return [(experiment, case) for experiment, case in planned]
 
     def __len__(self) -> int:
@@ -163,7 +160,7 @@ class Results(Sequence[Result]):
 
 def _of_case(results: Results, name: str) -> Result:
     """The result of a case; raises `KeyError` with the names that may be meant."""
-    known = {f"{result.experiment}/{result.case}": result for result in results}
+    known = {result.full_name: result for result in results}
     found = [path for path, result in known.items() if name in (path, result.case)]
     if len(found) == 1:
         return known[found[0]]
@@ -180,7 +177,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _latest(results: Iterable[Result]) -> dict[tuple[str, str], Result]:
-    return {(result.experiment, result.case): result for result in results}
+    return {result.key: result for result in results}
 
 
 def _planned(latest: Mapping[tuple[str, str], Result], run: Mapping[str, Any]) -> list[Result]:

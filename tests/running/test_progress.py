@@ -10,7 +10,7 @@ import pytest
 
 from benchspec.running.progress import Lines, Screen, for_stream
 
-CASE = SimpleNamespace(experiment="sizes", id="opt-tiny-1f9c2a", processes=1)
+CASE = SimpleNamespace(key=("sizes", "opt-tiny-1f9c2a"), full_name="sizes/opt-tiny-1f9c2a")
 
 
 def step(number, time, rows=8, **fields):
