@@ -29,7 +29,7 @@ clean:
 	rm -rf $(VENV) build dist
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,figures]'
 	$(COMPILE)
 	touch $@
 

@@ -16,7 +16,6 @@ from benchspec.terms.errors import BenchspecError, SpecError, distinct
 from benchspec.terms.harmless import json_text
 
 if TYPE_CHECKING:
-    from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
 
 INTERRUPTED = 130
@@ -96,12 +95,13 @@ def run(
     """Run the cases that have no result yet, then report."""
     from benchspec import run as running
     from benchspec.cases.check import checked
+    from benchspec.reports import render
     from benchspec.running import progress, view
     from benchspec.running.agenda import selected
 
     loaded, expansion, _, remarks = checked(spec, sets)
     output.warn(remarks)
-    _check_reporters(loaded.registry, reporters)
+    render.check(loaded.registry, reporters or loaded.report)
     try:
         shown = progress.for_stream(sys.stderr)
         results = running(loaded, out, only=only, fresh=fresh, rerun=rerun, progress=shown, expansion=expansion)
@@ -166,10 +166,11 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
 def report(run_dir: str, reporters: Sequence[str], experiment: str | None, opening: bool) -> int:
     """Report on an existing run directory again."""
     from benchspec.kinds.registry import Registry
+    from benchspec.reports import render
     from benchspec.results.results import Results
 
     registry = Registry.load()
-    _check_reporters(registry, reporters)
+    render.check(registry, reporters)
     results = Results.load(run_dir)
     if experiment is not None:
         results = results.of_experiment(experiment)
@@ -234,11 +235,6 @@ def machine(form: str) -> None:
     facts = describe.describe()
     absent = missing.missing(facts)
     output.show(json_text({**facts, "missing": absent}) if form == "json" else text.report(facts, absent))
-
-
-def _check_reporters(registry: Registry, names: Sequence[str]) -> None:
-    for name in names:
-        registry.find("reporter", name)
 
 
 def _exit_code(results: Results) -> int:

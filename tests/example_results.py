@@ -53,7 +53,7 @@ def statement(of, *cases):
     """What `published` returned, as a statement of results."""
     mine = [{"case": each.case, "at": next(iter(each.axes.values()), None), "differences": []} for each in cases]
     where = {**of["where"], **(cases[0].axes if len(cases) == 1 else {})}
-    return {**of, "where": where, "experiment": cases[0].experiment, "cases": mine}
+    return {**of, "where": where, "experiment": cases[0].experiment, "named": True, "cases": mine}
 
 
 def results(*cases, statements=(), **run):

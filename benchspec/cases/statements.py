@@ -42,6 +42,7 @@ def _statements(reference: Reference, cases: Sequence[Case]) -> Iterator[Stateme
                 "by": reference.by,
                 "per": dict(reference.per) if reference.per else None,
                 "experiment": group[0].experiment,
+                "named": reference.experiment is not None,
                 "cases": [_case(reference, case, along) for case in group],
             }
 

@@ -50,14 +50,27 @@ def listed(folder: Path, files: Iterable[Path]) -> str:
     return ", ".join([*top, *(f"{name}/ ({count} file{'' if count == 1 else 's'})" for name, count in folders.items())])
 
 
+def check(registry: Registry, values: Iterable[str | Mapping[str, Any]]) -> None:
+    """Raise `PluginError` if a reporter does not exist, or if this machine lacks what it needs."""
+    for value in values:
+        who, reporter, _ = _reporter(registry, value)
+        if absent := _asked(who, lambda reporter=reporter: reporter.missing(False)):  # type: ignore[misc]
+            raise PluginError(f"{who}: {'; '.join(absent)}")
+
+
+def _reporter(registry: Registry, value: str | Mapping[str, Any]) -> tuple[_Who, Reporter, str | None]:
+    """A reporter as a spec names it, and the path of its report, if it has one of its own."""
+    options = {"name": value} if isinstance(value, str) else dict(value)
+    path = options.pop("path", None)
+    who = _Who(registry.find("reporter", options["name"]), options["name"], registry.packages)
+    return who, _asked(who, lambda: _created(registry, options)), path
+
+
 def _one(
     registry: Registry, results: Results, value: str | Mapping[str, Any], written: Written, *, keep: bool
 ) -> Iterator[str]:
     """The text of a reporter, if it is to be printed; otherwise it is saved, whatever `keep` says."""
-    options = {"name": value} if isinstance(value, str) else dict(value)
-    path = options.pop("path", None)
-    who = _Who(registry.find("reporter", options["name"]), options["name"], registry.packages)
-    reporter = _asked(who, lambda: _created(registry, options))
+    who, reporter, path = _reporter(registry, value)
     text = _text(who, reporter, results)
     if text and path is None and reporter.printed:
         yield text

@@ -11,7 +11,7 @@ says is published stands in run.json as *statements*: each a mapping with
     where, given       as the spec says them
     by                 of an ordering: the field whose values it names
     per                of a slope: {field: by how much it grows}
-    experiment
+    experiment         and `named`, whether the spec names it: if not, only cases that meet `given` are meant
     cases              what it is a statement of: mappings {case, at, differences}; `at` is the value of the field that
                        `by` or `per` names, `differences` the fields of the case that are not as published
 """
@@ -68,12 +68,14 @@ def by_case(verdicts: Iterable[Verdict]) -> dict[tuple[str, str], list[Verdict]]
 
 
 def _verdicts(statement: Statement, results: Mapping[tuple[str, str], Result], hardware: str | None) -> list[Verdict]:
-    """One verdict, or for a slope two: of the slope and of the line."""
+    """One verdict, or for a slope two: of the slope and of the line; none if other cases are meant."""
     there = [
         (case, result)
         for case in statement["cases"]
         if (result := results.get((statement["experiment"], case["case"]))) is not None
     ]
+    if not statement["named"] and there and _differences(statement, there):
+        return []
     kinds = ("slope", "linear") if statement["kind"] == "slope" else (statement["kind"],)
     return [_verdict(statement, kind, there, hardware) for kind in kinds]
 

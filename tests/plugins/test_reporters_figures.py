@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
+from pathlib import Path
 
 import pytest
+from commands import called
 from example_results import oom, published, result, results, statement
 
 from benchspec import PluginError
@@ -15,6 +16,7 @@ from benchspec.results.events import EventLog
 pytest.importorskip("matplotlib")
 
 from benchspec_plugins.reporters.figures import Figures
+from benchspec_plugins.reporters.html import Html
 
 HERE = {"hardware": "xe9680-h100"}
 
@@ -109,11 +111,23 @@ def test_nothing_is_drawn_of_nothing():
     assert Figures({"metrics": [], "steps": True}).render(results()) == ""
 
 
-def test_without_matplotlib_a_line_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(PluginError, match=re.escape("pip install 'benchspec[figures]'")):
-        files(result())
+@pytest.mark.parametrize("reporter", [Figures, Html])
+def test_without_matplotlib_a_line_says_what_to_install(monkeypatch, reporter):
+    monkeypatch.setattr("benchspec_plugins.reporters.figures.find_spec", lambda name: None)
+    line = "matplotlib and jinja2 not installed; in benchspec's checkout, run pip install -e '.[figures]'"
+    made = reporter({"metrics": [], "steps": False})
+    assert made.missing(online=False) == [line]
+    with pytest.raises(PluginError, match=re.escape(line)):
+        made.render(results(result())), made.files(results(result()))
+
+
+def test_a_run_whose_reports_cannot_be_made_is_refused_before_the_first_case(scripted, monkeypatch, capsys):
+    scripted("ok", more="report: [table, html]\n")
+    monkeypatch.setattr("benchspec_plugins.reporters.figures.find_spec", lambda name: None)
+    assert called(monkeypatch, "run", "demo.yaml") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: the reporter 'html' of benchspec") and "matplotlib and jinja2 not installed" in line
+    assert not Path("runs").exists()
 
 
 def test_the_options_are_metrics_that_there_are():

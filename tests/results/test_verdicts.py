@@ -25,6 +25,7 @@ def statement(kind, published, *cases, metric="train_runtime", **fields):
         "by": None,
         "per": None,
         "experiment": "sizes",
+        "named": True,
         "cases": [{"case": case, "at": at, "differences": []} for case, at in pairs],
         **fields,
     }
@@ -232,3 +233,10 @@ def test_a_line_counts_the_verdicts():
 def test_out_of_memory_beside_anothers_memory_says_nothing_of_the_case():
     crowded = result(case="a", outcome="oom", record={"others": ["3 GiB of process 7"]})
     assert short(statement("outcome", "oom"), crowded) == ("not run", "oom beside another's memory")
+
+
+def test_without_a_named_experiment_only_cases_that_meet_the_conditions_are_meant():
+    given = statement("value", 900, given={"dataset_rows": 52002}, named=False)
+    assert judge([given], [measured(dataset_rows=100)], MACHINE) == []
+    assert [each["verdict"] for each in judge([given], [measured(dataset_rows=52002)], MACHINE)] == ["reproduced"]
+    assert [each["verdict"] for each in judge([given], [], MACHINE)] == ["not run"]

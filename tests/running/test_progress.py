@@ -33,7 +33,7 @@ def clock(monkeypatch):
 
 
 def result(**fields):
-    usual = {"experiment": "sizes", "case": "opt-tiny-1f9c2a", "outcome": "ok", "phase": None, "reason": None}
+    usual = {"full_name": "sizes/opt-tiny-1f9c2a", "outcome": "ok", "phase": None, "reason": None}
     return SimpleNamespace(**{**usual, "metrics": {"train_runtime": 903.2, "rows_per_second": 172.5}, **fields})
 
 

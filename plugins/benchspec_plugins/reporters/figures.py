@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
@@ -36,11 +37,14 @@ class Figures(Reporter):
         }
     }
 
+    def missing(self, online: bool) -> Sequence[str]:
+        return lacking()
+
     def render(self, results: Results) -> str:
         return ""
 
     def files(self, results: Results) -> Mapping[str, bytes]:
-        check_matplotlib()
+        check()
         found = dict(self._charts(results))
         return found | (dict(_steps(results)) if self.options["steps"] else {})
 
@@ -59,12 +63,17 @@ class Figures(Reporter):
                         yield f"{name}-log.{suffix}", content
 
 
-def check_matplotlib() -> None:
-    """Raise `PluginError` with what to install if matplotlib is not there."""
-    from importlib.util import find_spec
+def lacking() -> list[str]:
+    """What is not installed of what figures and pages need, and how to install it."""
+    absent = [name for name in ("matplotlib", "jinja2") if find_spec(name) is None]
+    remedy = "in benchspec's checkout, run pip install -e '.[figures]'"
+    return [f"{' and '.join(absent)} not installed; {remedy}"] if absent else []
 
-    if find_spec("matplotlib") is None:
-        raise PluginError("matplotlib is not installed: pip install 'benchspec[figures]'")
+
+def check() -> None:
+    """Raise `PluginError` if anything is not installed."""
+    if absent := lacking():
+        raise PluginError(absent[0])
 
 
 def spans_decades(chart: Chart) -> bool:

@@ -8,7 +8,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchspec import Plugin, Reporter, hookimpl
-from benchspec.terms.errors import PluginError
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -33,11 +32,16 @@ class Html(Reporter):
     suffix = ".html"
     printed = False
 
+    def missing(self, online: bool) -> Sequence[str]:
+        from benchspec_plugins.reporters.figures import lacking
+
+        return lacking()
+
     def render(self, results: Results) -> str:
         from benchspec.reports import build_report, by_experiment, no_results_text
-        from benchspec_plugins.reporters.figures import check_matplotlib
+        from benchspec_plugins.reporters.figures import check
 
-        check_matplotlib()
+        check()
         environment = _environment()
         report = build_report(results)
         groups = list(by_experiment(results).values())
@@ -72,10 +76,7 @@ class Row(NamedTuple):
 
 
 def _environment() -> Any:
-    try:
-        from jinja2 import DictLoader, Environment, StrictUndefined
-    except ImportError:
-        raise PluginError("jinja2 is not installed: pip install 'benchspec[figures]'") from None
+    from jinja2 import DictLoader, Environment, StrictUndefined
 
     loader = DictLoader({"page.html.jinja": _file("page.html.jinja")})
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=loader, trim_blocks=True)

@@ -43,7 +43,8 @@ def _head(report: Report) -> str:
 
 def _section(section: Section) -> str:
     tables = [_table(columns) for columns in (section.table, section.published) if columns]
-    return f"{section.title}\n\n" + "\n\n".join([*tables, *filter(None, ["\n".join(section.notes)])])
+    notes = "\n".join(fill(note, WIDTH, subsequent_indent="  ", break_long_words=False) for note in section.notes)
+    return f"{section.title}\n\n" + "\n\n".join(filter(None, (*tables, notes)))
 
 
 def _table(columns: Sequence[Column]) -> str:
