@@ -16,7 +16,7 @@ import pytest
 from conftest import benchspec, install, start
 from jsonschema import Draft202012Validator
 
-from benchspec.spec import schema
+from benchspec.terms import schemas
 
 pytest.importorskip("torch")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="needs signals")]
@@ -82,7 +82,7 @@ def until(condition, seconds):
 def check_files(run):
     """Every event and result is as its schema says, and no file contains the secret."""
     for pattern, name in (("cases/*/*/*/rank-*.jsonl", "event"), ("results.jsonl", "result")):
-        check = Draft202012Validator(schema.load(name))
+        check = Draft202012Validator(schemas.load(name))
         files = list(run.glob(pattern))
         assert files
         for line in (line for file in files for line in file.read_text().splitlines()):
