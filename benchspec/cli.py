@@ -39,7 +39,7 @@ def main() -> NoReturn:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        _fail([f"error: {error.format_message()} (`benchspec --help` lists the commands)"], 2)
+        _fail([f"error: {error.format_message()} ({_help(error)})"], 2)
     except (KeyboardInterrupt, click.Abort):
         _fail(["interrupted"], INTERRUPTED)
     except RecursionError:
@@ -57,6 +57,14 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _help(error: click.ClickException) -> str:
+    """Where to read how the command that was called, or any, is called."""
+    context = getattr(error, "ctx", None)
+    if context is None or context.parent is None:
+        return "`benchspec --help` lists the commands"
+    return f"`benchspec {context.info_name} --help` shows its options"
 
 
 def _fail(lines: Iterable[str], code: int) -> NoReturn:
@@ -161,7 +169,9 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
 @cli.command()
 @click.argument("run_dir", metavar="RUN", shell_complete=completing("runs"))
 @REPORTER
-@click.option("--experiment", metavar="NAME", help="Report on this experiment alone.")
+@click.option(
+    "--experiment", metavar="NAME", help="Report on this experiment alone.", shell_complete=completing("measured")
+)
 @click.option("--open", "opening", is_flag=True, help="Make the page of the reporter html, and open it in a browser.")
 def report(run_dir: str, reporters: Sequence[str], experiment: str | None, opening: bool) -> int:
     """Report on an existing run directory again."""
@@ -170,7 +180,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
     from benchspec.results.results import Results
 
     registry = Registry.load()
-    render.check(registry, reporters)
+    render.check(registry, [*reporters, "html"] if opening else reporters)
     results = Results.load(run_dir)
     if experiment is not None:
         results = results.of_experiment(experiment)
@@ -182,7 +192,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE.md...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE.md...", shell_complete=completing("pages"))
 @click.option("--write", is_flag=True, help="Bring the reports up to date.")
 def verify(files: Sequence[str], write: bool) -> int:
     """Make the reports between benchspec's markers in Markdown files anew, and say what differs.

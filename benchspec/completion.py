@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,19 @@ def experiments(context: Context, begun: str) -> Iterator[CompletionItem]:
         if name.startswith(begun):
             title = experiment.get("title")
             yield CompletionItem(f"{name}/", help=str(title.value) if title else None)
+
+
+def measured(context: Context, begun: str) -> Iterator[CompletionItem]:
+    """The experiments of the run directory that stands on the command line."""
+    folder = context.params.get("run_dir") or context.args[0]
+    found = json.loads(Path(folder, RUN).read_text())["spec"]["experiments"]
+    yield from (CompletionItem(name, help=one.get("title")) for name, one in found.items() if name.startswith(begun))
+
+
+def pages(context: Context, begun: str) -> Iterator[CompletionItem]:
+    """Markdown files, and the folders that may hold more."""
+    yield CompletionItem(begun, type="dir")
+    yield from (CompletionItem(path) for path in _matching(begun) if path.endswith(".md"))
 
 
 def _plugins(begun: str, kind: str | None) -> Iterator[CompletionItem]:

@@ -24,13 +24,15 @@ experiments:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("demo.yaml", "other.yml", "broken.yaml", "notes.txt", "specs/deep.yaml"):
+    for name in ("demo.yaml", "other.yml", "broken.yaml", "notes.txt", "README.md", "specs/deep.yaml"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(SPEC if name != "broken.yaml" else "{")
     for name in ("runs/demo", "elsewhere", "runs/empty"):
         Path(name).mkdir(parents=True)
     for name in ("runs/demo", "elsewhere"):
-        Path(name, "run.json").write_text("{}")
+        Path(name, "run.json").write_text(
+            '{"spec": {"experiments": {"sizes": {"title": "By model size"}, "rows": {}}}}'
+        )
     return tmp_path
 
 
@@ -67,6 +69,8 @@ def values(*given):
         ("benchspec run demo.yaml --only s", ["sizes/"]),
         ("benchspec run demo.yaml --reporter ma", ["markdown"]),
         ("benchspec report runs/demo --reporter js", ["json"]),
+        ("benchspec report runs/demo --experiment ro", ["rows"]),
+        ("benchspec verify R", ["README.md"]),
         ("benchspec plugins opt-6", ["opt-6.7b", "opt-66b"]),
         ("benchspec schema ", ["spec", "result", "event"]),
         ("benchspec val", ["validate"]),

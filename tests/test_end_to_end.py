@@ -167,7 +167,7 @@ def test_a_run_is_reported_resumed_and_measured_as_trainer_measures_it(tmp_path,
     run = write(tmp_path, "  sizes: {backend: single, recipe: timed, train: {max_length: 512}, title: A tiny one}\n")
     first = benchspec("run", "demo.yaml", cwd=tmp_path, env=env)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.lstrip().startswith("A tiny one")
+    assert first.stdout.startswith("demo\n") and "\nA tiny one\n" in first.stdout
     assert re.search(r"case 1 of 1  sizes/\S+  ok  trained in .* rows/s", first.stderr)
     assert "case 1" not in first.stdout
     check_files(run)

@@ -9,7 +9,7 @@ from typing import Any
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Case:
     """One point of a matrix, the unit that runs."""
 
@@ -31,6 +31,9 @@ class Case:
     train: Mapping[str, Any]
     measure: Mapping[str, Any]
     limits: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Case {self.experiment}/{self.id}>"
 
     @property
     def key(self) -> tuple[str, str]:

@@ -76,7 +76,7 @@ class Plugin:
 
     def __init__(self, options: Mapping[str, Any]):
         """Keep the options; raise `PluginError` for an invalid combination, which `validate` then reports."""
-        #: every option, defaults filled in; paths absolute, nested plugins as instances
+        #: every option that the spec gives or that has a `default`; paths absolute, nested plugins as instances
         self.options = options
 
     def missing(self, online: bool) -> Sequence[str]:
@@ -361,7 +361,24 @@ class Launcher(Plugin):
 
 
 class Hardware(Plugin):
-    """The machine's figures."""
+    '''The machine's figures.
+
+    The smallest one, for `hardware: our-server` in a spec:
+
+        class OurServer(Hardware):
+            """Our server: four of Acme's accelerators."""
+
+            name = "our-server"
+
+            def facts(self):
+                sheet = "Acme A1 data sheet, 2026"
+                return Facts(
+                    accelerator="Acme A1",
+                    accelerators=4,
+                    memory=Fact(80 * 2**30, sheet),
+                    peak={"bf16": Fact(1e15, sheet)},
+                )
+    '''
 
     kind = "hardware"
 

@@ -40,11 +40,16 @@ def _problems(cls: type[Plugin]) -> Iterator[str]:
 
 
 def likely_misspelt(cls: type[Plugin]) -> list[str]:
-    """Remarks on public methods whose names are almost those of methods of the base class that it does not override."""
+    """Remarks on public names that are almost those of methods or attributes of the base class that it leaves out."""
     base = KINDS[cls.kind]
     free = [name for name in _public(base) if getattr(cls, name) is getattr(base, name)]
-    close = {name: get_close_matches(name, free, n=1, cutoff=0.85) for name in _own_methods(cls)}
-    return [f"{cls.__name__}.{name}(): did you mean '{found[0]}'?" for name, found in close.items() if found]
+    own = [name for name in _public(cls) if not hasattr(base, name)]
+    close = {name: get_close_matches(name, free, n=1, cutoff=0.85) for name in own}
+    return [
+        f"{cls.__name__}.{name}{'()' if callable(getattr(cls, name)) else ''}: did you mean '{found[0]}'?"
+        for name, found in close.items()
+        if found
+    ]
 
 
 def _missing_methods(cls: type[Plugin]) -> Iterator[str]:

@@ -23,7 +23,7 @@ def named(registry: Registry, name: str) -> list[Entry]:
     found = [entry for entry in registry.entries() if name in (entry.name, entry.full_name)]
     if not found:
         hint = suggest(name, [registry.name(entry) for entry in registry.entries()])
-        raise PluginError(f"no plugin is called '{name}'{hint} (`benchspec plugins` lists all)")
+        raise PluginError(f"no plugin is called '{name}'{hint} (`benchspec plugins` lists all){registry.lost()}")
     return found
 
 
@@ -52,6 +52,7 @@ def _page(registry: Registry, entry: Entry, width: int) -> str:
             *(_filled(paragraph, width) for paragraph in cleandoc(entry.cls.__doc__ or "").split("\n\n")),
             f"Options:\n{options}" if options else "It has no options.",
             *([_filled(f"Presets: {more}", width)] if more else []),
+            *(_filled(f"Perhaps misspelt: {remark}", width) for remark in likely_misspelt(entry.cls)),
         ]
     )
 

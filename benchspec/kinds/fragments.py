@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import KINDS
 from benchspec.kinds.options import UNITS, converted
+from benchspec.terms.errors import suggest
 from benchspec.terms.units import quantity
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def _fragment(fragment: Any, path: str) -> Iterator[str]:
         yield f"the property '{path}' must be a mapping, not {fragment!r}"
         return
     for keyword, value in fragment.items():
+        if keyword not in _KNOWN and not str(keyword).startswith("x-"):
+            yield f"{where}has {keyword!r}, {_unknown(str(keyword), path)}"
+            continue
         holds, wanted = _KEYWORDS.get(keyword, _ANYTHING)
         if not holds(value):
             yield f"{where}has {keyword!r}: {value!r}, which is not {wanted}"
@@ -67,6 +71,12 @@ def _fragment(fragment: Any, path: str) -> Iterator[str]:
         yield from _fragment(part, f"{path}.{key}" if path else key)
     for part in _unnamed_parts(fragment):
         yield from _fragment(part, path)
+
+
+def _unknown(keyword: str, path: str) -> str:
+    """What to do with a word that JSON schema does not have: without it, a misspelt `default` is silently none."""
+    outside = "" if path else "; options stand under 'properties'"
+    return f"which is no keyword of JSON schema{suggest(keyword, sorted(_KNOWN)) or outside} (a remark begins with x-)"
 
 
 def _all_parts(fragment: Fragment) -> Iterator[Fragment]:
@@ -211,3 +221,11 @@ _KEYWORDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(_COUNTS, (_count, "a whole number of at least 0")),
     **_SPECIAL,
 }
+#: every other keyword of JSON schema, draft 2020-12
+_OTHERS = (
+    *("$ref", "$defs", "$comment", "$id", "$schema", "$anchor", "$vocabulary", "$dynamicRef", "$dynamicAnchor"),
+    *("title", "default", "examples", "deprecated", "readOnly", "writeOnly", "const", "uniqueItems"),
+    *("minContains", "maxContains", "dependentRequired", "unevaluatedItems", "unevaluatedProperties"),
+    *("contentEncoding", "contentMediaType", "contentSchema"),
+)
+_KNOWN = frozenset([*_KEYWORDS, *_OTHERS])

@@ -19,6 +19,9 @@ from benchspec.terms.errors import PluginError, suggest
 from benchspec.terms.harmless import clipped
 from benchspec.terms.where import OWN
 
+#: how many plugins that did not load a message about an unknown name explains
+REASONS = 3
+
 
 class Registry:
     """The installed plugins, by kind and name."""
@@ -85,10 +88,14 @@ class Registry:
         # A wrong DISTRIBUTION:NAME is compared with names of the same form.
         alike = [entry.full_name for entry in self.entries(kind)] if ":" in name else names
         name = clipped(name, 80)
-        broken = ", ".join(str(each.origin) for each in self.broken)
-        hint = f"; not loaded (`benchspec plugins` shows why): {broken}" if broken else ""
         ways_out = suggest(name, alike) + self._instead(kind, name)
-        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){ways_out}{hint}"
+        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){ways_out}{self.lost()}"
+
+    def lost(self) -> str:
+        """What did not load and why, at the end of a message about a name that is not found; empty if all did."""
+        more = "; …" if len(self.broken) > REASONS else ""
+        reasons = "; ".join(map(str, self.broken[:REASONS]))
+        return f"; not loaded: {reasons}{more}" if reasons else ""
 
     def _instead(self, kind: str, name: str) -> str:
         """How a spec can say what has no name: as plugins of the kind have it."""

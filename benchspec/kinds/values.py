@@ -17,7 +17,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A transformer's published dimensions, enough to count its parameters and operations without building it."""
+    """A transformer's published dimensions, enough to count its parameters and operations without building it.
+
+    Its arguments are given by name.
+    """
 
     layers: int
     hidden: int
@@ -59,7 +62,7 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """A machine's figures; an unknown figure is None or a missing key."""
+    """A machine's figures; an unknown figure is None or a missing key. Its arguments are given by name."""
 
     #: the vendor's name, e.g. "NVIDIA H100 80GB HBM3"; None if the machine has no accelerator
     accelerator: str | None

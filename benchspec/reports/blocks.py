@@ -56,17 +56,17 @@ def found(text: str) -> list[Block]:
     for number, line in enumerate(lines, start=1):
         if begin := _BEGIN.fullmatch(line):
             if begun:
-                raise BenchspecError(f"{number}: error: a marker within the one of line {begun[0]}")
+                raise BenchspecError(f"{number}: a marker within the one of line {begun[0]}")
             begun = number, begin[1]
         elif _END.fullmatch(line):
             if begun is None:
-                raise BenchspecError(f"{number}: error: this marker ends nothing: no <!-- benchspec: RUN --> before it")
+                raise BenchspecError(f"{number}: this marker ends nothing: no <!-- benchspec: RUN --> before it")
             run, _, experiment = begun[1].partition("#")
             inner = lines[begun[0] : number - 1]
             blocks.append(Block(unquote(run, errors="surrogateescape"), unquote(experiment) or None, begun[0], inner))
             begun = None
     if begun:
-        raise BenchspecError(f"{begun[0]}: error: this marker has no <!-- /benchspec --> after it")
+        raise BenchspecError(f"{begun[0]}: this marker has no <!-- /benchspec --> after it")
     return blocks
 
 
@@ -85,25 +85,36 @@ def folder_of(block: Block, file: Path) -> Path:
 
 
 def differences(block: Block, expected: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """(line, what differs): cell by cell in a table, else the whole line."""
+    """(line, what differs): cell by cell in a table, else the whole line; of several lines more or fewer, the first."""
     heads: list[str] = []
-    for offset, (here, there) in enumerate(zip_longest(block.lines, expected), start=1):
+    common = min(len(block.lines), len(expected))
+    for offset, (here, there) in enumerate(zip(block.lines, expected, strict=False), start=1):
         heads = _heads(heads, there)
         if here != there:
             yield from ((block.line + offset, text) for text in _line(here, there, heads))
+    more, missing = block.lines[common:], expected[common:]
+    if more or missing:
+        yield block.line + common + 1, _rest(more, missing)
 
 
-def _heads(heads: list[str], line: str | None) -> list[str]:
+def _rest(here: Sequence[str], there: Sequence[str]) -> str:
+    """What follows the last line that both have: only one of the two has lines."""
+    lines = [line for line in (*here, *there) if line.strip()] or [""]
+    if len(lines) == 1:
+        return (
+            f"found {_quoted(lines[0])}, expected nothing" if here else f"found nothing, expected {_quoted(lines[0])}"
+        )
+    return f"{len(here or there)} lines {'too many' if here else 'are missing'}, the first: {_quoted(lines[0])}"
+
+
+def _heads(heads: list[str], line: str) -> list[str]:
     """The headings of the table that a line belongs to; none outside of tables."""
-    if line is None or not line.startswith("|"):
+    if not line.startswith("|"):
         return []
     return heads or _cells(line)
 
 
-def _line(here: str | None, there: str | None, heads: Sequence[str]) -> Iterator[str]:
-    if here is None or there is None:
-        yield f"found {_quoted(here)}, expected {_quoted(there)}"
-        return
+def _line(here: str, there: str, heads: Sequence[str]) -> Iterator[str]:
     cells = _cells(here), _cells(there)
     if not (here.startswith("|") and there.startswith("|")) or len(cells[0]) != len(cells[1]):
         yield f"found {_quoted(here)}, expected {_quoted(there)}"
@@ -119,5 +130,5 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in _BORDER.split(line.strip())[1:-1]]
 
 
-def _quoted(text: str | None) -> str:
-    return "nothing" if text is None else f"'{text.strip()}'"
+def _quoted(text: str) -> str:
+    return f"'{text.strip()}'"

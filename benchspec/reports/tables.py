@@ -228,8 +228,7 @@ def _changed(group: Sequence[Result], changes: Sequence[Sequence[str]]) -> list[
         if found:
             cases.setdefault("; ".join(map(one_line, found)), []).append(result.case)
     return [
-        f"{CHANGED} kept although it has changed since: {found} ({_named(group, names)})"
-        for found, names in cases.items()
+        f"{CHANGED} changed since this was measured: {found} ({_named(group, names)})" for found, names in cases.items()
     ]
 
 

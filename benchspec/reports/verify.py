@@ -20,16 +20,16 @@ def verify(file: str | Path, *, write: bool = False) -> list[str]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BenchspecError(f"{file}: error: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BenchspecError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     try:
         blocks = found(text)
     except BenchspecError as error:
         raise BenchspecError(f"{file}:{error}") from None
     if not blocks:
-        raise BenchspecError(f"{file}: error: it has no report: no <!-- benchspec: RUN --> stands on a line of its own")
+        raise BenchspecError(f"{file}: it has no report: no <!-- benchspec: RUN --> stands on a line of its own")
     made = {block.line: _made(block, file) for block in blocks}
     told = [
-        f"{file}:{line}: {'was ' if write else ''}{what}"
+        f"{file}:{line}: {what}{'; brought up to date' if write else ''}"
         for block in blocks
         for line, what in differences(block, made[block.line])
     ]
@@ -47,6 +47,6 @@ def _made(block: Block, file: Path) -> Sequence[str]:
             results = results.of_experiment(block.experiment)
         text = results.report("markdown")
     except BenchspecError as error:
-        raise BenchspecError(f"{file}:{block.line}: error: {error}") from None
+        raise BenchspecError(f"{file}:{block.line}: {error}") from None
     (again,) = found(text)
     return again.lines

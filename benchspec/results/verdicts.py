@@ -174,11 +174,14 @@ def _slope(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | Non
     (amount,) = statement["per"].values()
     measured = line.slope * amount
     verdict, words, ratio = beside({**statement, "kind": "value"}, measured)
-    ends = line.interval and [end * amount / statement["published"] for end in line.interval]
+    ends = None
+    if line.interval and ratio is not None:
+        # What was published may be negative.
+        ends = sorted(end * amount / statement["published"] for end in line.interval)
     return {
         "measured": measured,
         "ratio": ratio,
-        "interval": ends if ratio is not None else None,
+        "interval": ends,
         "verdict": verdict,
         "words": words,
     }

@@ -63,8 +63,8 @@ def notes(changed: Sequence[Changed], pending: Iterable[Case]) -> list[str]:
     if not kept:
         return []
     return [
-        *(f"kept although it has changed since: {text}" for text in by_kind(kept)),
-        "run with --rerun changed to measure these cases again",
+        *(f"changed since these results were measured: {text}" for text in by_kind(kept)),
+        "they are kept; run with --rerun changed to measure these cases again",
     ]
 
 

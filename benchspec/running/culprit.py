@@ -15,7 +15,9 @@ NO_PULSE = 10.0
 #: the shares of a core that a rank uses at least while it computes, and at most while it waits
 COMPUTES, WAITS = 0.5, 0.1
 #: in the path of a frame's file: here a rank waits for the others
-COLLECTIVE = ("/torch/distributed/", "/torch/autograd/")
+COLLECTIVE = "/torch/distributed/"
+#: here it does so on a CPU, where a backward pass waits for what it sends; with an accelerator it only queues that
+BACKWARD = "/torch/autograd/"
 
 
 class Frame(NamedTuple):
@@ -66,7 +68,14 @@ def culprit(stall: Stall, seen: Mapping[int, Seen]) -> tuple[int | None, str]:
         for rank, each in seen.items():
             if matter(each):
                 return rank, words + _where(each)
-    signs = (_furthest_behind(stall), _odd_stack(seen), _outside(seen), _only_one_computing(seen))
+    accelerated = any(place.accelerated for place in stall.places.values())
+    signs = (
+        _furthest_behind(stall),
+        _odd_stack(seen),
+        _outside(seen, accelerated),
+        # One that waits for an accelerator uses a whole core for that.
+        None if accelerated else _only_one_computing(seen),
+    )
     behind = next((rank for rank in signs if rank is not None), None)
     if behind is None:
         return None, ""
@@ -113,15 +122,16 @@ def _odd_stack(seen: Mapping[int, Seen]) -> int | None:
     return _only(odd) if len(seen) > 2 and len(set(stacks)) == 2 else None
 
 
-def _outside(seen: Mapping[int, Seen]) -> int | None:
+def _outside(seen: Mapping[int, Seen], accelerated: bool) -> int | None:
     """The only rank that does not wait for others, if every stack is known."""
     if not all(each.stack for each in seen.values()):
         return None
-    return _only([rank for rank, each in seen.items() if not _waits_for_others(each)])
+    waiting = (COLLECTIVE,) if accelerated else (COLLECTIVE, BACKWARD)
+    return _only([rank for rank, each in seen.items() if not _is_in(each, waiting)])
 
 
-def _waits_for_others(each: Seen) -> bool:
-    return any(place in frame.file for frame in each.stack for place in COLLECTIVE)
+def _is_in(each: Seen, places: tuple[str, ...]) -> bool:
+    return any(place in frame.file for frame in each.stack for place in places)
 
 
 def _only_one_computing(seen: Mapping[int, Seen]) -> int | None:

@@ -38,7 +38,7 @@ def run(
     spec: Spec,
     out: str | Path | None = None,
     *,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     fresh: bool = False,
     rerun: Literal["changed"] | None = None,
     progress: Progress | None = None,
@@ -47,11 +47,11 @@ def run(
 ) -> Results:
     """Run the cases that have no result yet in the run directory, and return all of its results.
 
-    `out` is the run directory, by default runs/NAME; `only` selects cases; `fresh` moves an earlier run aside;
-    `rerun="changed"` also runs the cases whose result depends on something that is no longer as it was (data,
-    processes, machine, versions, commits); `expansion` is the spec's, if the caller already has it; `least_stall` is
-    the number of seconds for which a rank that trains may make no step, however fast it was, before its case ends as
-    `hang`.
+    `out` is the run directory, by default runs/NAME; `only` selects cases, by a pattern or several; `fresh` moves an
+    earlier run aside; `rerun="changed"` also runs the cases whose result depends on something that is no longer as it
+    was (data, processes, machine, versions, commits); `expansion` is the spec's, if the caller already has it;
+    `least_stall` is the number of seconds for which a rank that trains may make no step, however fast it was, before
+    its case ends as `hang`.
 
     Raises `SpecError`, `NothingSelected` or `RunError` before anything is started. A failure within a case becomes
     that case's outcome.
@@ -61,7 +61,7 @@ def run(
     expansion = expansion or expand(spec)
     if expansion.problems:
         raise SpecError(expansion.problems)
-    cases = agenda.selected(expansion.cases, only)
+    cases = agenda.selected(expansion.cases, [only] if isinstance(only, str) else only)
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
     if fresh or not (folder / RUN).exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ FIRST_STEP, STEADY = INNER_PHASES
 #: within training, a rank may stand still for this many of its median steps, but at least `LEAST` seconds
 STEPS = 20
 LEAST = 120.0
+#: and at least for this many of its longest step, up to `limits.stall`: what was compiled in the first one may be
+#: compiled again, for rows of another length
+LONGEST = 2
 #: how many of its last steps a rank's median is taken of
 REMEMBERED = 100
 #: more ranks than this are no group, but a broken event
@@ -33,22 +37,31 @@ class Place:
     step: int = 0
     #: how many events it has written
     events: int = 0
-    #: the seconds of its last steps, saving left out
+    #: the seconds of its last steps, without saving and without steps in which it may have waited for one that saved
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    #: the seconds of the longest of all its steps
+    longest: float = 0.0
     #: the rank's clock when its current step began
     begun: float | None = None
     #: the watch's clock when it was last seen to move
     moved: float = 0.0
     #: it has written `done` or `failure`
     ended: bool = False
+    #: it computes on an accelerator
+    accelerated: bool = False
 
     @property
     def phase(self) -> str:
         """The innermost open phase; between phases, the one that ended last."""
         return self.open[-1] if self.open else self.closed
 
-    def take(self, event: Event) -> None:
-        """Move on by an event."""
+    @property
+    def steady(self) -> bool:
+        """Whether it trains, after its first step."""
+        return self.open[-1:] == [STEADY]
+
+    def take(self, event: Event, waited: bool) -> None:
+        """Move on by an event; `waited`: since the last one, another rank was not training."""
         kind, clock = event["event"], _clock(event)
         self.events += 1
         if kind == "begin":
@@ -60,10 +73,12 @@ class Place:
                 self.open.remove(self.closed)
             self.begun = clock if event["phase"] == "save" else self.begun
         elif kind == "step":
-            if self.begun is not None and clock is not None:
+            if self.begun is not None and clock is not None and not (waited and self.steady):
                 self.seconds.append(clock - self.begun)
+                self.longest = max(self.longest, self.seconds[-1])
             self.step, self.begun = event["step"], clock
         self.ended |= kind in ("done", "failure")
+        self.accelerated |= kind == "device"
 
 
 def _clock(event: Event) -> float | None:
@@ -97,17 +112,21 @@ class Watch:
         self._least = least
         #: seconds for which this process has watched
         self._clock = 0.0
+        #: when a rank was last elsewhere than in the steady part of training: the others may wait for it
+        self._apart = 0.0
         # Before any rank has said how many they are, there is at least one.
         self.places = {0: Place()}
 
     def look(self, new: Sequence[tuple[int, Event]], passed: float) -> None:
         """Take the events that were written since the last look, `passed` seconds ago."""
         self._clock += min(passed, AWAKE)
+        if not all(place.steady or place.ended for place in self.places.values()):
+            self._apart = self._clock
         for rank, event in new:
             for other in range(min(event["world"], MOST) if event["event"] == "start" else 0):
                 self.places.setdefault(other, Place(moved=self._clock))
             place = self.places.setdefault(rank, Place())
-            place.take(event)
+            place.take(event, waited=self._apart > place.moved)
             place.moved = self._clock
 
     def wait(self) -> None:
@@ -118,19 +137,16 @@ class Watch:
     def stalled(self) -> Stall | None:
         """The ranks that stand still, if one has done so for longer than it may."""
         for rank, place in self.places.items():
-            seconds = self._clock - place.moved
-            limit, step_time = self._limit(place) if seconds > self._shortest() else (None, None)
-            if limit is not None and seconds > limit and not place.ended:
+            limit, step_time = (None, None) if place.ended else self._limit(place)
+            seconds = self._clock - (place.moved if step_time is None else max(place.moved, self._apart))
+            if limit is not None and seconds > limit:
                 return Stall(rank, seconds, step_time, self.places)
         return None
 
-    def _shortest(self) -> float:
-        """The shortest limit of any place; until then there is nothing to work out."""
-        return self._least if self._stall is None else min(self._least, self._stall)
-
     def _limit(self, place: Place) -> tuple[float | None, float | None]:
         """How many seconds a rank may stand still, and its median step if that is the reason."""
-        if place.open[-1:] == [STEADY] and place.seconds:
-            step_time = median(place.seconds)
-            return max(STEPS * step_time, self._least), step_time
-        return self._stall, None
+        if not place.steady or not place.seconds or self._apart == self._clock:
+            return self._stall, None
+        step_time = median(place.seconds)
+        again = min(LONGEST * place.longest, math.inf if self._stall is None else self._stall)
+        return max(STEPS * step_time, self._least, again), step_time

@@ -23,7 +23,7 @@ from benchspec.terms.errors import PluginError, Problem, SpecError, first
 from benchspec.terms.layout import report_problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spec:
     """A checked spec: what to measure, and the published values."""
 
@@ -36,6 +36,10 @@ class Spec:
     schema: Mapping[str, Any]
     #: `PATH=VALUE`s of the command line, already applied to the document
     sets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        number = len(self.experiments)
+        return f"<Spec {self.name!r}: {number} experiment{'' if number == 1 else 's'}, from {self.node.mark.file}>"
 
     @property
     def name(self) -> str:
@@ -90,9 +94,9 @@ class Spec:
         return {key: value for key, value in data.items() if key != "include" and not key.startswith("x-")}
 
 
-def load(path: str | Path, sets: Sequence[str] = (), registry: Registry | None = None) -> Spec:
+def load(path: str | Path, sets: str | Sequence[str] = (), registry: Registry | None = None) -> Spec:
     """The spec in a file; raises `SpecError` with all its mistakes."""
-    spec, problems = check(path, sets, registry)
+    spec, problems = check(path, [sets] if isinstance(sets, str) else sets, registry)
     if spec is None or problems:
         raise SpecError(problems)
     return spec
@@ -107,6 +111,8 @@ def check(
         root = with_packs(with_sets(included(Path(path), str(path)), sets))
     except SpecError as error:
         return None, error.problems
+    if isinstance(root.value, list) and all(entry.get("source") for entry in root.value):
+        return None, [root.problem("this is a reference pack and no spec; name it under 'references' of a spec")]
     composed = schema.compose(registry)
     spec = Spec(Path(path).absolute(), root, registry, composed, tuple(sets))
     problems = first(mistakes.problems(schema.validator(composed), root, registry))

@@ -20,7 +20,7 @@ LOST_PEER = ("closed by peer", "reset by peer", "Broken pipe", "remote process e
 #: in the log of a process that a signal ended: the beginning of what the C++ runtime, libc, gloo, NCCL, CUDA or Python
 #: says of the cause
 SIGNS = re.compile(
-    r"terminate called after|what\(\):|\[enforce fail at|Watchdog caught|Fatal Python error:|Fatal glibc error:"
+    r"terminate called after|what\(\):|\[enforce fail at|[Ww]atchdog (?:caught|got stuck)|Fatal (?:Python|glibc) error:"
     r"|Assertion .* failed|\*\*\* stack smashing|double free or corruption|corrupted (?:size|double-linked)"
     r"|(?:free|malloc|realloc|munmap_chunk)\(\): |CUDA error: |NCCL error|ncclUnhandledCudaError|ncclSystemError"
     r"|Check failed: "
@@ -29,4 +29,5 @@ SIGNS = re.compile(
 ABORTED: Mapping[str, str] = {
     "terminate called after throwing an instance of 'std::bad_alloc'": "oom",
     "Watchdog caught collective operation timeout": "hang",
+    "watchdog got stuck": "hang",
 }

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from benchspec.results.events import Event
 
+#: seconds after which NCCL's monitor takes a rank's silence for a hang: as long as backends let a collective take
+NCCL_HEARTBEAT = 2 * 3600
+
 
 def choose() -> torch.device:
     """This rank's accelerator, made torch's current device, or the CPU if there is none; raises for unusable GPUs."""
@@ -35,6 +38,9 @@ def choose() -> torch.device:
     if here == 1 and "LOCAL_RANK" in os.environ:
         # A scheduler gives each rank its own as the only one. Libraries take LOCAL_RANK for the number of a device.
         os.environ["LOCAL_RANK"] = "0"
+    # NCCL's own monitor ends a rank that waits in a call for 8 minutes, such as for one that writes a large checkpoint.
+    # `limits.stall` and the collectives' time limit are for that.
+    os.environ.setdefault("TORCH_NCCL_HEARTBEAT_TIMEOUT_SEC", str(NCCL_HEARTBEAT))
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     torch.cuda.set_device(device)
     return device
@@ -45,10 +51,11 @@ def described(device: torch.device) -> dict[str, Any]:
     import torch
 
     found = torch.cuda.get_device_properties(device)
-    uuid = getattr(found, "uuid", None)
+    uuid = str(getattr(found, "uuid", None) or "")
     return {
         "name": found.name,
-        "uuid": f"GPU-{uuid}" if uuid else None,
+        # Zeros are a driver's word for none.
+        "uuid": f"GPU-{uuid}" if uuid.strip("0-") else None,
         "memory": found.total_memory,
         "mig": " MIG " in found.name,
     }
@@ -86,6 +93,14 @@ def joules(device: torch.device) -> float | None:
         return None
     found = described(device)
     return None if found["mig"] else nvml.joules(found["uuid"])
+
+
+def finish_work() -> None:
+    """Wait until the accelerator has done what was asked of it: it works on while Python goes on."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def reset_memory_peaks() -> None:

@@ -26,8 +26,8 @@ _OUT_OF_MEMORY = re.compile(
     r"|std::bad_alloc$)",
     re.MULTILINE,
 )
-#: what it says when cuBLAS gets no handle, for want of memory or for another reason
-_NO_HANDLE = re.compile(r"^CUDA error: CUBLAS_STATUS_NOT_INITIALIZED\b")
+#: what it says when cuBLAS gets no handle, for want of memory or for another reason; hipBLAS names memory for both
+_NO_HANDLE = re.compile(r"^(?:CUDA|HIP) error: (?:CUBLAS_STATUS_NOT_INITIALIZED|HIPBLAS_STATUS_ALLOC_FAILED)\b")
 #: what gloo says, in a plain RuntimeError, when another rank does not join a collective in time
 _TIMED_OUT = re.compile(
     r"^\[[^\]]*gloo[^\]]*\] Timed out waiting|^\[Rank \d+\]: Ranks? [\d, ]+ failed to pass monitoredBarrier"

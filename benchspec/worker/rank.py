@@ -68,6 +68,8 @@ class Rank:
         if name == "train":
             self._begin(FIRST_STEP)
         yield
+        if name == "train":
+            device.finish_work()
         self._end(name)
         if name == "train":
             self._log_energy()
@@ -108,14 +110,15 @@ class Rank:
         """Record parameters, energy and memory before training, outside the phase's time."""
         self.before = proof.snapshot(self.model, self.backend.local)
         self._watch = self._watch or arithmetic.Watch(self.model)
-        self._joules = device.joules(self.device)
+        device.finish_work()
         device.reset_memory_peaks()
+        self._joules = device.joules(self.device)
 
     def _prove_arithmetic(self) -> None:
         """Record what the first step computed in; raises if that is not the case's precision."""
         assert self._watch
         self._watch.stop_if_idle()
-        self.arithmetic = {"dtype": self._watch.dtype, "tf32": arithmetic.uses_tf32(self.device)}
+        self.arithmetic = {"dtype": self._watch.dtype, "tf32": self._watch.tf32(self.device)}
         self.log.add("arithmetic", **self.arithmetic)
         if self._watch.dtype:
             arithmetic.check(self._watch.dtype, self.case.train["precision"])

@@ -72,6 +72,14 @@ def test_a_name_almost_that_of_a_method_with_a_default_is_a_remark_only():
     assert likely_misspelt(Counted) == ["Counted.sizes(): did you mean 'size'?"]
 
 
+def test_a_name_almost_that_of_an_attribute_with_a_default_is_a_remark_too():
+    made = of(Reporter, sufix=".md", option_schema={}, colour="blue")
+    assert likely_misspelt(made) == [
+        "Made.option_schema: did you mean 'options_schema'?",
+        "Made.sufix: did you mean 'suffix'?",
+    ]
+
+
 def of(base, **attributes):
     """A class that has every method it needs."""
     needed = ("train", "tokenizer", "build", "start", "attach", "render")

@@ -144,3 +144,15 @@ def test_values_hold_the_same():
 )
 def test_what_an_option_takes_is_said_in_words(fragment, text):
     assert type_text(fragment) == text
+
+
+def test_a_page_says_what_may_be_misspelt():
+    cls = type("Odd", (dataset("odd"),), {"name": "odd", "__doc__": "Odd.", "idenity": lambda self: "x"})
+    registry = Registry([Entry("dataset", "odd", cls, {}, ORIGIN)])
+    text = details.as_text(registry, details.named(registry, "odd"), 80)
+    assert text.endswith("Perhaps misspelt: Odd.idenity(): did you mean 'identity'?")
+
+
+def test_a_name_of_a_plugin_that_did_not_load_is_answered_with_the_reason():
+    with pytest.raises(PluginError, match=r"no plugin is called 'gone'.*; not loaded: .*: ValueError: no"):
+        details.named(REGISTRY, "gone")

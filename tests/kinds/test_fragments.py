@@ -41,6 +41,11 @@ def test_what_can_be_used(fragment):
         ({"properties": 3}, "has 'properties': 3, which is not a mapping"),
         ({"properties": {"name": {"type": "string"}}}, "the property 'name' is reserved"),
         ({"additionalProperties": 3}, "which is not true, false or a mapping"),
+        (
+            {"path": {"type": "string"}},
+            "has 'path', which is no keyword of JSON schema; options stand under 'properties'",
+        ),
+        ({"propertys": {}}, "has 'propertys', which is no keyword of JSON schema; did you mean 'properties'?"),
     ],
 )
 def test_a_mistake_in_a_schema_as_a_whole(schema, problem):
@@ -65,6 +70,7 @@ def test_a_mistake_in_a_schema_as_a_whole(schema, problem):
         ({"properties": {"a": {"enum": 3}}}, "'n.a' has 'enum': 3"),
         ({"items": {"type": "strng"}}, "'n' has 'type': 'strng'"),
         ({"anyOf": [{"type": "strng"}]}, "'n' has 'type': 'strng'"),
+        ({"defualt": 3}, "'n' has 'defualt', which is no keyword of JSON schema; did you mean 'default'?"),
         ({"default": object()}, "must be JSON"),
         ({"default": float("nan")}, "must be JSON"),
         ({"$ref": "#/$defs/nope"}, "'n' refers to '#/$defs/nope'; only #/$defs/KIND can be referred to"),

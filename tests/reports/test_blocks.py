@@ -30,11 +30,11 @@ def test_any_name_survives_its_marker(run, experiment):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<!-- benchspec: a -->\nx\n", "1: error: this marker has no <!-- /benchspec --> after it"),
-        ("x\n<!-- /benchspec -->\n", "2: error: this marker ends nothing"),
+        ("<!-- benchspec: a -->\nx\n", "1: this marker has no <!-- /benchspec --> after it"),
+        ("x\n<!-- /benchspec -->\n", "2: this marker ends nothing"),
         (
             "<!-- benchspec: a -->\n<!-- benchspec: b -->\n<!-- /benchspec -->\n",
-            "2: error: a marker within the one of line 1",
+            "2: a marker within the one of line 1",
         ),
     ],
 )
@@ -76,3 +76,8 @@ def test_the_width_of_a_table_is_no_difference_but_a_row_more_is():
 
 def test_other_lines_differ_as_a_whole():
     assert told(["a", *TABLE[1:]], ["b", *TABLE[1:]]) == [(11, "found 'a', expected 'b'")]
+
+
+def test_several_lines_more_or_fewer_are_one_difference():
+    assert told([], ["", *TABLE]) == [(11, f"4 lines are missing, the first: '{TABLE[0]}'")]
+    assert told([*TABLE, "", "and", "more"]) == [(14, "3 lines too many, the first: 'and'")]

@@ -77,10 +77,10 @@ def test_a_result_that_depends_on_something_that_changed_is_marked_and_explained
     run = {"changed": {"sizes/opt-6.7b-1f9c2a": changed}}
     assert [row["outcome"] for row in rows(kept, other, **run)] == ["ok †", "ok"]
     assert notes(kept, other, **run) == [
-        "† kept although it has changed since: torch: 2.12.0, now 2.13.0; driver: 535, now 570 (opt-6.7b-1f9c2a)"
+        "† changed since this was measured: torch: 2.12.0, now 2.13.0; driver: 535, now 570 (opt-6.7b-1f9c2a)"
     ]
     assert notes(kept, **run) == [
-        "† kept although it has changed since: torch: 2.12.0, now 2.13.0; driver: 535, now 570 (every case)"
+        "† changed since this was measured: torch: 2.12.0, now 2.13.0; driver: 535, now 570 (every case)"
     ]
 
 

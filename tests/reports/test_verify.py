@@ -82,10 +82,10 @@ def test_a_file_elsewhere_finds_the_run_beside_it(run, monkeypatch, tmp_path):
     [
         (
             lambda text: text.replace("<!-- /benchspec -->", ""),
-            "README.md:3: error: this marker has no <!-- /benchspec",
+            "README.md:3: this marker has no <!-- /benchspec",
         ),
-        (lambda text: "nothing\n", "README.md: error: it has no report"),
-        (lambda text: text.replace("runs/demo", "runs/gone"), "README.md:3: error: runs/gone: no such run directory"),
+        (lambda text: "nothing\n", "README.md: it has no report"),
+        (lambda text: text.replace("runs/demo", "runs/gone"), "README.md:3: runs/gone: no such run directory"),
         (lambda text: text.replace("runs/demo", "runs/demo#gone"), "no experiment is called 'gone' (sizes, rows)"),
     ],
 )
@@ -101,4 +101,4 @@ def test_what_cannot_be_verified_is_one_line_and_nothing_is_written(run, monkeyp
 
 def test_a_file_that_is_none_is_one_line(run, monkeypatch, capsys):
     assert called(monkeypatch, "verify", "gone.md") == 2
-    assert capsys.readouterr().err == "error: gone.md: error: cannot be read: No such file or directory\n"
+    assert capsys.readouterr().err == "error: gone.md: cannot be read: No such file or directory\n"

@@ -216,6 +216,19 @@ def test_a_curve_is_not_linear_and_two_points_are_no_line():
     )
 
 
+@pytest.mark.parametrize("published", [0, -100])
+def test_a_slope_may_be_published_as_zero_or_negative(published):
+    slope, _ = judge(
+        [{**SLOPE, "published": published}], [measured("a", 600), measured("b", 520), measured("c", 400)], MACHINE
+    )
+    assert slope["measured"] == pytest.approx(-100)
+    if published:
+        low, high = slope["interval"]
+        assert low < slope["ratio"] < high
+    else:
+        assert slope["interval"] is None
+
+
 def test_a_slope_of_another_machine_is_not_judged_but_its_linearity_is():
     found = judge([SLOPE], [measured("a", 20), measured("b", 38), measured("c", 56)], "h200")
     assert [each["verdict"] for each in found] == ["other machine", "reproduced"]

@@ -47,6 +47,23 @@ def test_the_rank_that_holds_up_the_others(seen, rank, words):
     assert culprit(stall(*[20] * len(seen)), dict(enumerate(seen))) == (rank, words)
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        # One that waits for a GPU uses a whole core for that, so the other one may be the culprit.
+        [Seen(cpu=0.02), Seen(cpu=0.98)],
+        # One that waits for a collective on a GPU is wherever its result is read; the other one queues its backward pass.
+        [Seen("runs", 0.3, 0.98, (BACKWARD, TRAIN)), Seen("runs", 0.3, 0.98, (TRAIN,))],
+    ],
+)
+def test_with_accelerators_less_tells_who_waits(seen):
+    stalled = stall(20, 20)
+    for place in stalled.places.values():
+        place.take({"event": "device"}, waited=False)
+    assert culprit(stalled, dict(enumerate(seen))) == (None, "")
+    assert culprit(stalled, {0: WAITING, 1: Seen("runs", 0.4, 0.98, (MINE,))})[0] == 1
+
+
 def test_a_rank_with_fewer_steps_is_behind_whatever_it_does():
     assert culprit(stall(20, 19, 20), {0: WAITING, 1: WAITING, 2: WAITING})[0] == 1
 

@@ -110,6 +110,12 @@ def test_it_is_host_oom_only_if_the_kernel_has_killed_processes(tmp_path, by_ker
         (-11, "Fatal Python error: Segmentation fault\n\nThread 0x\n", "crash", "SIGSEGV: Fatal Python error: Seg"),
         (-7, "a warning\n", "crash", "ended by SIGBUS"),
         (-6, "[Rank 0] Watchdog caught collective operation timeout: …\n", "hang", "Watchdog caught"),
+        (
+            -6,
+            "[Rank 0] ProcessGroupNCCL's watchdog got stuck for 480 seconds without …\n",
+            "hang",
+            "watchdog got stuck",
+        ),
         (3, "", "crash", "ended with exit code 3 before it had finished"),
     ],
 )

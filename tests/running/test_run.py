@@ -174,3 +174,7 @@ def test_the_journal_is_read_once_before_the_cases_and_once_after_them(scripted,
     reads = counted(monkeypatch, read_journal)
     assert len(run(scripted(*ends))) == len(ends)
     assert len(reads) == 2
+
+
+def test_one_pattern_needs_no_list(scripted):
+    assert [each.outcome for each in run(scripted("ok", "oom"), only="end-ok")] == ["ok"]

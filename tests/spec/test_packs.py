@@ -65,3 +65,11 @@ def test_a_pack_that_cannot_be_used_is_one_line_at_its_place(write, name, messag
     write("- {source: a paper, metric: train_time, values: [{value: 1}]}\n", "wrong.yaml")
     (line,) = mistakes(write(SMALL + f"references:\n  - {name}\n"))
     assert message in line
+
+
+def test_a_pack_in_place_of_a_spec_is_told_where_it_belongs(write):
+    text = "- {source: ours, metric: train_runtime, values: [{value: 3}]}\n"
+    (problem,) = mistakes(write(text))
+    assert problem.endswith(
+        "spec.yaml:1:1: error: this is a reference pack and no spec; name it under 'references' of a spec"
+    )

@@ -161,3 +161,13 @@ def test_keys_that_begin_with_x_are_free_at_the_top_level(write):
     assert not [key for key in spec.plain() if key.startswith("x-")]
     (line,) = mistakes(write(SMALL + "    x-note: 3\n"))
     assert "unknown key 'x-note'" in line
+
+
+def test_a_spec_shows_itself_in_a_line(write, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    write(SMALL)
+    assert repr(load("spec.yaml")) == "<Spec 'small': 1 experiment, from spec.yaml>"
+
+
+def test_one_value_to_set_needs_no_list(write):
+    assert load(write(SMALL), "name=large").name == "large"

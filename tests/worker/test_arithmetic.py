@@ -1,5 +1,7 @@
 """The arithmetic of a network is seen in the first micro-batch, however a precision was asked for."""
 
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -80,9 +82,10 @@ def test_where_no_module_multiplies_nothing_is_seen_and_nothing_stays():
     assert hooks(network) == 0
 
 
+@pytest.mark.parametrize("checkpointing", [True, False])
 @pytest.mark.parametrize("fullgraph", [True, False])
-def test_compiled_code_is_seen_too_and_compiled_once(fullgraph):
-    network, compiled = Network(), []
+def test_compiled_code_is_seen_too_and_compiled_once(fullgraph, checkpointing):
+    network, compiled = Network(checkpointing), []
 
     def backend(graph, examples):
         compiled.append(graph)
@@ -108,22 +111,57 @@ def test_blocks_that_fsdp_shards_are_found_by_the_name_that_they_had():
 
 
 @pytest.mark.parametrize(
-    ("capability", "hip", "setting", "effective"),
+    ("capability", "hip", "setting", "override", "effective"),
     [
-        (8, None, "tf32", True),
-        (10, None, "tf32", True),
-        (9, None, "ieee", False),
-        (9, None, "none", False),
-        (7, None, "tf32", False),
-        (9, "6.4", "tf32", False),
+        (8, None, "tf32", None, True),
+        (10, None, "tf32", "1", True),
+        (9, None, "tf32", "0", False),
+        (9, None, "ieee", None, False),
+        (9, None, "none", None, False),
+        (7, None, "tf32", None, False),
+        (9, "6.4", "tf32", None, False),
     ],
 )
-def test_tf32_needs_the_setting_and_a_gpu_that_has_it(capability, hip, setting, effective):
-    assert tf32_in_effect(capability, hip, setting) is effective
+def test_tf32_needs_the_setting_and_a_gpu_that_has_it(capability, hip, setting, override, effective):
+    assert tf32_in_effect(capability, hip, setting, override) is effective
 
 
 def test_a_cpu_has_no_tf32():
-    assert not uses_tf32(torch.device("cpu"))
+    assert not uses_tf32(torch.device("cpu"), "tf32")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A device that torch describes as an Ampere GPU."""
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(major=8))
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    return torch.device("cuda", 0)
+
+
+@pytest.fixture
+def float32():
+    """Torch's settings for float32 matrix products, which are set back."""
+    found = torch.backends.cuda.matmul
+    before = found.fp32_precision
+    yield found
+    found.fp32_precision = before
+
+
+@pytest.mark.parametrize(("during", "after"), [("tf32", "ieee"), ("ieee", "tf32")])
+def test_tf32_is_what_was_set_when_the_product_was_computed(gpu, float32, during, after):
+    network = Network()
+    watch = Watch(network)
+    float32.fp32_precision = during
+    micro_batch(network)
+    float32.fp32_precision = after
+    assert watch.tf32(gpu) is (during == "tf32")
+
+
+def test_where_no_product_was_seen_tf32_is_what_is_set_now(gpu, float32):
+    watch = Watch(Network())
+    float32.fp32_precision = "tf32"
+    assert watch.tf32(gpu)
 
 
 def trained(folder, precision):

@@ -12,11 +12,16 @@ from benchspec.machine import nvml
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker import device
 
+HEARTBEAT = "TORCH_NCCL_HEARTBEAT_TIMEOUT_SEC"
+
 
 @pytest.fixture
 def gpus(monkeypatch):
     """Makes the driver and torch see so many GPUs; returns what torch was told to use."""
     told = []
+    # What `choose` sets is undone.
+    monkeypatch.setenv(HEARTBEAT, "")
+    monkeypatch.delenv(HEARTBEAT)
 
     def seeing(driver, torchs):
         monkeypatch.setattr(nvml, "accelerators", lambda: [object()] * driver)
@@ -40,6 +45,15 @@ def test_each_local_rank_takes_its_own(gpus, monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     assert device.choose() == torch.device("cuda", 3)
     assert told == [torch.device("cuda", 3)]
+
+
+@pytest.mark.parametrize(("given", "taken"), [(None, "7200"), ("600", "600")])
+def test_nccl_is_as_patient_as_benchspec_unless_the_user_says_otherwise(gpus, monkeypatch, given, taken):
+    gpus(1, 1)
+    if given:
+        monkeypatch.setenv(HEARTBEAT, given)
+    device.choose()
+    assert os.environ[HEARTBEAT] == taken
 
 
 def test_gpus_that_torch_does_not_see_are_a_mistake(gpus):
@@ -117,6 +131,8 @@ def test_a_device_is_described_as_torch_knows_it(properties):
     properties(name="NVIDIA H100 80GB HBM3 MIG 1g.10gb", uuid=None)
     found = device.described(torch.device("cuda", 0))
     assert (found["uuid"], found["mig"]) == (None, True)
+    properties(uuid="00000000-0000-0000-0000-000000000000")
+    assert device.described(torch.device("cuda", 0))["uuid"] is None
 
 
 def test_energy_is_the_own_accelerators(monkeypatch, properties):

@@ -81,10 +81,13 @@ def test_what_was_raised_says_the_outcome(error, outcome):
     assert outcome_of(error) == outcome
 
 
+@pytest.mark.parametrize(
+    "said", [NO_HANDLE, "CUDA error: HIPBLAS_STATUS_ALLOC_FAILED when calling `hipblasCreate(handle)`"]
+)
 @pytest.mark.parametrize(("full", "outcome"), [(True, "oom"), (False, "crash")])
-def test_cublas_without_a_handle_is_out_of_memory_on_a_full_device_only(monkeypatch, full, outcome):
+def test_cublas_without_a_handle_is_out_of_memory_on_a_full_device_only(monkeypatch, full, outcome, said):
     monkeypatch.setattr(failure, "device_is_full", lambda: full)
-    assert outcome_of(RuntimeError(NO_HANDLE)) == outcome
+    assert outcome_of(RuntimeError(said)) == outcome
 
 
 @pytest.mark.parametrize(("free", "full"), [(2**20, True), (2**30, False)])

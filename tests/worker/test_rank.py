@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from ranks import logged, rank, train
 
 from benchspec.results import events
+from benchspec.worker import device
 
 
 def test_training_has_a_first_step_and_a_steady_state(tmp_path):
@@ -111,3 +112,17 @@ def test_training_is_proven_from_where_it_began_and_not_from_how_the_model_was_b
     with job.phase("train"):
         pass
     assert torch.equal(job.before["weight"], job.model.weight.flatten())
+
+
+def test_what_is_queued_on_an_accelerator_ends_before_training_begins_and_before_it_ends(tmp_path, monkeypatch):
+    job, order = rank(tmp_path), []
+    for name in ("finish_work", "reset_memory_peaks", "joules"):
+        monkeypatch.setattr(device, name, lambda *args, name=name: order.append(name))
+    log = job.log.add
+    monkeypatch.setattr(
+        job.log, "add", lambda kind, **more: order.append((kind, more.get("phase"))) or log(kind, **more)
+    )
+    with job.phase("train"):
+        order.append("trained")
+    assert order[:4] == ["finish_work", "reset_memory_peaks", "joules", ("begin", "train")]
+    assert order[5:] == ["trained", "finish_work", ("end", "first-step"), ("end", "train"), "joules", ("memory", None)]
