@@ -86,19 +86,23 @@ def folder_of(block: Block, file: Path) -> Path:
 
 def differences(block: Block, expected: Sequence[str]) -> Iterator[tuple[int, str]]:
     """(line, what differs): cell by cell in a table, else the whole line; of several lines more or fewer, the first."""
-    heads: list[str] = []
-    common = min(len(block.lines), len(expected))
-    for offset, (here, there) in enumerate(zip(block.lines, expected, strict=False), start=1):
-        heads = _heads(heads, there)
-        if here != there:
-            yield from ((block.line + offset, text) for text in _line(here, there, heads))
-    more, missing = block.lines[common:], expected[common:]
-    if more or missing:
-        yield block.line + common + 1, _rest(more, missing)
+    from difflib import SequenceMatcher
+
+    heads = _headings(expected)
+    for kind, first, last, begin, end in SequenceMatcher(None, block.lines, expected, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        common = min(last - first, end - begin)
+        for shift in range(common):
+            here, there = block.lines[first + shift], expected[begin + shift]
+            yield from ((block.line + first + shift + 1, text) for text in _line(here, there, heads[begin + shift]))
+        more, missing = block.lines[first + common : last], expected[begin + common : end]
+        if more or missing:
+            yield block.line + first + common + 1, _rest(more, missing)
 
 
 def _rest(here: Sequence[str], there: Sequence[str]) -> str:
-    """What follows the last line that both have: only one of the two has lines."""
+    """Lines that only one of the two has."""
     lines = [line for line in (*here, *there) if line.strip()] or [""]
     if len(lines) == 1:
         return (
@@ -107,11 +111,13 @@ def _rest(here: Sequence[str], there: Sequence[str]) -> str:
     return f"{len(here or there)} lines {'too many' if here else 'are missing'}, the first: {_quoted(lines[0])}"
 
 
-def _heads(heads: list[str], line: str) -> list[str]:
-    """The headings of the table that a line belongs to; none outside of tables."""
-    if not line.startswith("|"):
-        return []
-    return heads or _cells(line)
+def _headings(lines: Sequence[str]) -> list[list[str]]:
+    """For each line, the headings of the table that it belongs to; none outside of tables."""
+    found: list[list[str]] = []
+    for line in lines:
+        above = found[-1] if found else []
+        found.append((above or _cells(line)) if line.startswith("|") else [])
+    return found
 
 
 def _line(here: str, there: str, heads: Sequence[str]) -> Iterator[str]:

@@ -33,9 +33,11 @@ def printed(
     """
     failed: list[str] = []
     written = {} if written is None else written
-    for value in names or results.run.get("report", ["table"]):
+    # The files of a run are of all of its experiments.
+    own = results.run.get("report", ["table"]) if results.experiment is None else ["table"]
+    for value in names or own:
         try:
-            yield from _one(registry, results, value, written, keep=not names)
+            yield from _one(registry, results, value, written, keep=not names and results.experiment is None)
         except BenchspecError as error:
             failed.append(str(error))
     if failed:

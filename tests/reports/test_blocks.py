@@ -81,3 +81,10 @@ def test_other_lines_differ_as_a_whole():
 def test_several_lines_more_or_fewer_are_one_difference():
     assert told([], ["", *TABLE]) == [(11, f"4 lines are missing, the first: '{TABLE[0]}'")]
     assert told([*TABLE, "", "and", "more"]) == [(14, "3 lines too many, the first: 'and'")]
+
+
+def test_a_row_more_in_the_middle_is_that_row_alone():
+    rows = [*TABLE, "| opt-13b | 90 |"]
+    more = [*TABLE[:2], "| opt-1.3b | 400 |", *rows[2:]]
+    assert told(more, rows) == [(13, "found '| opt-1.3b | 400 |', expected nothing")]
+    assert told(rows, more) == [(13, "found nothing, expected '| opt-1.3b | 400 |'")]

@@ -102,3 +102,13 @@ def test_what_cannot_be_verified_is_one_line_and_nothing_is_written(run, monkeyp
 def test_a_file_that_is_none_is_one_line(run, monkeypatch, capsys):
     assert called(monkeypatch, "verify", "gone.md") == 2
     assert capsys.readouterr().err == "error: gone.md: cannot be read: No such file or directory\n"
+
+
+def test_a_report_on_one_experiment_leaves_the_files_of_the_run_as_they_are(run, monkeypatch, capsys):
+    called(monkeypatch, "report", run)
+    before = {file: file.read_bytes() for file in run.glob("report.*")}
+    capsys.readouterr()
+    called(monkeypatch, "report", run, "--experiment", "rows")
+    shown = capsys.readouterr()
+    assert "By rows" in shown.out and "opt-30b" not in shown.out
+    assert {file: file.read_bytes() for file in run.glob("report.*")} == before
