@@ -25,7 +25,18 @@ CORE = {
 PACKAGES = {f"benchspec.{path.name}" for path in ROOT.glob("benchspec/*/")}
 PLUGINS = sorted(ROOT.glob("plugins/benchspec_plugins/**/*.py"))
 SPECS = sorted(ROOT.glob("specs/*.yaml"))
-HEAVY = {"torch", "transformers", "numpy", "datasets", "accelerate", "deepspeed", "tokenizers", "pandas"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "numpy",
+    "datasets",
+    "accelerate",
+    "deepspeed",
+    "tokenizers",
+    "pandas",
+    "scipy",
+    "matplotlib",
+}
 
 
 class Imports(ast.NodeVisitor):

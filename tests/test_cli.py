@@ -90,7 +90,7 @@ def test_a_second_signal_does_not_interrupt_what_the_first_one_ended(folder, mon
         return "interrupted, and nothing else"
 
     monkeypatch.setattr("benchspec.run", interrupted)
-    monkeypatch.setattr(cli, "_kept", kept)
+    monkeypatch.setattr("benchspec.running.view.interrupted", kept)
     assert called(monkeypatch, "run", "demo.yaml") == 130
     assert capsys.readouterr().err == "interrupted, and nothing else\n"
 
@@ -99,7 +99,7 @@ def test_an_interruption_counts_the_cases_that_were_selected(folder, monkeypatch
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    results = [SimpleNamespace(experiment="sizes", case="gone"), SimpleNamespace(experiment="others", case="x")]
+    results = [SimpleNamespace(key=("sizes", "gone")), SimpleNamespace(key=("others", "x"))]
     monkeypatch.setattr(Results, "load", lambda folder: results)
     monkeypatch.setattr("benchspec.run", interrupted)
     assert called(monkeypatch, "run", "demo.yaml", "--only", "sizes") == 130

@@ -16,7 +16,7 @@ import pytest
 from conftest import benchspec, install, start
 from jsonschema import Draft202012Validator
 
-from benchspec.spec import schema
+from benchspec.terms import schemas
 
 pytest.importorskip("torch")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="needs signals")]
@@ -82,7 +82,7 @@ def until(condition, seconds):
 def check_files(run):
     """Every event and result is as its schema says, and no file contains the secret."""
     for pattern, name in (("cases/*/*/*/rank-*.jsonl", "event"), ("results.jsonl", "result")):
-        check = Draft202012Validator(schema.load(name))
+        check = Draft202012Validator(schemas.load(name))
         files = list(run.glob(pattern))
         assert files
         for line in (line for file in files for line in file.read_text().splitlines()):
@@ -167,7 +167,7 @@ def test_a_run_is_reported_resumed_and_measured_as_trainer_measures_it(tmp_path,
     run = write(tmp_path, "  sizes: {backend: single, recipe: timed, train: {max_length: 512}, title: A tiny one}\n")
     first = benchspec("run", "demo.yaml", cwd=tmp_path, env=env)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.lstrip().startswith("A tiny one")
+    assert first.stdout.startswith("demo\n") and "\nA tiny one\n" in first.stdout
     assert re.search(r"case 1 of 1  sizes/\S+  ok  trained in .* rows/s", first.stderr)
     assert "case 1" not in first.stdout
     check_files(run)

@@ -15,6 +15,7 @@ from benchspec.kinds.discovery import GROUP
 from benchspec.kinds.registry import Registry
 from benchspec.spec import schema, yaml12
 from benchspec.spec.spec import check
+from benchspec.terms import schemas
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "tests" / "third_party" / "benchspec-example"
@@ -86,7 +87,7 @@ def test_parts_of_specs_on_a_page_are_valid(page, with_example):
 
 def test_the_outline_of_a_spec_names_every_key():
     (outline,) = [text for text in blocks((ROOT / "docs" / "spec.md").read_text(), "yaml") if "…" in text]
-    assert set(yaml12.parse(outline, "spec.md", ROOT).plain()) == set(schema.load("spec")["properties"])
+    assert set(yaml12.parse(outline, "spec.md", ROOT).plain()) == set(schemas.load("spec")["properties"])
 
 
 def test_the_table_of_options_is_that_of_run():

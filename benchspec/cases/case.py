@@ -36,6 +36,16 @@ class Case:
         return f"<Case {self.experiment}/{self.id}>"
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Its experiment and its id, which together are its own in a run."""
+        return self.experiment, self.id
+
+    @property
+    def full_name(self) -> str:
+        """`EXPERIMENT/ID`."""
+        return "/".join(self.key)
+
+    @property
     def fields(self) -> dict[str, Any]:
         """Every field, defaults filled in, as the worker reads it."""
         return {key: getattr(self, key) for key in (*CASE_KINDS, *SECTIONS)}

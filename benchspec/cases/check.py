@@ -9,7 +9,7 @@ from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
-from benchspec.cases.needs import Needed
+from benchspec.cases.needs import Needed, needed
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Plugin
 from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
@@ -17,7 +17,8 @@ from benchspec.spec import fields, spec as specs
 from benchspec.spec.document import Node
 from benchspec.spec.sources import assignments
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import PluginError, Problem, clipped, distinct, suggest
+from benchspec.terms.errors import PluginError, Problem, SpecError, distinct, suggest
+from benchspec.terms.harmless import clipped
 from benchspec.terms.where import agrees, lookup, matches
 
 
@@ -31,6 +32,26 @@ def check(
     if spec and not found:
         found = list(ineffective_sets(spec, expansion.cases))
     return spec, expansion, distinct(found)
+
+
+def checked(
+    path: str, sets: Sequence[str] = (), registry: Registry | None = None
+) -> tuple[Spec, Expansion, Needed, list[Problem]]:
+    """A spec, its cases, what they need, and warnings; raises `SpecError` with all mistakes."""
+    spec, expansion, problems = check(path, sets, registry)
+    if spec is None or problems:
+        raise SpecError(problems)
+    found = needed(spec, expansion)
+    return spec, expansion, found, warnings(spec, expansion, found)
+
+
+def count_and_problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
+    """The number of cases of a spec, and its mistakes, or its warnings if there are no mistakes."""
+    try:
+        _, expansion, _, remarks = checked(path, (), registry)
+    except SpecError as error:
+        return 0, error.problems
+    return len(expansion.cases), distinct([*remarks, *missing(expansion)])
 
 
 def warnings(spec: Spec, expansion: Expansion, needed: Needed) -> list[Problem]:
@@ -48,10 +69,9 @@ def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
     """What cases need and can have neither on this machine nor over the network; each plugin of them is asked once."""
     asked: dict[tuple[str, str], tuple[Node, Plugin]] = {}
     for case in cases:
-        name = case.experiment, case.id
-        for kind, plugin in expansion.plugins[name].items():
+        for kind, plugin in expansion.plugins[case.key].items():
             value = json.dumps(case.fields[kind], sort_keys=True)
-            asked.setdefault((kind, value), (expansion.nodes[name], plugin))
+            asked.setdefault((kind, value), (expansion.nodes[case.key], plugin))
     return distinct(
         problem
         for (kind, _), (node, plugin) in asked.items()
@@ -62,8 +82,7 @@ def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
 def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:
     cores = None if spec.facts.accelerators else usable_cores()
     for case in expansion.cases:
-        name = case.experiment, case.id
-        node, need = expansion.nodes[name], needed[name]
+        node, need = expansion.nodes[case.key], needed[case.key]
         if isinstance(need, PluginError):
             yield node.problem(str(need))
             continue

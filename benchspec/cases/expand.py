@@ -16,7 +16,8 @@ from benchspec.spec.fields import FieldCheck, Fields, complete
 from benchspec.spec.schema import validator
 from benchspec.spec.spec import Spec
 from benchspec.spec.yaml12 import MAX_DEPTH
-from benchspec.terms.errors import MAX_PROBLEMS, Problem, SpecError, clipped, distinct, first, suggest
+from benchspec.terms.errors import MAX_PROBLEMS, Problem, SpecError, distinct, first, suggest
+from benchspec.terms.harmless import clipped
 from benchspec.terms.where import matches
 
 if TYPE_CHECKING:

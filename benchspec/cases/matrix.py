@@ -11,7 +11,8 @@ from operator import and_, or_
 from typing import Any
 
 from benchspec.spec.document import Node
-from benchspec.terms.errors import SpecError, clipped, suggest
+from benchspec.terms.errors import SpecError, suggest
+from benchspec.terms.harmless import clipped
 from benchspec.terms.where import OWN, agrees
 
 #: dotted path of a case's field -> its value
@@ -141,7 +142,7 @@ def _check_excluded(entries: list[Node], axes: list[str]) -> None:
         raise SpecError(
             [
                 node.problem(
-                    f"'{clipped(path)}' is not an axis of this matrix ({clipped(known, 500)}){suggest(path, axes)}",
+                    f"'{clipped(path)}' is not an axis of this matrix ({known}){suggest(path, axes)}",
                     at_key=True,
                 )
                 for path, node in unknown.items()

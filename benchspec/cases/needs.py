@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from textwrap import fill
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion
 from benchspec.kinds.bases import Plugin
 from benchspec.kinds.faults import explained, returned
-from benchspec.results.result import Result
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
-from benchspec.terms.fitting import UNLIMITED, fitted
-from benchspec.terms.harmless import json_text
-from benchspec.terms.units import duration_text, size_text
 
 #: weights, gradients and Adam's two moments, each in float32
 STATE_BYTES = 16
-_HEADS = ["case", "parameters", "state", "dataset", "backend", "processes", "rows/step", "length", "timeout"]
-_WRAPPED = ("dataset", "result")
-_NUMBERS = ("parameters", "state", "processes", "rows/step", "length")
-
 #: the kinds that know what a case needs
 _ASKED = ("launcher", "model", "dataset", "recipe")
 
@@ -33,55 +23,15 @@ _ASKED = ("launcher", "model", "dataset", "recipe")
 Needed = dict[tuple[str, str], dict[str, Any] | PluginError]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A case that is planned: what it needs, and how it ended if it has run before."""
-
-    case: Case
-    needs: Mapping[str, Any]
-    #: the outcome of its latest result in the run directory; None without one
-    outcome: str | None
-    #: whether `run` keeps that result; otherwise it runs the case
-    done: bool
-
-
 def needed(spec: Spec, expansion: Expansion) -> Needed:
     """What each case needs; a `PluginError` in its place where a plugin fails to tell."""
     found: Needed = {}
     for case in expansion.cases:
-        name = _name(case)
         try:
-            found[name] = needs(spec, case, expansion.plugins[name])
+            found[case.key] = needs(spec, case, expansion.plugins[case.key])
         except PluginError as error:
-            found[name] = error
+            found[case.key] = error
     return found
-
-
-def planned(needed: Needed, cases: Sequence[Case], results: Iterable[Result], left: Collection[Case]) -> list[Plan]:
-    """The plans of cases; `results` are earlier ones, and `left` the cases that `run` runs.
-
-    Raises `PluginError` where a plugin failed to tell what a case needs.
-    """
-    outcomes = {(result.experiment, result.case): result.outcome for result in results}
-    waiting = {_name(case) for case in left}
-    return [
-        Plan(case, _known(needed[_name(case)]), outcomes.get(_name(case)), _name(case) not in waiting) for case in cases
-    ]
-
-
-def _known(need: dict[str, Any] | PluginError) -> dict[str, Any]:
-    if isinstance(need, PluginError):
-        raise need
-    return need
-
-
-def _name(case: Case) -> tuple[str, str]:
-    return case.experiment, case.id
-
-
-def as_json(plans: Sequence[Plan]) -> str:
-    cases = [{**plan.case.to_json(), "needs": plan.needs, "outcome": plan.outcome, "done": plan.done} for plan in plans]
-    return json_text(cases)
 
 
 def needs(spec: Spec, case: Case, plugins: Mapping[str, Plugin]) -> dict[str, Any]:
@@ -111,91 +61,3 @@ def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any) -> 
 
 def _whole(method: Callable[..., int | None], number: int | None) -> int | None:
     return returned(method, number, (int, type(None)), "an integer or None")
-
-
-def as_table(plans: Sequence[Plan], folder: Path | None, width: int) -> str:
-    """The plans as text; `folder` is the run directory whose results they know, if there is one.
-
-    If the table is wider than `width`, columns that are the same for all cases become a line above it, and then cases
-    stand on two lines.
-    """
-    heads = [*_HEADS, "result"] if folder else _HEADS
-    rows = [[*_row(plan.case, plan.needs), *([_result(plan)] if folder else [])] for plan in plans]
-    table = _fitted(heads, rows, width)
-    count = f"{len(plans)} case{'' if len(plans) == 1 else 's'}{_done(plans, folder) if folder else ''}"
-    note = f"state: weights, gradients and Adam's moments, {STATE_BYTES} bytes a parameter; a backend that shards"
-    text = f"{count}. {note} spreads it over the processes. Activations come on top."
-    return f"{table}\n\n{fill(text, width)}"
-
-
-def _fitted(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    """The widest form of the table that fits a width, or the narrowest."""
-    table = _table(heads, rows, UNLIMITED)
-    if _fits(table, width) or len(rows) < 2:
-        return table
-    columns = dict(zip(heads, zip(*rows, strict=True), strict=True))
-    same = {head: cells[0] for head, cells in columns.items() if len(set(cells)) == 1}
-    above = (
-        fill("All cases: " + ", ".join(f"{head} {cell}" for head, cell in same.items()), width) + "\n\n" if same else ""
-    )
-    varying = {head: cells for head, cells in columns.items() if head not in same}
-    table = _of_columns(varying, width)
-    if not _fits(table, width) and "case" in varying:
-        table = _of_columns({**varying, "case": [cell.replace("/", "/\n") for cell in varying["case"]]}, width)
-    return above + table
-
-
-def _of_columns(columns: Mapping[str, Sequence[str]], width: int) -> str:
-    return _table(list(columns), list(zip(*columns.values(), strict=True)), width)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    wrapped, right = ([heads.index(head) for head in names if head in heads] for names in (_WRAPPED, _NUMBERS))
-    return fitted(rows, heads, width, wrapped, right)
-
-
-def _fits(table: str, width: int) -> bool:
-    return max(map(len, table.splitlines())) <= width
-
-
-def _result(plan: Plan) -> str:
-    if plan.outcome is None:
-        return "none yet"
-    return plan.outcome if plan.done else f"{plan.outcome}; runs again"
-
-
-def _done(plans: Sequence[Plan], folder: Path) -> str:
-    done = sum(plan.done for plan in plans)
-    return f"; {done} done in {folder}, {len(plans) - done} to run"
-
-
-def _row(case: Case, need: Mapping[str, Any]) -> list[str]:
-    state = need["training_state_bytes"]
-    return [
-        f"{case.experiment}/{case.id}",
-        _count(need["parameters"]),
-        size_text(state) if state else "?",
-        _dataset(case, need["rows"]),
-        case.backend["name"],
-        str(need["processes"]),
-        str(need["rows_per_step"]),
-        _length(case),
-        duration_text(need["timeout"]) if need["timeout"] else "none",
-    ]
-
-
-def _count(parameters: int | None) -> str:
-    if parameters is None:
-        return "?"
-    return f"{parameters / 1e9:,.2f} G" if parameters >= 1e9 else f"{parameters / 1e6:,.2f} M"
-
-
-def _dataset(case: Case, rows: int | None) -> str:
-    name = str(case.dataset["name"])
-    return name if rows is None else f"{name}, {rows:,} rows"
-
-
-def _length(case: Case) -> str:
-    steps = case.train["max_steps"]
-    epochs = case.train["epochs"]
-    return f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"

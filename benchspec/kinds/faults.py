@@ -21,7 +21,16 @@ def explained(error: BaseException, packages: Collection[str], cls: type | None 
     """
     if isinstance(error, BenchspecError):
         return str(error)
-    return f"{type(error).__name__}: {_message(error)}{raised_at(error.__traceback__, packages) or defined_at(cls)}"
+    place = raised_at(error.__traceback__, packages) or defined_at(cls)
+    return f"{type(error).__name__}: {' '.join(message(error).split())}{place}"
+
+
+def message(error: BaseException) -> str:
+    """An exception's message, even where making it a text raises another exception."""
+    try:
+        return str(error)
+    except Exception as another:
+        return f"its message cannot be shown: __str__ raised {type(another).__name__}"
 
 
 def raised_at(traceback: TracebackType | None, packages: Collection[str]) -> str:
@@ -59,11 +68,3 @@ def wrong(method: Callable[..., Any], value: object, wanted: str) -> PluginError
 
 def _place(file: str | None, line: int | None) -> str:
     return f" ({file}:{line})" if file else ""
-
-
-def _message(error: BaseException) -> str:
-    """An exception's message as one line; a plugin's exception may fail to give one."""
-    try:
-        return " ".join(str(error).split())
-    except Exception:
-        return "its message cannot be shown"

@@ -15,7 +15,8 @@ from typing import Any
 from benchspec.kinds import discovery, options
 from benchspec.kinds.bases import KINDS, Plugin
 from benchspec.kinds.discovery import Broken, Entry
-from benchspec.terms.errors import PluginError, clipped, suggest
+from benchspec.terms.errors import PluginError, suggest
+from benchspec.terms.harmless import clipped
 from benchspec.terms.where import OWN
 
 #: how many plugins that did not load a message about an unknown name explains

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from benchspec.reports.cells import axis_texts, field_text
 from benchspec.reports.tables import axis_paths, by_experiment
-from benchspec.results.line import fit_line
+from benchspec.results.regression import fit_line
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 from benchspec.results.verdicts import Verdict

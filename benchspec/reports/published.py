@@ -9,7 +9,7 @@ from typing import NamedTuple
 from benchspec.reports.cells import field_text, measured_verdict_text, number_text, published_text, verdict_text
 from benchspec.reports.report import Column
 from benchspec.results.results import Results
-from benchspec.results.verdicts import Verdict
+from benchspec.results.verdicts import Verdict, by_case
 from benchspec.terms.metrics import METRICS
 
 
@@ -71,11 +71,7 @@ class Published:
 
 def verdicts_by_case(results: Results) -> dict[tuple[str, str], list[Verdict]]:
     """(experiment, case) -> the verdicts of that case alone; a case without published values is absent."""
-    cases: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in results.verdicts:
-        if verdict["case"] is not None:
-            cases.setdefault((verdict["experiment"], verdict["case"]), []).append(verdict)
-    return cases
+    return by_case(results.verdicts)
 
 
 def collect(experiments: Iterable[str], results: Results) -> Published:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -41,6 +42,14 @@ def printed(
             failed.append(str(error))
     if failed:
         raise PluginError("; ".join(failed))
+
+
+def listed(folder: Path, files: Iterable[Path]) -> str:
+    """Files of a run directory by name; those in a folder of it as its name and their number."""
+    parts = [file.relative_to(folder.resolve()).parts for file in files]
+    top = [name for name, *rest in parts if not rest]
+    folders = Counter(name for name, *rest in parts if rest)
+    return ", ".join([*top, *(f"{name}/ ({count} file{'' if count == 1 else 's'})" for name, count in folders.items())])
 
 
 def check(registry: Registry, values: Iterable[str | Mapping[str, Any]]) -> None:

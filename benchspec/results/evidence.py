@@ -13,6 +13,8 @@ from benchspec.terms import layout
 
 #: bytes of stderr that are read, from its end
 STDERR_BYTES = 1 << 20
+#: how many of its last lines a result keeps
+LOG_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Evidence:
         """The times of the first and the last event; None if there are no events."""
         found = [event["time"] for ranks in self.ranks.values() for event in ranks]
         return (min(found), max(found)) if found else None
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The last lines of stderr, as many as a result keeps."""
+        return tuple(self.stderr.splitlines()[-LOG_LINES:])
 
     def of(self, rank: int) -> Sequence[Event]:
         """A rank's events; empty if it wrote none."""

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from benchspec.terms.harmless import clipped
 from benchspec.terms.outcomes import INNER_PHASES, OUTCOMES, PHASES
 from benchspec.terms.strict import DEEPEST, is_shallow
 
@@ -59,7 +60,7 @@ def _shown(value: Any) -> str:
         return f"{type(value).__name__} of {len(value)}"
     if isinstance(value, int) and abs(value) >= _LARGEST:
         return "a number of more than 64 bits"
-    return repr(value) if len(repr(value)) <= 60 else repr(value)[:60] + "…"
+    return clipped(repr(value))
 
 
 #: levels of lists and mappings in the evidence of a backend's `prove`; a line of the journal puts a few around it

@@ -32,7 +32,7 @@ def result_html(result: Result) -> str:
     known = {**result.axes, **{key: value for key, value in ending.items() if value is not None}}
     rows = [[key, _text(value), ""] for key, value in known.items()]
     rows += [[metric, _text(value), result.units[metric]] for metric, value in result.numbers.items()]
-    return _table([f"{result.experiment}/{result.case}", "", "unit"], rows)
+    return _table([result.full_name, "", "unit"], rows)
 
 
 def number_text(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -11,6 +10,7 @@ from benchspec.results.notebook import number_text, result_html
 from benchspec.terms.harmless import one_line
 from benchspec.terms.metrics import METRICS, SHOWN
 from benchspec.terms.outcomes import FINAL
+from benchspec.terms.strict import without_infinities
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -49,6 +49,16 @@ class Result:
     log: Sequence[str] = ()
 
     @property
+    def key(self) -> tuple[str, str]:
+        """The experiment and the id of its case, which together are the case's own in a run."""
+        return self.experiment, self.case
+
+    @property
+    def full_name(self) -> str:
+        """`EXPERIMENT/CASE`."""
+        return "/".join(self.key)
+
+    @property
     def numbers(self) -> Mapping[str, float]:
         """The metrics that are results: all of a case that is ok, and none of any other.
 
@@ -77,25 +87,16 @@ class Result:
         ending = f" in {self.phase}: {self.reason}" if self.outcome != "ok" else ""
         shown = [metric for metric in SHOWN if metric in self.numbers]
         told = [f", {metric} {number_text(self.numbers[metric])} {self.units[metric]}" for metric in shown]
-        return one_line(f"<Result {self.experiment}/{self.case}: {self.outcome}{ending}{''.join(told)}>")
+        return one_line(f"<Result {self.full_name}: {self.outcome}{ending}{''.join(told)}>")
 
     def _repr_html_(self) -> str:
         return result_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """The result as strict JSON, which has no infinities or NaN: these become null."""
-        return {each.name: strict(getattr(self, each.name)) for each in fields(self)}
+        return {each.name: without_infinities(getattr(self, each.name)) for each in fields(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
         """The result from the output of `to_json`; raises `TypeError` if a field is missing or unknown."""
         return cls(**data)
-
-
-def strict(value: Any) -> Any:
-    """A value as strict JSON has it: infinities and NaN, which it does not have, become None."""
-    if isinstance(value, Mapping):
-        return {key: strict(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

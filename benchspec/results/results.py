@@ -12,12 +12,12 @@ from benchspec.results.journal import read_journal
 from benchspec.results.notebook import results_html
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
-from benchspec.results.run_file import read_run
+from benchspec.results.run_json import read_run
 from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
 from benchspec.terms.errors import BenchspecError, suggest
 from benchspec.terms.harmless import one_line
-from benchspec.terms.layout import STDERR, attempt_folder
+from benchspec.terms.layout import STDERR, attempts_folder
 
 if TYPE_CHECKING:
     from benchspec.kinds.bases import Reporter
@@ -56,7 +56,7 @@ class Results(Sequence[Result]):
 
     def missing(self) -> list[str]:
         """`EXPERIMENT/CASE` of each judged case that has no result."""
-        found = {(each.experiment, each.case) for each in self}
+        found = {each.key for each in self}
         return [f"{experiment}/{case}" for experiment, case in self.judged if (experiment, case) not in found]
 
     def of_experiment(self, name: str) -> Results:
@@ -98,11 +98,8 @@ class Results(Sequence[Result]):
     def as_expected(self) -> bool:
         """Whether every judged case has a result, and an outcome that the spec expects; by default that is `ok`."""
         judged, expected = set(self.judged), self.run.get("expected", {})
-        mine = [each for each in self if (each.experiment, each.case) in judged]
-        known = all(
-            each.outcome in expected.get(f"{each.experiment}/{each.case}", ["ok"]) and not each.beside_others
-            for each in mine
-        )
+        mine = [each for each in self if each.key in judged]
+        known = all(each.outcome in expected.get(each.full_name, ["ok"]) and not each.beside_others for each in mine)
         return known and bool(mine) and not self.missing()
 
     def log_of(self, result: Result) -> Path | None:
@@ -115,7 +112,7 @@ class Results(Sequence[Result]):
 
         It was compared when `run` was last called; empty if nothing had changed since the result was measured.
         """
-        found = self.run.get("changed", {}).get(f"{result.experiment}/{result.case}", {})
+        found = self.run.get("changed", {}).get(result.full_name, {})
         return list(found["differences"]) if found.get("attempt") == result.attempt else []
 
     def steps(self, result: Result) -> list[dict[str, Any]]:
@@ -135,12 +132,12 @@ class Results(Sequence[Result]):
         """
         names = (name.replace("/", "_").replace("\0", "_") for name in (result.experiment, result.case, result.attempt))
         experiment, case, attempt = (f"_{name}" if name in (".", "..") else name for name in names)
-        return attempt_folder(self.folder, experiment, case) / attempt
+        return attempts_folder(self.folder, experiment, case) / attempt
 
     def _planned_cases(self) -> list[tuple[str, str]]:
         planned = self.run.get("cases")
         if planned is None:
-            return [(each.experiment, each.case) for each in self._results]
+            return [each.key for each in self._results]
         return [(experiment, case) for experiment, case in planned]
 
     def __len__(self) -> int:
@@ -171,7 +168,7 @@ class Results(Sequence[Result]):
 
 def _of_case(results: Results, name: str) -> Result:
     """The result of a case; raises `KeyError` with the names that may be meant."""
-    known = {f"{result.experiment}/{result.case}": result for result in results}
+    known = {result.full_name: result for result in results}
     found = [path for path, result in known.items() if name in (path, result.case)]
     if len(found) == 1:
         return known[found[0]]
@@ -188,7 +185,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _latest(results: Iterable[Result]) -> dict[tuple[str, str], Result]:
-    return {(result.experiment, result.case): result for result in results}
+    return {result.key: result for result in results}
 
 
 def _planned(latest: Mapping[tuple[str, str], Result], run: Mapping[str, Any]) -> list[Result]:

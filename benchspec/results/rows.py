@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchspec.results.result import Result
-from benchspec.results.verdicts import Verdict
+from benchspec.results.verdicts import Verdict, by_case
 from benchspec.terms.metrics import METRICS
 
 #: column -> value
@@ -27,12 +27,9 @@ def rows(results: Iterable[Result], verdicts: Iterable[Verdict], run: Mapping[st
 
     `run` is the content of run.json.
     """
-    published: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        if verdict["case"] is not None:
-            published.setdefault((verdict["experiment"], verdict["case"]), []).append(verdict)
+    published = by_case(verdicts)
     machine = _machine(run)
-    found = [_row(result, published.get((result.experiment, result.case), ()), machine) for result in results]
+    found = [_row(result, published.get(result.key, ()), machine) for result in results]
     columns = _columns(found)
     return [{column: row.get(column) for column in columns} for row in found]
 

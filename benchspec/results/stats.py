@@ -8,8 +8,8 @@ from itertools import pairwise
 
 #: blocks of consecutive values whose means give an interval
 BLOCKS = 10
-#: the 97.5% quantile of Student's t for BLOCKS - 1 degrees of freedom
-T = 2.26216
+#: the quantiles of Student's t at 97.5%, for 1 to 10 degrees of freedom
+_T = (12.70620, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.30600, 2.26216, 2.22814)
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -38,7 +38,7 @@ def mean_interval(values: Sequence[float]) -> list[float] | None:
     squares = math.fsum(len(block) * (fmean(block) - mean) ** 2 for block in blocks)
     variance = squares / (BLOCKS - 1) / len(values)
     correlation = _neighbours([fmean(block) - mean for block in blocks])
-    half = T * math.sqrt(variance * (1 + 2 * max(0.0, correlation) * (1 - 1 / BLOCKS)))
+    half = t_quantile(BLOCKS - 1) * math.sqrt(variance * (1 + 2 * max(0.0, correlation) * (1 - 1 / BLOCKS)))
     return [mean - half, mean + half]
 
 
@@ -46,3 +46,23 @@ def _neighbours(deviations: Sequence[float]) -> float:
     """The correlation of each value with the next; 0 if all are equal."""
     squares = math.fsum(each**2 for each in deviations)
     return math.fsum(one * other for one, other in pairwise(deviations)) / squares if squares else 0.0
+
+
+def t_quantile(degrees: int) -> float:
+    """The 97.5% quantile of Student's t, correct to three decimals.
+
+    Beyond the table, an expansion in 1/degrees about the normal quantile: Abramowitz and Stegun, Handbook of
+    Mathematical Functions, 26.7.5.
+    """
+    from statistics import NormalDist
+
+    if degrees <= len(_T):
+        return _T[degrees - 1]
+    z = NormalDist().inv_cdf(0.975)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return math.fsum(term / math.pow(degrees, power) for power, term in enumerate(terms))

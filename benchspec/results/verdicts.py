@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import Any
 
 from benchspec.results.comparison import agrees, beside
-from benchspec.results.line import Line, fit_line
+from benchspec.results.regression import Line, fit_line
 from benchspec.results.result import Result
 from benchspec.terms.metrics import METRICS, is_count
 
@@ -41,7 +41,7 @@ LINEAR, POINTS = 0.98, 3
 
 def judge(statements: Sequence[Statement], results: Iterable[Result], hardware: str | None) -> list[Verdict]:
     """The verdicts on what was published, in the order of the statements; `hardware` is the machine of the results."""
-    found = {(result.experiment, result.case): result for result in results}
+    found = {result.key: result for result in results}
     return [verdict for statement in statements for verdict in _verdicts(statement, found, hardware)]
 
 
@@ -56,6 +56,15 @@ def headline(verdicts: Sequence[Verdict]) -> str:
         parts.insert(0, f"{counts['reproduced']} of {total} {values} reproduced")
     rest = ", ".join(f"{counts[name]} {name}" for name in VERDICTS[4:] if counts[name])
     return "; ".join(filter(None, (", ".join(parts), rest)))
+
+
+def by_case(verdicts: Iterable[Verdict]) -> dict[tuple[str, str], list[Verdict]]:
+    """(experiment, case) -> the verdicts on that case alone; a case without published values is absent."""
+    cases: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict["case"] is not None:
+            cases.setdefault((verdict["experiment"], verdict["case"]), []).append(verdict)
+    return cases
 
 
 def _verdicts(statement: Statement, results: Mapping[tuple[str, str], Result], hardware: str | None) -> list[Verdict]:

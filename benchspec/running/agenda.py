@@ -24,7 +24,7 @@ def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
     """The cases that any pattern selects, all without patterns. A pattern is a part of EXPERIMENT/ID or a glob."""
     chosen = [case for case in cases if not patterns or any(_selects(pattern, case) for pattern in patterns)]
     if not chosen:
-        names = ", ".join(f"{case.experiment}/{case.id}" for case in cases)
+        names = ", ".join(case.full_name for case in cases)
         raise NothingSelected(f"--only {' --only '.join(patterns)} selects no case ({names})")
     return chosen
 
@@ -34,15 +34,15 @@ def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Case]:
 
     Final are `ok`, `oom`, `host-oom` and `skipped`, but for an `oom` while others used the GPUs.
     """
-    final = {(result.experiment, result.case): result.final for result in journal}
-    return [case for case in cases if not final.get((case.experiment, case.id))]
+    final = {result.key: result.final for result in journal}
+    return [case for case in cases if not final.get(case.key)]
 
 
 def to_run(cases: Iterable[Case], journal: Iterable[Result], again: Iterable[Changed] = ()) -> list[Case]:
     """The cases that have no final result, and those whose result is among `again`, in their order."""
     cases = list(cases)
-    chosen = {_key(case) for case in (*unfinished(cases, journal), *(each.case for each in again))}
-    return [case for case in cases if _key(case) in chosen]
+    chosen = {case.key for case in (*unfinished(cases, journal), *(each.case for each in again))}
+    return [case for case in cases if case.key in chosen]
 
 
 def changed(cases: Iterable[Case], journal: Iterable[Result], now: Callable[[Case], Record]) -> list[Changed]:
@@ -50,16 +50,16 @@ def changed(cases: Iterable[Case], journal: Iterable[Result], now: Callable[[Cas
 
     `now` gives the record of a case as of now.
     """
-    latest = {(result.experiment, result.case): result for result in journal}
-    kept = [(case, latest[_key(case)]) for case in cases if _key(case) in latest]
+    latest = {result.key: result for result in journal}
+    kept = [(case, latest[case.key]) for case in cases if case.key in latest]
     compared = ((case, result, differences(result.record, now(case))) for case, result in kept)
     return [Changed(case, result, found) for case, result, found in compared if found]
 
 
 def notes(changed: Sequence[Changed], pending: Iterable[Case]) -> list[str]:
     """What a run says of changed results that it keeps: a line for each kind of difference, and what to do."""
-    again = {_key(case) for case in pending}
-    kept = [each.differences for each in changed if _key(each.case) not in again]
+    again = {case.key for case in pending}
+    kept = [each.differences for each in changed if each.case.key not in again]
     if not kept:
         return []
     return [
@@ -68,12 +68,8 @@ def notes(changed: Sequence[Changed], pending: Iterable[Case]) -> list[str]:
     ]
 
 
-def _key(case: Case) -> tuple[str, str]:
-    return case.experiment, case.id
-
-
 def _selects(pattern: str, case: Case) -> bool:
-    name = f"{case.experiment}/{case.id}"
+    name = case.full_name
     if any(character in pattern for character in "*?["):
         return any(fnmatchcase(text, pattern) for text in (name, case.id, case.experiment))
     return pattern in name

@@ -18,9 +18,6 @@ from benchspec.running.culprit import Hang
 from benchspec.terms.outcomes import ABORTED, LOST_PEER, SIGNS
 from benchspec.terms.units import duration_text
 
-#: how many of the log's last lines a result keeps
-LOG_LINES = 20
-
 
 @dataclass(frozen=True)
 class Ending:
@@ -52,7 +49,7 @@ def judge(
     ending = _judged(evidence, deaths, timeout, hang, kernel_killed)
     if evidence.unusable is None:
         return ending
-    phase, log = ending.phase or "train", _log(evidence)
+    phase, log = ending.phase or "train", evidence.log
     reason = f"the events cannot be used: {evidence.unusable}"
     return Ending("crash", phase, reason=f"{reason}; {ending.reason}" if ending.reason else reason, log=log)
 
@@ -61,7 +58,7 @@ def _judged(
     evidence: Evidence, deaths: Mapping[int, int], timeout: float | None, hang: Hang | None, kernel_killed: bool
 ) -> Ending:
     """How a process group ended, from those of its events that can be used."""
-    log = _log(evidence)
+    log = evidence.log
     if hang is not None:
         # What was interrupted to tell its stacks may even have finished.
         return Ending("hang", hang.phase, hang.rank, hang.reason, log)
@@ -81,10 +78,6 @@ def _judged(
         return Ending("timeout", phase, rank_behind, reason, log)
     reason = f"the processes ended before they had finished: {_last_message(evidence)}"
     return Ending("crash", phase, rank_behind, reason, log)
-
-
-def _log(evidence: Evidence) -> tuple[str, ...]:
-    return tuple(evidence.stderr.splitlines()[-LOG_LINES:])
 
 
 def _last_message(evidence: Evidence) -> str:

@@ -42,7 +42,7 @@ class Run:
 
     def warn(self, case: Case, text: str) -> None:
         """Show a warning about a case, once."""
-        warning = f"{case.experiment}/{case.id}: warning: {text}"
+        warning = f"{case.full_name}: warning: {text}"
         if warning not in self.warned:
             self.warned.add(warning)
             self.progress.note(warning)

@@ -15,7 +15,7 @@ from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
 from benchspec.results.plausible import contradiction
 from benchspec.running import when
-from benchspec.running.ending import LOG_LINES, Ending, judge
+from benchspec.running.ending import Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight, Stop
 from benchspec.running.record import data_warnings, record
@@ -90,8 +90,7 @@ def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
     if ending.outcome != "ok":
         return ending
     reason = contradiction(seen.ranks, case.train, case.recipe["name"])
-    log = tuple(seen.stderr.splitlines()[-LOG_LINES:])
-    return Ending("crash", "train", reason=reason, log=log) if reason else ending
+    return Ending("crash", "train", reason=reason, log=seen.log) if reason else ending
 
 
 def finish(run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, ran: When) -> None:
@@ -107,8 +106,8 @@ def finish(run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, 
         result = record(case, attempt, seen, ending, run.spec.facts, ran)
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
-        run.mistakes.append(f"{case.experiment}/{case.id}: {ending.reason}")
-    log = layout.attempt_folder(run.shown, case.experiment, case.id) / attempt.name / layout.STDERR
+        run.mistakes.append(f"{case.full_name}: {ending.reason}")
+    log = layout.attempts_folder(run.shown, *case.key) / attempt.name / layout.STDERR
     run.progress.ended(case, result, log if log.is_file() else None)
     for warning in result.warnings:
         run.warn(case, warning)

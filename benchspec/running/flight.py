@@ -12,7 +12,7 @@ from benchspec.results import events
 from benchspec.results.events import Event
 from benchspec.running import culprit, stall
 from benchspec.running.culprit import Hang
-from benchspec.running.ranks import Ranks
+from benchspec.running.processes import Processes
 
 #: seconds between a rank's failure or sudden end, or the last rank's `done`, and the moment when the group is stopped
 GRACE = 20.0
@@ -35,7 +35,7 @@ class Flight:
     least_stall: float = stall.LEAST
     tail: events.Tail = field(init=False)
     watch: stall.Watch = field(init=False)
-    ranks: Ranks = field(init=False)
+    processes: Processes = field(init=False)
     #: when it was last looked at
     looked: float = field(init=False)
     #: when the first rank failed or went, or the last one was done
@@ -46,12 +46,12 @@ class Flight:
     def __post_init__(self) -> None:
         self.tail = events.Tail(self.attempt)
         self.watch = stall.Watch(self.case.limits["stall"], self.least_stall)
-        self.ranks = Ranks(self.attempt)
+        self.processes = Processes(self.attempt)
         self.looked = time.monotonic()
 
     def look(self) -> list[tuple[int, Event]]:
         """The events that the ranks have written since the last call."""
-        gone, now = self.ranks.gone(), time.monotonic()
+        gone, now = self.processes.gone(), time.monotonic()
         # Read after the look at the processes: what has gone has written its last event.
         new = self.tail.new()
         self.watch.look(new, now - self.looked)
@@ -59,7 +59,7 @@ class Flight:
         for rank, event in new:
             if event["event"] == "start":
                 self.world = max(self.world, event["world"])
-                self.ranks.take(rank, event)
+                self.processes.take(rank, event)
             self.done += event["event"] == "done"
             if event["event"] == "failure" or 0 < self.world == self.done:
                 self._settle(now)
@@ -85,12 +85,12 @@ class Flight:
         if self.settled is not None:
             return self._stop(now) if now - self.settled >= GRACE else None
         if found := self.watch.stalled():
-            return self._stop(now, hang=culprit.hang(found, self.ranks.observe(found.places)))
+            return self._stop(now, hang=culprit.hang(found, self.processes.observe(found.places)))
         return None
 
     def _stop(self, now: float, timeout: float | None = None, hang: Hang | None = None) -> Stop:
         self.handle.stop()
-        self.ranks.forget(self.watch.places)
+        self.processes.forget(self.watch.places)
         return Stop(now - self.begun, timeout, hang)
 
 

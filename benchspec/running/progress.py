@@ -82,17 +82,17 @@ class Lines:
 
     def started(self, case: Case) -> None:
         self._begun += 1
-        view = self._views[case.experiment, case.id] = View(self._begun, case)
+        view = self._views[case.key] = View(self._begun, case)
         self._changed(view, important=True)
 
     def saw(self, case: Case, rank: int, event: Event) -> None:
         if rank == 0:
-            view = self._views[case.experiment, case.id]
+            view = self._views[case.key]
             view.update(event)
             self._changed(view, important=event["event"] == "step" and event["step"] == 1)
 
     def ended(self, case: Case, result: Result, log: Path | None) -> None:
-        view = self._views.pop((case.experiment, case.id))
+        view = self._views.pop(case.key)
         self._ended.append(time.monotonic() - view.begun)
         self._print(summary(result, view.number, self._cases, log))
 

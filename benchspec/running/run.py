@@ -16,7 +16,7 @@ from benchspec.cases.expand import Expansion, expand
 from benchspec.machine import describe
 from benchspec.results import journal
 from benchspec.results.results import Results
-from benchspec.results.run_file import BrokenRunFileError, read_run
+from benchspec.results.run_json import BrokenRunFileError, read_run
 from benchspec.running import agenda, rundir, runfile, stall
 from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
@@ -90,7 +90,7 @@ def _run_in(
     earlier = _earlier(folder, progress)
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
-    recorded = {(line.experiment, line.case, line.attempt) for line in lines}
+    recorded = {(*line.key, line.attempt) for line in lines}
     found = describe.quickly()
     dependencies = Dependencies(spec.registry, found, folder)
     invocation = f"{os.getpid()}-{time.time_ns()}"
@@ -112,7 +112,7 @@ def _run_in(
         folder.mkdir(parents=True, exist_ok=True)
         runfile.write(folder, spec, every, machine, changed)
     results = Results.load(folder)
-    results.judged = [(case.experiment, case.id) for case in cases]
+    results.judged = [case.key for case in cases]
     results.mistakes = current.mistakes
     return results
 

@@ -60,6 +60,6 @@ def check_other_spec(
     ways_out = "--fresh moves them aside, --out DIR puts the new ones elsewhere"
     if name != spec.name:
         raise RunError(f"{folder} holds the results of another spec, '{name}'; {ways_out}")
-    done = {(result.experiment, result.case) for result in journal}
-    if done and not done & {(case.experiment, case.id) for case in cases}:
+    done = {result.key for result in journal}
+    if done and not done & {case.key for case in cases}:
         raise RunError(f"{folder} holds the results of another version of '{name}', with no case in common; {ways_out}")

@@ -44,12 +44,12 @@ def write(
         "experiments": {name: {"title": _title(name, node.plain())} for name, node in spec.experiments.items()},
         "statements": statements(spec.references, cases),
         "shared": shared(cases),
-        "cases": [[case.experiment, case.id] for case in cases],
+        "cases": [list(case.key) for case in cases],
         "changed": {
-            f"{case.experiment}/{case.id}": {"attempt": result.attempt, "differences": [str(each) for each in found]}
+            case.full_name: {"attempt": result.attempt, "differences": [str(each) for each in found]}
             for case, result, found in changed
         },
-        "expected": {f"{case.experiment}/{case.id}": list(case.expected) for case in cases},
+        "expected": {case.full_name: list(case.expected) for case in cases},
     }
     write_json(folder / RUN, data)
 

@@ -23,7 +23,7 @@ def start_next(run: Run, case: Case) -> list[Flight]:
     """Start a case, or resume the attempt of an earlier benchspec that was killed before it recorded a result."""
     run.progress.started(case)
     left = attempts.last(run.folder, case)
-    if left is None or (case.experiment, case.id, left.name) in run.recorded:
+    if left is None or (*case.key, left.name) in run.recorded:
         return _start(run, case)
     launcher = launcher_of(run.spec, case)
     handle, seen = _still_running(launcher, left), evidence.read(left)

@@ -1,4 +1,4 @@
-"""A running case, an ended one and the time of a run, as texts."""
+"""A running case, an ended one, the time of a run and its interruption, as texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from statistics import fmean
 from benchspec.cases.case import Case
 from benchspec.results.events import Event
 from benchspec.results.result import Result
+from benchspec.results.results import Results
+from benchspec.terms.errors import BenchspecError
 from benchspec.terms.harmless import brief
 from benchspec.terms.units import duration_text
 
@@ -19,7 +21,7 @@ class View:
 
     def __init__(self, number: int, case: Case):
         self.number = number
-        self.name = f"{case.experiment}/{case.id}"
+        self.name = case.full_name
         self.begun = time.monotonic()
         self.phase = "start"
         self.processes = 1
@@ -102,10 +104,25 @@ def _rounded(seconds: float) -> float:
 
 def summary(result: Result, number: int, cases: int, log: Path | None = None) -> str:
     """A finished case as one line; one that failed with the place of its log."""
-    head = f"case {number} of {cases}  {result.experiment}/{result.case}  {result.outcome}"
+    head = f"case {number} of {cases}  {result.full_name}  {result.outcome}"
     if result.outcome != "ok":
         where = f" (log: {log})" if log else ""
         return f"{head} in {result.phase}: {brief(result.reason or 'no reason known')}{where}"
     seconds, rows = result.metrics.get("train_runtime"), result.metrics.get("rows_per_second")
     parts = [f"trained in {duration_text(seconds)}" if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]
     return "  ".join([head, *filter(None, parts)])
+
+
+def interrupted(folder: str, cases: Sequence[Case], fresh: bool) -> str:
+    """The message after an interruption: how many of the cases have a result, and how to resume.
+
+    `fresh` says whether the run was started with --fresh.
+    """
+    try:
+        results = Results.load(folder)
+    except BenchspecError:
+        return "interrupted before the first case"
+    found = {result.key for result in results}
+    done = sum(case.key in found for case in cases)
+    again = "without --fresh " if fresh else ""
+    return f"interrupted: {done} of {len(cases)} cases have a result in {folder}; run the same command {again}to resume"

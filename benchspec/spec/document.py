@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchspec.terms.errors import Problem, clipped
+from benchspec.terms.errors import Problem
+from benchspec.terms.harmless import clipped
 
 Step = str | int
 

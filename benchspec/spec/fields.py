@@ -15,7 +15,8 @@ from benchspec.kinds.values import Facts, Shape
 from benchspec.spec import choices, document, mistakes, schema
 from benchspec.spec.document import Node
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import BenchspecError, Problem, clipped
+from benchspec.terms.errors import BenchspecError, Problem
+from benchspec.terms.harmless import clipped
 
 
 @dataclass

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node, dotted
-from benchspec.terms.errors import Problem, clipped, suggest
+from benchspec.terms.errors import Problem, suggest
+from benchspec.terms.harmless import clipped
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

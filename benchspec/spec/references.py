@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchspec.spec.document import Node
-from benchspec.terms.errors import Problem, clipped, suggest
+from benchspec.terms.errors import Problem, suggest
+from benchspec.terms.harmless import clipped
 from benchspec.terms.metrics import METRICS, is_count
 from benchspec.terms.units import DURATIONS, SHARES, SIZES, quantity
 

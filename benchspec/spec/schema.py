@@ -1,4 +1,4 @@
-"""The JSON schemas: where their files are, and how every plugin's options are added to the spec's."""
+"""The spec's JSON schema, with every plugin's options added, and how a spec is checked against it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from benchspec.kinds.discovery import Entry
 from benchspec.kinds.fragments import formats
 from benchspec.kinds.options import UNITS
 from benchspec.kinds.registry import Registry
+from benchspec.terms import schemas
 from benchspec.terms.metrics import METRICS
-from benchspec.terms.schemas import load as load
 from benchspec.terms.units import quantity
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
 
     With `whole`, a plugin's required options must be given; without, they may be missing, since a matrix may give them.
     """
-    schema = load("spec")
+    schema = schemas.load("spec")
     definitions = schema["$defs"]
     for kind in KINDS:
         check_required = whole or kind not in CASE_KINDS

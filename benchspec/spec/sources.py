@@ -9,7 +9,8 @@ from pathlib import Path
 from benchspec.spec import document, yaml12
 from benchspec.spec.document import Node
 from benchspec.spec.yaml12 import MAX_DEPTH, Budget
-from benchspec.terms.errors import Problem, SpecError, clipped, suggest
+from benchspec.terms.errors import Problem, SpecError, suggest
+from benchspec.terms.harmless import clipped
 
 
 def included(

@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from benchspec.spec.document import Mark, Node, Step, dotted
-from benchspec.terms.errors import Problem, SpecError, clipped
+from benchspec.terms.errors import Problem, SpecError
+from benchspec.terms.harmless import clipped
 
 #: levels of nesting; specs rarely have more than five
 MAX_DEPTH = 50

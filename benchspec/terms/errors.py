@@ -29,11 +29,6 @@ class NothingSelected(BenchspecError):  # noqa: N818 - reads as what happened
     exit_code = 3
 
 
-def clipped(text: str, most: int = 60) -> str:
-    """The text, cut to at most so many characters."""
-    return text if len(text) <= most else f"{text[: most - 3]}…"
-
-
 @dataclass(frozen=True, order=True)
 class Problem:
     """One mistake in a spec, at the place where it was written; line and column count from 1."""

@@ -44,6 +44,11 @@ def shortened(text: str) -> str:
     return f"{text[:kept]}… ({len(text) - kept} more characters)"
 
 
+def clipped(text: str, most: int = 60) -> str:
+    """The text, cut to at most so many characters, for messages that quote it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def json_text(value: Any, indent: int = 1) -> str:
     """Strict JSON of printable characters; raises `ValueError` for a number that JSON does not have."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)

@@ -68,7 +68,7 @@ def no_rank_files(attempt: Path) -> list[str]:
 _RANK_FILE = re.compile(r"rank-(0|[1-9][0-9]{0,8})\.jsonl", re.ASCII)
 
 
-def attempt_folder(run: Path, experiment: str, case_id: str) -> Path:
+def attempts_folder(run: Path, experiment: str, case_id: str) -> Path:
     """The folder of a case's attempts; each attempt is a subfolder named by its number: 1, 2, …"""
     return run / CASES / experiment / case_id
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchspec.terms.harmless import clipped
+
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
@@ -36,9 +38,6 @@ def violation(check: Draft202012Validator, value: Any) -> str | None:
         return None
     error = max(errors, key=lambda error: len(error.absolute_path))
     where = ".".join(map(str, error.absolute_path))
-    text = error.message if len(error.message) <= _LONGEST else error.message[:_LONGEST] + "…"
+    # The message repeats the value.
+    text = clipped(error.message, 200)
     return f"{where}: {text}" if where else text
-
-
-#: characters of a schema's message that are shown: it repeats the value
-_LONGEST = 200

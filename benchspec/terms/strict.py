@@ -1,9 +1,10 @@
-"""JSON that is read from files: strict, finite, and not nested without end."""
+"""Strict JSON: finite, and when it is read, not nested without end."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 #: levels of lists and mappings; more would exhaust the stack of whoever walks through them
@@ -27,6 +28,15 @@ def is_shallow(value: Any, levels: int = DEEPEST) -> bool:
         within = value.values() if isinstance(value, dict) else value
         return levels > 0 and all(is_shallow(each, levels - 1) for each in within)
     return True
+
+
+def without_infinities(value: Any) -> Any:
+    """A value as strict JSON has it: infinities and NaN, which it does not have, become None."""
+    if isinstance(value, Mapping):
+        return {key: without_infinities(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_infinities(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _TOO_DEEP = f"nested more than {DEEPEST} levels deep"

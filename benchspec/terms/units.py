@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from benchspec.terms.errors import clipped
+from benchspec.terms.harmless import clipped
 
 #: seconds per unit
 DURATIONS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from traceback import walk_tb
 from typing import Any
 
-from benchspec.kinds.faults import raised_at
+from benchspec.kinds.faults import message, raised_at
 from benchspec.terms.errors import BenchspecError
 
 #: what a plain RuntimeError of torch says when memory is exhausted: allocators of the CPU, cuBLAS, cuDNN, C++.
@@ -122,14 +122,6 @@ def reason_of(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message that is not blank."""
     return next((line.strip() for line in message(error).splitlines() if line.strip()), "no message")
-
-
-def message(error: BaseException) -> str:
-    """An exception's message, even where making it a text raises another exception."""
-    try:
-        return str(error)
-    except Exception as another:
-        return f"its message cannot be shown: __str__ raised {type(another).__name__}"
 
 
 def place_of(error: BaseException, outcome: str, packages: Collection[str]) -> str:

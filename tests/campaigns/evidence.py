@@ -227,7 +227,7 @@ def told(line: str) -> str:
 def recorded(folder: Path) -> str:
     """Judge an attempt, write its line, and read it back; the outcome."""
     case = SimpleNamespace(
-        id="opt", experiment="sizes", axes={}, train={"batch_size": 4, "gradient_accumulation": 2, "max_length": 512, "max_steps": None, "epochs": 3},
+        id="opt", experiment="sizes", full_name="sizes/opt", axes={}, train={"batch_size": 4, "gradient_accumulation": 2, "max_length": 512, "max_steps": None, "epochs": 3},
         measure={"warmup_steps": None},
     )  # fmt: skip
     view = View(1, case)  # type: ignore[arg-type]

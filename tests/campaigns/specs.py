@@ -33,7 +33,8 @@ from typing import Any
 import yaml
 
 from benchspec.cases.check import check, missing, warnings
-from benchspec.cases.needs import as_json, as_table, needed, planned
+from benchspec.cases.needs import needed
+from benchspec.cases.plans import as_json, as_table, planned
 from benchspec.kinds.registry import Registry
 from benchspec.spec import yaml12
 from benchspec.terms.errors import BenchspecError, SpecError

@@ -63,7 +63,7 @@ def test_what_a_plugin_words_for_the_user_stays_as_it_is():
 
 def test_a_message_is_one_line_and_may_be_missing():
     assert explained(ValueError("two\n  lines"), ()) == "ValueError: two lines"
-    assert explained(WordlessError(), ()) == "WordlessError: its message cannot be shown"
+    assert explained(WordlessError(), ()) == "WordlessError: its message cannot be shown: __str__ raised RuntimeError"
 
 
 def test_a_wrong_value_names_the_method_and_its_line():

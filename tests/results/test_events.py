@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from benchspec.results import events
 from benchspec.results.events import EventLog, Tail
-from benchspec.spec import schema
+from benchspec.terms import schemas
 
 SHAPE = {
     "layers": 12,
@@ -59,7 +59,7 @@ EVENTS = {
     "failure": {"outcome": "oom", "phase": "first-step", "reason": "CUDA out of memory", "mistake": False},
     "done": {},
 }
-CHECK = Draft202012Validator(schema.load("event"))
+CHECK = Draft202012Validator(schemas.load("event"))
 
 
 def line(kind, **changes):
@@ -67,7 +67,7 @@ def line(kind, **changes):
 
 
 def test_the_schema_is_one():
-    Draft202012Validator.check_schema(schema.load("event"))
+    Draft202012Validator.check_schema(schemas.load("event"))
 
 
 @pytest.mark.parametrize("kind", EVENTS)

@@ -9,9 +9,9 @@ import pytest
 from test_events import EVENTS, line
 
 from benchspec.results import lines
-from benchspec.spec import schema
+from benchspec.terms import schemas
 
-SCHEMA = schema.load("event")
+SCHEMA = schemas.load("event")
 #: fields that no metric and no ending is made of
 UNUSED = {("start", "rank"), ("model", "dtype"), ("model", "method")}
 #: fields that may be absent, most of them since they are newer than 0.1.0

@@ -9,9 +9,9 @@ from example_results import oom, result
 from jsonschema import Draft202012Validator
 
 from benchspec.results import Result
-from benchspec.spec import schema
+from benchspec.terms import schemas
 
-CHECK = Draft202012Validator(schema.load("result"))
+CHECK = Draft202012Validator(schemas.load("result"))
 
 
 #: what a result depends on beside its case
@@ -29,11 +29,11 @@ RECORD = {
 
 
 def test_the_schema_is_one():
-    Draft202012Validator.check_schema(schema.load("result"))
+    Draft202012Validator.check_schema(schemas.load("result"))
 
 
 def test_its_fields_are_those_of_a_result():
-    assert list(schema.load("result")["properties"]) == list(result().to_json())
+    assert list(schemas.load("result")["properties"]) == list(result().to_json())
 
 
 @pytest.mark.parametrize(

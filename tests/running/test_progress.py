@@ -10,7 +10,7 @@ import pytest
 
 from benchspec.running.progress import Lines, Screen, for_stream
 
-CASE = SimpleNamespace(experiment="sizes", id="opt-tiny-1f9c2a", processes=1)
+CASE = SimpleNamespace(key=("sizes", "opt-tiny-1f9c2a"), full_name="sizes/opt-tiny-1f9c2a")
 
 
 def step(number, time, rows=8, **fields):
@@ -33,7 +33,7 @@ def clock(monkeypatch):
 
 
 def result(**fields):
-    usual = {"experiment": "sizes", "case": "opt-tiny-1f9c2a", "outcome": "ok", "phase": None, "reason": None}
+    usual = {"full_name": "sizes/opt-tiny-1f9c2a", "outcome": "ok", "phase": None, "reason": None}
     return SimpleNamespace(**{**usual, "metrics": {"train_runtime": 903.2, "rows_per_second": 172.5}, **fields})
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchspec import run
 from benchspec.machine import Accelerator, describe
-from benchspec.results.run_file import read_run
+from benchspec.results.run_json import read_run
 from benchspec.running import runfile
 from benchspec.running.progress import Lines
 from benchspec.terms import schemas

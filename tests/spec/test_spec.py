@@ -7,7 +7,7 @@ from commands import counted
 from small import SMALL, mistakes, replaced
 
 from benchspec import SpecError, load, plan
-from benchspec.spec import schema
+from benchspec.terms import schemas
 from benchspec_plugins.hardware.auto import Auto
 
 
@@ -65,7 +65,7 @@ def test_the_machine_is_asked_once(write, monkeypatch):
 
 
 def test_reports_are_those_of_the_spec_or_a_default(write):
-    assert load(write(SMALL)).report == schema.load("spec")["properties"]["report"]["default"]
+    assert load(write(SMALL)).report == schemas.load("spec")["properties"]["report"]["default"]
     spec = load(write(SMALL + "report: [csv, {name: markdown, path: report.md}]\n"))
     assert spec.report == ["csv", {"name": "markdown", "path": "report.md"}]
 

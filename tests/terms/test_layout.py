@@ -126,7 +126,7 @@ def test_text_can_be_read_by_people(tmp_path):
 
 
 def test_an_attempt_knows_its_run_directory():
-    attempt = layout.attempt_folder(Path("runs/demo"), "sizes", "opt-tiny-1f9c2a") / "3"
+    attempt = layout.attempts_folder(Path("runs/demo"), "sizes", "opt-tiny-1f9c2a") / "3"
     assert attempt.as_posix() == "runs/demo/cases/sizes/opt-tiny-1f9c2a/3"
     assert layout.run_dir(attempt) == Path("runs/demo")
     assert layout.rank_file(7) == "rank-7.jsonl"

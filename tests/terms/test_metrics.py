@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchspec.spec import schema
+from benchspec.terms import schemas
 from benchspec.terms.metrics import METRICS
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -16,7 +16,7 @@ def test_every_metric_is_stated_in_full():
 
 
 def test_the_result_schema_knows_the_same_metrics():
-    assert schema.load("result")["$defs"]["metric"]["enum"] == list(METRICS)
+    assert schemas.load("result")["$defs"]["metric"]["enum"] == list(METRICS)
 
 
 def test_the_page_has_the_same_table():

@@ -103,7 +103,7 @@ def attempt(tmp_path, monkeypatch):
             return plugins.get(kind, Method)({})
 
     monkeypatch.setattr(Registry, "load", Few)
-    folder = layout.attempt_folder(tmp_path, case.experiment, case.id) / "1"
+    folder = layout.attempts_folder(tmp_path, case.experiment, case.id) / "1"
     folder.mkdir(parents=True)
     layout.write_json(folder / layout.CASE, {**case.to_json(), "invocation": "7"})
     return folder

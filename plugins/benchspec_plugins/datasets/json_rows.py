@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec import BenchspecError, Row
+from benchspec.terms.harmless import clipped
 
 #: bytes up to which a file is hashed
 LARGE = 1 << 28
@@ -132,7 +133,7 @@ def _misspelt(value: dict[str, Any], key: str) -> bool:
 
 
 def _key_list(value: dict[str, Any], most: int = 8) -> str:
-    keys = ", ".join(repr(key if len(key) <= 40 else f"{key[:40]}…") for key in list(value)[:most]) or "none"
+    keys = ", ".join(repr(clipped(key, 40)) for key in list(value)[:most]) or "none"
     return f"{keys} and {len(value) - most} more" if len(value) > most else keys
 
 

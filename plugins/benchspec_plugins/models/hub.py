@@ -10,6 +10,7 @@ from typing import Any
 
 from benchspec import PluginError
 from benchspec.machine.hub import hub_reachable
+from benchspec.terms.harmless import clipped
 
 
 def load(from_pretrained: Callable[..., Any], name: str, what: str, alternatives: str, **more: Any) -> Any:
@@ -44,5 +45,4 @@ def summary(error: Exception) -> str:
     """The beginning of a library's message on one line; its advice to allow remote code is replaced."""
     if "trust_remote_code" in str(error):
         return "it contains code of its own, which benchspec does not run"
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    return clipped(" ".join(str(error).split()), 300)

@@ -14,6 +14,8 @@ from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from benchspec.terms.harmless import clipped
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -180,7 +182,7 @@ def _slanted(places: Sequence[str]) -> dict[str, Any]:
 
 def _broken(place: str) -> str:
     """A name in lines short enough to stand beside others."""
-    return fill(place if len(place) <= LONGEST else f"{place[: LONGEST - 1]}…", 24)
+    return fill(clipped(place, LONGEST), 24)
 
 
 def _draw_series_of_bars(axes: Axes, series: Series, number: int, xs: Sequence[float], width: float) -> None:

@@ -92,7 +92,7 @@ def _steps(results: Results) -> Iterator[tuple[str, bytes]]:
 
     for result in results:
         if steps := results.steps(result):
-            figure = drawn_steps(f"{result.experiment}/{result.case}", steps)
+            figure = drawn_steps(result.full_name, steps)
             for suffix, content in rendered(figure).items():
                 yield f"figures/steps/{file_name(result.experiment)}/{file_name(result.case)}.{suffix}", content
 

@@ -186,8 +186,8 @@ def _steps(result: Result, results: Results) -> Markup | str:
     if not steps:
         return ""
     every = -(-len(steps) // STEPS)
-    title = f"{result.experiment}/{result.case}" + (f", every {every}th step" if every > 1 else "")
-    return _svg(drawn_steps(title, steps[::every]), f"steps of {result.experiment}/{result.case}")
+    title = result.full_name + (f", every {every}th step" if every > 1 else "")
+    return _svg(drawn_steps(title, steps[::every]), f"steps of {result.full_name}")
 
 
 def _run(results: Results, report: Report) -> Iterator[tuple[str, str]]:

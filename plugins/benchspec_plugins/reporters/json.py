@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
 from benchspec.terms.harmless import json_text
+from benchspec.terms.strict import without_infinities
 
 if TYPE_CHECKING:
     from benchspec.results import Results
@@ -34,7 +35,6 @@ class Json(Reporter):
     suffix = ".json"
 
     def render(self, results: Results) -> str:
-        from benchspec.results.result import strict
         from benchspec.results.verdicts import headline
 
         document = {
@@ -44,7 +44,7 @@ class Json(Reporter):
             "headline": headline(results.verdicts),
             "verdicts": [{key: verdict[key] for key in VERDICT} for verdict in results.verdicts],
         }
-        return json_text(strict(document), indent=2) + "\n"
+        return json_text(without_infinities(document), indent=2) + "\n"
 
 
 @hookimpl

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist, fmean
+from statistics import fmean
 from typing import NamedTuple
 
-#: the quantiles of Student's t at 97.5%, for 1 to 10 degrees of freedom
-_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
+from benchspec.results.stats import t_quantile
 
 
 class Line(NamedTuple):
@@ -43,21 +42,3 @@ def _interval(slope: float, residual: float, spread: float, points: int) -> tupl
         return None
     half = t_quantile(points - 2) * math.sqrt(residual / (points - 2) / spread)
     return slope - half, slope + half
-
-
-def t_quantile(degrees: int) -> float:
-    """The 97.5% quantile of Student's t, correct to three decimals.
-
-    Beyond the table, an expansion in 1/degrees about the normal quantile: Abramowitz and Stegun, Handbook of
-    Mathematical Functions, 26.7.5.
-    """
-    if degrees <= len(_T):
-        return _T[degrees - 1]
-    z = NormalDist().inv_cdf(0.975)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return math.fsum(term / math.pow(degrees, power) for power, term in enumerate(terms))

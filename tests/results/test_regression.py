@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchspec.results.line import fit_line
+from benchspec.results.regression import fit_line
 
 
 def test_a_line_through_points_on_it():

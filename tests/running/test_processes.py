@@ -13,8 +13,8 @@ import pytest
 
 from benchspec.machine.host import host
 from benchspec.machine.process import MARK
-from benchspec.running import ranks as module
-from benchspec.running.ranks import Ranks, main_stack
+from benchspec.running import processes as module
+from benchspec.running.processes import Processes, main_stack
 
 #: a rank that has said where its stacks go, and waits
 RANK = """
@@ -54,7 +54,7 @@ def start(process, **fields):
 
 
 def test_a_rank_that_ends_has_gone(tmp_path, rank):
-    ranks, process = Ranks(tmp_path), rank(0)
+    ranks, process = Processes(tmp_path), rank(0)
     ranks.take(0, start(process))
     assert ranks.gone() == set()
     process.kill()
@@ -70,14 +70,14 @@ def test_a_rank_that_ends_has_gone(tmp_path, rank):
 
 @pytest.mark.parametrize("fields", [{"host": "another"}, {"host": None}, {"pid": None}, {"pid": "1"}, {"pid": 2**40}])
 def test_what_is_not_on_this_host_cannot_be_seen(tmp_path, rank, fields):
-    ranks = Ranks(tmp_path)
+    ranks = Processes(tmp_path)
     ranks.take(0, start(rank(0), **fields))
     assert ranks.gone() == set()
     assert ranks.observe([0])[0].state is None
 
 
 def test_another_process_that_has_a_ranks_id_gets_no_signal(tmp_path, rank):
-    ranks, other = Ranks(tmp_path), rank(0, mark=tmp_path / "another case")
+    ranks, other = Processes(tmp_path), rank(0, mark=tmp_path / "another case")
     ranks.take(0, start(other))
     ranks.observe([0])
     time.sleep(0.1)
@@ -85,7 +85,7 @@ def test_another_process_that_has_a_ranks_id_gets_no_signal(tmp_path, rank):
 
 
 def test_stacks_are_kept_even_of_a_process_that_is_stopped(tmp_path, rank):
-    ranks, running, stopped = Ranks(tmp_path), rank(0), rank(1)
+    ranks, running, stopped = Processes(tmp_path), rank(0), rank(1)
     ranks.take(0, start(running))
     ranks.take(1, start(stopped))
     stopped.send_signal(signal.SIGSTOP)
@@ -100,7 +100,7 @@ def test_py_spy_is_asked_too_where_it_is_installed(tmp_path, rank, monkeypatch):
     spy.write_text('#!/bin/sh\necho "asked: $*"\n')
     spy.chmod(0o755)
     monkeypatch.setattr(module, "_py_spy", lambda: str(spy))
-    ranks, process = Ranks(tmp_path), rank(0)
+    ranks, process = Processes(tmp_path), rank(0)
     ranks.take(0, start(process))
     (seen,) = ranks.observe([0]).values()
     text = (tmp_path / "stacks-0.txt").read_text()
@@ -109,7 +109,7 @@ def test_py_spy_is_asked_too_where_it_is_installed(tmp_path, rank, monkeypatch):
 
 
 def test_a_pulse_tells_how_long_ago_it_was_and_whether_the_rank_computes(tmp_path, rank):
-    ranks, now = Ranks(tmp_path), time.monotonic()
+    ranks, now = Processes(tmp_path), time.monotonic()
     ranks.take(0, start(rank(0)))
     pulse = {"phase": "steady", "step": 3, "clock": now - 30, "cpu": 12.0, "since": now - 40, "cpu_since": 4.0}
     (tmp_path / "pulse-0.json").write_text(json.dumps(pulse))
@@ -121,13 +121,13 @@ def test_a_pulse_tells_how_long_ago_it_was_and_whether_the_rank_computes(tmp_pat
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"clock": "x", "cpu": 1, "since": 2}', '{"clock": 1, "cpu": 1, "since": 1}'])  # fmt: skip
 def test_a_pulse_that_cannot_be_read_tells_nothing(tmp_path, text):
     (tmp_path / "pulse-0.json").write_text(text)
-    assert Ranks(tmp_path).observe([0])[0].cpu is None
+    assert Processes(tmp_path).observe([0])[0].cpu is None
 
 
 def test_files_of_stacks_that_nobody_asked_for_are_removed(tmp_path):
     (tmp_path / "stacks-0.txt").touch()
     (tmp_path / "stacks-1.txt").write_text("a stack")
-    Ranks(tmp_path).forget([0, 1, 2])
+    Processes(tmp_path).forget([0, 1, 2])
     assert [file.name for file in tmp_path.iterdir()] == ["stacks-1.txt"]
 
 

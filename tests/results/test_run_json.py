@@ -8,7 +8,7 @@ import pytest
 from example_results import published, result, statement
 from jsonschema import Draft202012Validator
 
-from benchspec.results.run_file import BrokenRunFileError, read_run
+from benchspec.results.run_json import BrokenRunFileError, read_run
 from benchspec.terms import schemas
 
 

@@ -31,7 +31,7 @@ _FRAME = re.compile(r'^ +File "(?P<file>.*)", line (?P<line>\d+) in (?P<function
 _GONE = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
-class Ranks:
+class Processes:
     """The processes of one attempt."""
 
     def __init__(self, attempt: Path):
