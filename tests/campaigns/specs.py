@@ -334,13 +334,20 @@ def _child(seeds: range, out: Any) -> None:
     # A spec must not take the machine's memory before it is seen how much it takes.
     resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30,) * 2)
     registry = Registry.load()
+    # A process that was forked begins with the memory of its parent.
+    before = _most_memory()
     for seed in seeds:
         outcome = tried(seed, registry)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MEGABYTES * 1024:
+        if _most_memory() - before > MEGABYTES:
             outcome = Outcome(seed, "large", outcome.seconds, outcome.detail)
         out.send(outcome)
         if outcome.word == "large":
             return
+
+
+def _most_memory() -> float:
+    """The most memory that this process has had so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main(specs: int, first: int, processes: int) -> int:
