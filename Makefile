@@ -11,10 +11,11 @@ quickstart: $(VENV)/.train  ## install what runs need, then run a benchmark that
 	$(BIN)/benchspec run specs/quickstart.yaml
 
 test: $(VENV)/.dev lint  ## everything that a change must pass
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -m slow
 
 fast: $(VENV)/.dev lint  ## the same without the tests that train or install packages
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -95,6 +95,7 @@ def test_cases_that_are_all_alike_keep_their_names(write):
 
 
 def test_plan_shows_what_is_done_already_and_what_only_selects(scripted, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "300")
     run(scripted("ok", "crash", "oom"))
     scripted("ok", "crash", "oom", "mistake")
     assert called(monkeypatch, "plan", "demo.yaml") == 0

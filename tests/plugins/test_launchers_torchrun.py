@@ -53,7 +53,7 @@ def test_what_is_left_of_a_case_is_ended_and_no_other_process(tmp_path, sleeper)
     assert not gone(others)
 
 
-@pytest.mark.parametrize("id", ["", "1", f"{os.getpid()} 1.0 /tmp"])
+@pytest.mark.parametrize("id", ["", "1", f"{os.getpid()} 1.0 /tmp"], ids=["empty", "a number", "as once"])
 def test_an_id_that_is_none_ends_no_process(id):
     Left(id).stop()
 
