@@ -74,6 +74,10 @@ def _help(error: click.ClickException) -> str:
 
 def _fail(lines: Iterable[str], code: int) -> NoReturn:
     output.warn(lines)
+    if code == INTERRUPTED:
+        # While Python ends, its handlers are gone: one more signal would kill the process.
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
     sys.exit(code)
 
 

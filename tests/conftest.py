@@ -112,7 +112,7 @@ def benchspec(*arguments: object, cwd: Path, env: Mapping[str, str] | None = Non
     """The command line's exit code, stdout and stderr."""
     command = [*BENCHSPEC, *map(str, arguments)]
     return subprocess.run(
-        command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=240
+        command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=480
     )
 
 
