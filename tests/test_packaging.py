@@ -141,7 +141,9 @@ def test_without_extras_everything_but_run_works(light, dist):
     for spec in ("specs/quickstart.yaml", "specs/xe9680.yaml"):
         assert light.benchspec("validate", spec).stdout.startswith(f"{spec}: ok, ")
         plans = light.benchspec("plan", spec, "--format", "json")
-        assert json.loads(plans.stdout) and plans.stderr == ""
+        assert json.loads(plans.stdout)
+        # A machine without 8 cores is warned of the 8 processes of xe9680.yaml.
+        assert all(" warning: defaults.launcher: 8 processes on " in line for line in plans.stderr.splitlines())
     plugins = json.loads(light.benchspec("plugins", "--format", "json").stdout)
     assert plugins["broken"] == [] and len(plugins["plugins"]) > 40
     for name in ("spec", "result", "event"):
