@@ -263,5 +263,6 @@ def _exit_code(results: Results) -> int:
     if missing or not judged:
         named = f": {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
         run = f"`benchspec run SPEC --out {results.folder}` runs what is missing"
-        output.warn([f"error: {len(missing)} of {judged} cases have no result in {results.folder}{named}; {run}"])
+        lacking = "have no result" if not results.run.get("repeats") else "lack results"
+        output.warn([f"error: {len(missing)} of {judged} cases {lacking} in {results.folder}{named}; {run}"])
     return 2 if results.mistakes else int(not results.as_expected())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchspec.kinds.bases import CASE_KINDS, SECTIONS
+from benchspec.kinds.bases import FIELDS
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -31,6 +31,8 @@ class Case:
     train: Mapping[str, Any]
     measure: Mapping[str, Any]
     limits: Mapping[str, Any]
+    #: how often it is launched
+    repeats: int = 1
 
     def __repr__(self) -> str:
         return f"<Case {self.experiment}/{self.id}>"
@@ -48,7 +50,7 @@ class Case:
     @property
     def fields(self) -> dict[str, Any]:
         """Every field, defaults filled in, as the worker reads it."""
-        return {key: getattr(self, key) for key in (*CASE_KINDS, *SECTIONS)}
+        return {key: getattr(self, key) for key in FIELDS}
 
     def to_json(self) -> dict[str, Any]:
         return {"id": self.id, "experiment": self.experiment, "axes": self.axes, "expected": self.expected} | {
@@ -59,3 +61,28 @@ class Case:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
         return cls(**{**data, "expected": tuple(data["expected"])})
+
+
+class Launch(NamedTuple):
+    """One of the launches of a case: what is started, and has a result of its own."""
+
+    case: Case
+    #: which one, from 1
+    number: int
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """The experiment, the id of its case and its number, which together are its own in a run."""
+        return *self.case.key, self.number
+
+    def __str__(self) -> str:
+        """`EXPERIMENT/ID`, and where the case is launched more than once, `launch 2 of 5`."""
+        more = f"  launch {self.number} of {self.case.repeats}" if self.case.repeats > 1 else ""
+        return f"{self.case.full_name}{more}"
+
+
+def launches(cases: Sequence[Case]) -> list[Launch]:
+    """Every launch of the cases, in turns: A B, B A, A B, so that what changes with time falls on all alike."""
+    most = max((case.repeats for case in cases), default=0)
+    rounds = [[Launch(case, number) for case in cases if case.repeats >= number] for number in range(1, most + 1)]
+    return [launch for number, each in enumerate(rounds) for launch in (reversed(each) if number % 2 else each)]

@@ -10,7 +10,7 @@ from typing import Any
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.cases.needs import Needed, needed
-from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Plugin
+from benchspec.kinds.bases import FIELDS, Plugin
 from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
 from benchspec.spec import fields, spec as specs
@@ -122,7 +122,7 @@ def _scope(path: Sequence[str], cases: Sequence[Case]) -> tuple[list[Case], str]
     """The cases that a path of `--set` is about, and the path of their field; no cases if it is about no field."""
     if path[0] == "defaults" and len(path) > 1:
         return list(cases), ".".join(path[1:])
-    if path[0] == "experiments" and len(path) > 2 and path[2] in (*CASE_KINDS, *SECTIONS):
+    if path[0] == "experiments" and len(path) > 2 and path[2] in FIELDS:
         return [case for case in cases if case.experiment == path[1]], ".".join(path[2:])
     return [], ""
 
@@ -131,7 +131,7 @@ def _has(case: Case, field: str, value: Any) -> bool:
     """Whether a case has a value, or any part of it if it is a mapping."""
     if isinstance(value, Mapping) and value:
         return any(_has(case, f"{field}.{key}", item) for key, item in value.items())
-    return agrees(lookup(case.said, field), value)
+    return agrees(lookup({**case.said, "repeats": case.repeats}, field), value)
 
 
 def unused_references(spec: Spec, cases: Sequence[Case]) -> list[Problem]:

@@ -147,7 +147,7 @@ def _assigned(base: Node, combination: Combination) -> Node:
 
 def _unknown_axes(spec: Spec, matrix: Node) -> list[Problem]:
     """Problems of axes, and of values of `include`, whose paths lead to no field of a case."""
-    known = list(spec.schema["$defs"]["fields"]["properties"])
+    known = [key for key in spec.schema["$defs"]["fields"]["properties"] if key != "repeats"]
     included = matrix.get("include")
     axes = {path: node for path, node in matrix.value.items() if path not in ("include", "exclude")}
     return [
@@ -160,6 +160,8 @@ def _unknown_axes(spec: Spec, matrix: Node) -> list[Problem]:
 
 def _unknown_axis(path: str, known: list[str]) -> str:
     shown = clipped(path)
+    if path == "repeats":
+        return "'repeats' makes no other case: write it beside 'matrix', or under defaults"
     return f"unknown axis path '{shown}' (a path starts with one of {', '.join(known)}){suggest(path, known)}"
 
 

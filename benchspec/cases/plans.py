@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Case, Launch
 from benchspec.cases.needs import STATE_BYTES, Needed
 from benchspec.results.result import Result
 from benchspec.terms.errors import PluginError
@@ -29,18 +30,23 @@ class Plan:
     needs: Mapping[str, Any]
     #: the outcome of its latest result in the run directory; None without one
     outcome: str | None
-    #: whether `run` keeps that result; otherwise it runs the case
-    done: bool
+    #: how many of its launches `run` has left
+    left: int
+
+    @property
+    def done(self) -> bool:
+        """Whether `run` keeps its results; otherwise it runs the case."""
+        return not self.left
 
 
-def planned(needed: Needed, cases: Sequence[Case], results: Iterable[Result], left: Collection[Case]) -> list[Plan]:
-    """The plans of cases; `results` are earlier ones, and `left` the cases that `run` runs.
+def planned(needed: Needed, cases: Sequence[Case], results: Iterable[Result], left: Iterable[Launch]) -> list[Plan]:
+    """The plans of cases; `results` are earlier ones, and `left` the launches that `run` starts.
 
     Raises `PluginError` where a plugin failed to tell what a case needs.
     """
     outcomes = {result.key: result.outcome for result in results}
-    waiting = {case.key for case in left}
-    return [Plan(case, _known(needed[case.key]), outcomes.get(case.key), case.key not in waiting) for case in cases]
+    waiting = Counter(launch.case.key for launch in left)
+    return [Plan(case, _known(needed[case.key]), outcomes.get(case.key), waiting[case.key]) for case in cases]
 
 
 def _known(need: dict[str, Any] | PluginError) -> dict[str, Any]:
@@ -102,7 +108,10 @@ def _fits(table: str, width: int) -> bool:
 def _result(plan: Plan) -> str:
     if plan.outcome is None:
         return "none yet"
-    return plan.outcome if plan.done else f"{plan.outcome}; runs again"
+    if plan.done:
+        return plan.outcome
+    again = "runs again" if plan.case.repeats == 1 else f"{plan.left} of {plan.case.repeats} launches to run"
+    return f"{plan.outcome}; {again}"
 
 
 def _done(plans: Sequence[Plan], folder: Path) -> str:
@@ -133,4 +142,5 @@ def _dataset(case: Case, rows: int | None) -> str:
 def _length(case: Case) -> str:
     steps = case.train["max_steps"]
     epochs = case.train["epochs"]
-    return f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+    length = f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+    return f"{case.repeats} × {length}" if case.repeats > 1 else length

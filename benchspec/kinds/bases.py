@@ -413,5 +413,7 @@ KINDS: Mapping[str, type[Plugin]] = {
 }
 #: the kinds that are fields of a case; the others belong to the run
 CASE_KINDS = ("model", "dataset", "method", "recipe", "backend", "launcher")
-#: the other fields of a case, mappings of settings
+#: the other fields of a case that say what it is: mappings of settings
 SECTIONS = ("train", "measure", "limits")
+#: every field of a case; `repeats` says how often it is launched
+FIELDS = (*CASE_KINDS, *SECTIONS, "repeats")

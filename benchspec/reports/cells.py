@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from benchspec.results.launches import Launches
 from benchspec.results.result import Result
 from benchspec.terms.metrics import METRICS
 from benchspec.terms.units import duration_text
@@ -21,10 +22,22 @@ def metric_text(metric: str, value: float, currency: str | None = None) -> str:
 
 
 def measured_text(result: Result, metric: str) -> str:
-    """A metric of a result as text; `~` marks a number that was not measured, `–` an unknown one."""
+    """A metric of a result as text; `~` marks a number that was not measured, `–` an unknown one.
+
+    Of several launches, it is the median, with the range.
+    """
     if metric not in result.numbers:
         return ABSENT
-    return basis_mark(result, metric) + metric_text(metric, result.numbers[metric], result.currency)
+    text = basis_mark(result, metric) + metric_text(metric, result.numbers[metric], result.currency)
+    return f"{text}{_range_text(result, metric)}" if isinstance(result, Launches) else text
+
+
+def _range_text(result: Launches, metric: str) -> str:
+    """` (13.1 to 13.9 s)`, the lowest and the highest of several launches; empty where they read alike."""
+    low, high = (metric_text(metric, end, result.currency) for end in result.range(metric))
+    # Of a duration such as `1 min 3 s`, the last part is not all of its unit.
+    same_unit = low.count(" ") == high.count(" ") == 1 and low.split()[1] == high.split()[1]
+    return "" if low == high else f" ({low.split()[0] if same_unit else low} to {high})"
 
 
 def basis_mark(result: Result, metric: str) -> str:

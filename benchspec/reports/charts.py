@@ -81,7 +81,7 @@ def charts(results: Results, metric: str = "train_runtime") -> list[Chart]:
     titles = results.run.get("experiments", {})
     found = [
         _chart(name, titles.get(name, {}).get("title") or name, group, results, metric)
-        for name, group in by_experiment(results).items()
+        for name, group in by_experiment(results.by_case()).items()
     ]
     return [chart for chart in found if any(series.marks for series in chart.series)]
 

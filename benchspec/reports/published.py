@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchspec.reports.cells import field_text, measured_verdict_text, number_text, published_text, verdict_text
 from benchspec.reports.report import Column
@@ -30,27 +30,28 @@ class Published:
 
     def table(self, experiment: str) -> list[Column]:
         """What was published of an experiment beside what was measured; verdicts that say the same share a row."""
-        rows: dict[tuple[str, ...], list[str]] = {}
+        rows: dict[tuple[Any, ...], list[str]] = {}
         for verdict in self.verdicts.get(experiment, ()):
             rows.setdefault(self._row(verdict), []).append(_cases(verdict))
         if not rows:
             return []
-        metrics, published, measured, verdicts = zip(*rows, strict=True)
+        metrics, published, measured, verdicts, numbers = zip(*rows, strict=True)
         return [
             Column("published", metrics),
             Column("case", [_joined([case for case in cases if case]) for cases in rows.values()]),
             Column("value", published, right=True),
-            Column("measured", measured, right=True),
+            Column("measured", measured, right=True, numbers=numbers),
             Column("verdict", verdicts),
         ]
 
-    def _row(self, verdict: Verdict) -> tuple[str, ...]:
+    def _row(self, verdict: Verdict) -> tuple[Any, ...]:
         number = self.numbers[_source(verdict)]
         return (
             _what(verdict),
             f"{published_text(verdict)} [{number}]",
             measured_verdict_text(verdict),
             verdict_text(verdict),
+            verdict["measured"] if isinstance(verdict["measured"], int | float) else None,
         )
 
     def differences(self, experiment: str) -> list[str]:

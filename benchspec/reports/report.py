@@ -7,7 +7,7 @@ interprets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchspec.terms.harmless import one_line
 
@@ -20,6 +20,8 @@ class Column:
     cells: Sequence[str]
     #: whether to align the cells to the right, as numbers are
     right: bool = False
+    #: the numbers that the cells show, to sort by; None where a cell shows none
+    numbers: Sequence[float | None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _keep(self, heading=one_line(self.heading), cells=_lines(self.cells))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import gmtime, strftime
 from typing import Any
@@ -12,6 +13,7 @@ from benchspec.reports import published
 from benchspec.reports.cells import axis_texts, field_text, measured_text
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
+from benchspec.results.launches import Launches, launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 from benchspec.results.verdicts import headline
@@ -28,7 +30,7 @@ CHANGED = "†"
 
 def build_report(results: Results) -> Report:
     """The whole report: what was asked and how it came out, a section per experiment, sources and warnings."""
-    groups, run = by_experiment(results), results.run
+    groups, run = by_experiment(results.by_case()), results.run
     known = published.collect(groups, results)
     titles = run.get("experiments", {})
     return Report(
@@ -55,13 +57,29 @@ def _date(started: float | None) -> str:
 
 
 def _outcomes(results: Results) -> str:
-    """`23 cases: 20 ok, 2 oom, 1 without a result`."""
-    counts = Counter(result.outcome for result in results)
-    planned = max(len(results.run.get("cases", ())), len(results))
-    missing = planned - len(results)
-    parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
+    """`23 cases: 20 ok, 2 oom, 1 without a result`; with repeats `3 cases, 15 launches: 15 ok`."""
+    cases, launches = _planned(results)
+    missing = launches - len(results)
+    parts = [counts_text(Counter(result.outcome for result in results))] if len(results) else []
     parts += [f"{missing} without a result"] if missing else []
-    return f"{planned} case{'' if planned == 1 else 's'}: {', '.join(parts)}" if parts else ""
+    whole = _count(cases, "case") + (f", {_count(launches, 'launch', 'launches')}" if launches > cases else "")
+    return f"{whole}: {', '.join(parts)}" if parts else ""
+
+
+def counts_text(outcomes: Mapping[str, int]) -> str:
+    """`20 ok, 2 oom`."""
+    return ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in OUTCOMES if outcomes.get(outcome))
+
+
+def _planned(results: Results) -> tuple[int, int]:
+    """How many cases are planned, and how many launches of them; at least as many as have a result."""
+    found, repeats = Counter(result.key for result in results), results.run.get("repeats", {})
+    cases = {(experiment, case) for experiment, case in results.run.get("cases", ())} | set(found)
+    return len(cases), sum(max(found[key], repeats.get("/".join(key), 1)) for key in cases)
+
+
+def _count(number: int, one: str, several: str | None = None) -> str:
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
 def no_results_text(results: Results) -> str:
@@ -106,7 +124,8 @@ def outcome_column(results: Sequence[Result]) -> Column:
 
 def metric_column(results: Sequence[Result], metric: str) -> Column:
     """A metric of each case."""
-    return Column(METRICS[metric].label, [measured_text(result, metric) for result in results], right=True)
+    cells = [measured_text(result, metric) for result in results]
+    return Column(METRICS[metric].label, cells, right=True, numbers=[each.numbers.get(metric) for each in results])
 
 
 def _section(title: str, group: Sequence[Result], known: Published, results: Results) -> Section:
@@ -120,6 +139,7 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
         details=_details(group, axes, first),
         published=known.table(experiment),
         notes=[
+            *_medians(group),
             *_failures(group, results),
             *_warnings(group),
             *_not_measured(group, shown),
@@ -140,14 +160,16 @@ def _details(group: Sequence[Result], axes: Sequence[Column], first: Sequence[st
 def _marked(column: Column, changes: Sequence[Sequence[str]]) -> Column:
     """A column with a mark in the cells of results that depend on something that is no longer as it was."""
     cells = [f"{cell} {CHANGED}" if found else cell for cell, found in zip(column.cells, changes, strict=True)]
-    return Column(column.heading, cells, column.right)
+    return replace(column, cells=cells)
 
 
 def _axis_column(group: Sequence[Result], path: str, heading: str) -> Column:
     values = [result.axes[path] for result in group if path in result.axes]
     texts = iter(axis_texts(values))
     cells = [next(texts) if path in result.axes else "" for result in group]
-    return Column(heading, cells, right=all(isinstance(value, int | float) for value in values))
+    if not all(isinstance(value, int | float) for value in values):
+        return Column(heading, cells)
+    return Column(heading, cells, right=True, numbers=[result.axes.get(path) for result in group])
 
 
 def _short(path: str, paths: Sequence[str]) -> str:
@@ -157,18 +179,39 @@ def _short(path: str, paths: Sequence[str]) -> str:
 
 
 def _outcome(result: Result) -> str:
+    if isinstance(result, Launches):
+        return counts_text(result.outcomes)
     return result.outcome if result.outcome == "ok" or not result.phase else f"{result.outcome} ({result.phase})"
 
 
 def _without_result(results: Results) -> list[str]:
-    planned = len(results.run.get("cases", []))
-    missing = planned - len(results)
-    return [f"{missing} of {planned} cases {'has' if missing == 1 else 'have'} no result yet"] if missing > 0 else []
+    cases, launches = _planned(results)
+    missing = launches - len(results)
+    what = _count(cases, "case") if launches == cases else _count(launches, "launch", "launches")
+    return [f"{missing} of {what} {'has' if missing == 1 else 'have'} no result yet"] if missing > 0 else []
+
+
+def _medians(group: Sequence[Result]) -> list[str]:
+    """The remark that numbers are of several launches."""
+    counts = sorted({len(launches_of(result)) for result in group if result.numbers} - {1})
+    return [f"each number is the median of {' or '.join(map(str, counts))} launches, with the range"] if counts else []
 
 
 def _failures(group: Sequence[Result], results: Results) -> list[str]:
-    """A line per case that is not ok."""
-    return [_failure(result, _log(result, results)) for result in group if result.outcome != "ok"]
+    """A line per case that is not ok; of several launches, one for all that failed alike."""
+    return [line for result in group for line in _failures_of(result, results)]
+
+
+def _failures_of(result: Result, results: Results) -> Iterator[str]:
+    alike: dict[str, list[Result]] = {}
+    for launch in launches_of(result):
+        if launch.outcome != "ok":
+            alike.setdefault(_ending(launch), []).append(launch)
+    for ending, found in alike.items():
+        numbers = ", ".join(str(launch.launch) for launch in found)
+        which = f", launch{'es' if len(found) > 1 else ''} {numbers}" if isinstance(result, Launches) else ""
+        log = _log(found[0], results)
+        yield f"{result.case}{which}: {ending}" + (f" (log: {one_line(str(log))})" if log else "")
 
 
 def _log(result: Result, results: Results) -> Path | None:
@@ -177,12 +220,10 @@ def _log(result: Result, results: Results) -> Path | None:
     return log and log.relative_to(results.folder)
 
 
-def _failure(result: Result, log: Path | None) -> str:
+def _ending(result: Result) -> str:
     where = f" in {result.phase}" if result.phase else ""
     rank = "" if result.rank is None else f" on rank {result.rank}"
-    return f"{result.case}: {result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}" + (
-        f" (log: {one_line(str(log))})" if log else ""
-    )
+    return f"{result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}"
 
 
 def _warnings(group: Sequence[Result]) -> list[str]:

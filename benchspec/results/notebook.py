@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 def results_html(results: Results) -> str:
-    """A table with a row per case: its axes, its outcome, and the metrics that a report has columns for."""
+    """A table with a row per launch of a case: its axes, its outcome, and the metrics that a report has columns for."""
     rows = results.rows()
     units = {metric: unit for result in results for metric, unit in result.units.items()}
     first = ["experiment"] * (len({result.experiment for result in results}) > 1) + ["case"]
+    first += ["launch"] * (len({result.launch for result in results}) > 1)
     axes = list(dict.fromkeys(path for result in results for path in result.axes))
     metrics = [metric for metric in SHOWN if rows and metric in rows[0]]
     columns = [*first, *axes, "outcome", *metrics]

@@ -1,4 +1,4 @@
-"""`Result`: how one case ended and what was measured."""
+"""`Result`: how one launch of a case ended and what was measured."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from benchspec.terms.strict import without_infinities
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Result:
-    """How a case ended and what was measured: a line of the journal, as `result.schema.json` describes it."""
+    """How a launch of a case ended and what was measured: a line of the journal; see `result.schema.json`."""
 
     schema: int = 3
     case: str
     attempt: str
+    #: which launch of the case, from 1
+    launch: int = 1
     experiment: str
     #: what the matrix varied: dotted path -> value
     axes: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""`Results`: the results of a run directory, one `Result` per case."""
+"""`Results`: the results of a run directory, one `Result` per launch of a case."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 from benchspec.results import evidence
 from benchspec.results.journal import read_journal
+from benchspec.results.launches import launches_of, together
 from benchspec.results.notebook import results_html
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Results(Sequence[Result]):
-    """The latest result of each case of a run, in the order of its plan."""
+    """The latest result of each launch of each case of a run, in the order of its plan."""
 
     def __init__(self, results: Iterable[Result], run: Mapping[str, Any] | None = None, folder: Path = Path()):
         self._results = tuple(results)
@@ -36,7 +37,7 @@ class Results(Sequence[Result]):
         self.experiment: str | None = None
         #: each published value compared with what was measured: mappings with the keys source, hardware, experiment,
         #: case, where, kind, metric, published, measured, ratio, interval, verdict, words, differences
-        self.verdicts: list[Verdict] = judge(self.run.get("statements", []), self._results, self.run.get("hardware"))
+        self.verdicts: list[Verdict] = judge(self.run.get("statements", []), self.by_case(), self.run.get("hardware"))
         #: the cases that `missing` and `as_expected` judge, as (experiment, case): the planned ones, as far as known
         self.judged: list[tuple[str, str]] = self._planned_cases()
         #: user's mistakes because of which cases failed; each must be corrected before its case can run
@@ -54,10 +55,18 @@ class Results(Sequence[Result]):
         """The benchmark's name."""
         return str(self.run.get("name", self.folder.name))
 
+    def by_case(self) -> list[Result]:
+        """One result a case: of several launches, a result whose `metrics` are their medians.
+
+        It has the results of the launches as `launches`.
+        """
+        return together(self._results)
+
     def missing(self) -> list[str]:
-        """`EXPERIMENT/CASE` of each judged case that has no result."""
-        found = {each.key for each in self}
-        return [f"{experiment}/{case}" for experiment, case in self.judged if (experiment, case) not in found]
+        """`EXPERIMENT/CASE` of each judged case that lacks the result of a launch."""
+        found, repeats = Counter(each.key for each in self), self.run.get("repeats", {})
+        names = {key: "/".join(key) for key in self.judged}
+        return [name for key, name in names.items() if found[key] < repeats.get(name, 1)]
 
     def of_experiment(self, name: str) -> Results:
         """The results of one experiment alone; raises `BenchspecError` if the run has no such experiment."""
@@ -75,9 +84,9 @@ class Results(Sequence[Result]):
         return part
 
     def rows(self) -> list[dict[str, Any]]:
-        """A flat mapping per case, for a data frame: all have the same keys, and None where a case has no value.
+        """A flat mapping per launch, for a data frame: all have the same keys, and None where there is no value.
 
-        The keys are those of the reporter `csv`: `experiment`, `case`, `attempt`, the axes by their dotted paths,
+        The keys are those of the reporter `csv`: `experiment`, `case`, `attempt`, `launch`, the axes by dotted paths,
         `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, the `currency` of `cost`,
         `basis:METRIC` for numbers that were not measured, published values, and `machine`.
         """
@@ -113,7 +122,7 @@ class Results(Sequence[Result]):
         It was compared when `run` was last called; empty if nothing had changed since the result was measured.
         """
         found = self.run.get("changed", {}).get(result.full_name, {})
-        return list(found["differences"]) if found.get("attempt") == result.attempt else []
+        return list(dict.fromkeys(text for each in launches_of(result) for text in found.get(each.attempt, ())))
 
     def steps(self, result: Result) -> list[dict[str, Any]]:
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.
@@ -137,7 +146,7 @@ class Results(Sequence[Result]):
     def _planned_cases(self) -> list[tuple[str, str]]:
         planned = self.run.get("cases")
         if planned is None:
-            return [each.key for each in self._results]
+            return list(dict.fromkeys(each.key for each in self._results))
         return [(experiment, case) for experiment, case in planned]
 
     def __len__(self) -> int:
@@ -153,14 +162,17 @@ class Results(Sequence[Result]):
     def __getitem__(self, index: str) -> Result: ...
 
     def __getitem__(self, index: int | slice | str) -> Result | Sequence[Result]:
-        """A result by its place, or by its case: `CASE`, or `EXPERIMENT/CASE` where several experiments have it."""
+        """A result by its place, or by its case: `CASE`, or `EXPERIMENT/CASE` where several experiments have it.
+
+        Of a case with several launches, it is that of `by_case`.
+        """
         return _of_case(self, index) if isinstance(index, str) else self._results[index]
 
     def __repr__(self) -> str:
         outcomes = Counter(result.outcome for result in self)
         counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-        planned = len(self._planned_cases())
-        return one_line(f"<Results of '{self.name}': {len(self)} of {planned} cases{counts and ': ' + counts}>")
+        planned, found = len(self._planned_cases()), len({result.key for result in self})
+        return one_line(f"<Results of '{self.name}': {found} of {planned} cases{counts and ': ' + counts}>")
 
     def _repr_html_(self) -> str:
         return results_html(self)
@@ -168,7 +180,7 @@ class Results(Sequence[Result]):
 
 def _of_case(results: Results, name: str) -> Result:
     """The result of a case; raises `KeyError` with the names that may be meant."""
-    known = {result.full_name: result for result in results}
+    known = {result.full_name: result for result in results.by_case()}
     found = [path for path, result in known.items() if name in (path, result.case)]
     if len(found) == 1:
         return known[found[0]]
@@ -184,12 +196,15 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join([f"'{name}'" for name in names[:5]] + ["…"] * (len(names) > 5)) or "none"
 
 
-def _latest(results: Iterable[Result]) -> dict[tuple[str, str], Result]:
-    return {result.key: result for result in results}
+def _latest(results: Iterable[Result]) -> dict[tuple[str, str], dict[int, Result]]:
+    """The last result of each launch, by case and number."""
+    cases: dict[tuple[str, str], dict[int, Result]] = {}
+    for result in results:
+        cases.setdefault(result.key, {})[result.launch] = result
+    return cases
 
 
-def _planned(latest: Mapping[tuple[str, str], Result], run: Mapping[str, Any]) -> list[Result]:
+def _planned(latest: Mapping[tuple[str, str], Mapping[int, Result]], run: Mapping[str, Any]) -> list[Result]:
     """The results of the planned cases, in the plan's order, without those of earlier versions of the spec."""
-    if "cases" not in run:
-        return list(latest.values())
-    return [latest[experiment, case] for experiment, case in run["cases"] if (experiment, case) in latest]
+    cases = [(experiment, case) for experiment, case in run["cases"]] if "cases" in run else list(latest)
+    return [found[number] for key in cases for found in [latest.get(key, {})] for number in sorted(found)]

@@ -14,7 +14,7 @@ from benchspec.terms.metrics import METRICS
 #: column -> value
 Row = dict[str, Any]
 #: the columns that every row has: before the axes, and behind them
-FIRST = ("experiment", "case", "attempt")
+FIRST = ("experiment", "case", "attempt", "launch")
 ENDING = ("outcome", "phase", "rank", "reason")
 #: the columns of a published value, each followed by `:METRIC`
 _PUBLISHED = ("published", "ratio", "verdict", "source", "hardware")
@@ -23,13 +23,15 @@ _SIGNS = {"below": "<", "above": ">"}
 
 
 def rows(results: Iterable[Result], verdicts: Iterable[Verdict], run: Mapping[str, Any]) -> list[Row]:
-    """A row per case, all with the same columns in the same order; None where a case has no value.
+    """A row per launch, all with the same columns in the same order; None where there is no value.
+
+    A published value stands in the row of its case's first launch: with several launches, their median is judged.
 
     `run` is the content of run.json.
     """
     published = by_case(verdicts)
     machine = _machine(run)
-    found = [_row(result, published.get(result.key, ()), machine) for result in results]
+    found = [_row(result, published.pop(result.key, ()), machine) for result in results]
     columns = _columns(found)
     return [{column: row.get(column) for column in columns} for row in found]
 

@@ -116,9 +116,7 @@ def _judged(statement: Statement, kind: str, there: Sequence[Pair]) -> dict[str,
     """What was measured and how it compares, if nothing speaks against comparing it; None if nothing was measured."""
     if kind == "outcome":
         return _outcome(statement, there)
-    usable = [
-        (case, result) for case, result in there if result.outcome == "ok" and statement["metric"] in result.numbers
-    ]
+    usable = [(case, result) for case, result in there if statement["metric"] in result.numbers]
     return _JUDGES.get(kind, _number)(statement, usable)
 
 

@@ -1,4 +1,4 @@
-"""Which cases are left to run, and in which order."""
+"""Which launches of which cases are left to run, and in which order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Case, Launch, launches
 from benchspec.results.differences import Difference, Record, by_kind, differences
 from benchspec.results.result import Result
 from benchspec.terms.errors import NothingSelected
@@ -15,7 +15,7 @@ from benchspec.terms.errors import NothingSelected
 class Changed(NamedTuple):
     """A result that depends on something that is no longer as it was."""
 
-    case: Case
+    launch: Launch
     result: Result
     differences: Sequence[Difference]
 
@@ -29,43 +29,47 @@ def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
     return chosen
 
 
-def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Case]:
-    """The cases to run: those without a result, or whose latest result is not final.
+def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Launch]:
+    """The launches to run: those without a result, or whose latest result is not final.
 
     Final are `ok`, `oom`, `host-oom` and `skipped`, but for an `oom` while others used the GPUs.
     """
-    final = {result.key: result.final for result in journal}
-    return [case for case in cases if not final.get(case.key)]
+    final = {key: result.final for key, result in latest(journal).items()}
+    return [launch for launch in launches(cases) if not final.get(launch.key)]
 
 
-def to_run(cases: Iterable[Case], journal: Iterable[Result], again: Iterable[Changed] = ()) -> list[Case]:
-    """The cases that have no final result, and those whose result is among `again`, in their order."""
-    cases = list(cases)
-    chosen = {case.key for case in (*unfinished(cases, journal), *(each.case for each in again))}
-    return [case for case in cases if case.key in chosen]
+def to_run(cases: Sequence[Case], journal: Sequence[Result], again: Iterable[Changed] = ()) -> list[Launch]:
+    """The launches that have no final result, and those whose result is among `again`, in their order."""
+    chosen = {launch.key for launch in (*unfinished(cases, journal), *(each.launch for each in again))}
+    return [launch for launch in launches(cases) if launch.key in chosen]
 
 
-def changed(cases: Iterable[Case], journal: Iterable[Result], now: Callable[[Case], Record]) -> list[Changed]:
-    """The latest results of cases, where they depend on something that is no longer as it was.
+def changed(cases: Sequence[Case], journal: Iterable[Result], now: Callable[[Case], Record]) -> list[Changed]:
+    """The latest results of launches, where they depend on something that is no longer as it was.
 
     `now` gives the record of a case as of now.
     """
-    latest = {result.key: result for result in journal}
-    kept = [(case, latest[case.key]) for case in cases if case.key in latest]
-    compared = ((case, result, differences(result.record, now(case))) for case, result in kept)
-    return [Changed(case, result, found) for case, result, found in compared if found]
+    known, records = latest(journal), {case.key: now(case) for case in cases}
+    kept = [(launch, known[launch.key]) for launch in launches(cases) if launch.key in known]
+    compared = ((launch, result, differences(result.record, records[launch.case.key])) for launch, result in kept)
+    return [Changed(launch, result, found) for launch, result, found in compared if found]
 
 
-def notes(changed: Sequence[Changed], pending: Iterable[Case]) -> list[str]:
+def notes(changed: Sequence[Changed], pending: Iterable[Launch]) -> list[str]:
     """What a run says of changed results that it keeps: a line for each kind of difference, and what to do."""
-    again = {case.key for case in pending}
-    kept = [each.differences for each in changed if each.case.key not in again]
+    again = {launch.key for launch in pending}
+    kept = [each.differences for each in changed if each.launch.key not in again]
     if not kept:
         return []
     return [
         *(f"changed since these results were measured: {text}" for text in by_kind(kept)),
         "they are kept; run with --rerun changed to measure these cases again",
     ]
+
+
+def latest(journal: Iterable[Result]) -> dict[tuple[str, str, int], Result]:
+    """The last result of each launch, by experiment, case and number."""
+    return {(*result.key, result.launch): result for result in journal}
 
 
 def _selects(pattern: str, case: Case) -> bool:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Case, Launch
 from benchspec.terms.layout import CASE, attempts_folder, write_json
 
 
-def last(run_folder: Path, case: Case) -> Path | None:
-    """The folder of the latest attempt at a case."""
-    found = [path for path in attempts_folder(run_folder, *case.key).glob("*") if path.name.isdigit()]
-    return max(found, key=lambda path: int(path.name), default=None)
+def last(run_folder: Path, launch: Launch) -> Path | None:
+    """The folder of the latest attempt at a launch."""
+    found = [path for path in _all(run_folder, launch.case) if _launch(path) == launch.number]
+    return max(found, key=_number, default=None)
 
 
-def new(run_folder: Path, case: Case, invocation: str) -> Path:
+def new(run_folder: Path, launch: Launch, invocation: str) -> Path:
     """Create the folder of another attempt, with the `case.json` that its ranks read."""
-    before = last(run_folder, case)
-    attempt = attempts_folder(run_folder, *case.key) / str(int(before.name) + 1 if before else 1)
+    number = max(map(_number, _all(run_folder, launch.case)), default=0) + 1
+    attempt = attempts_folder(run_folder, *launch.case.key) / str(number)
     attempt.mkdir(parents=True)
-    write_json(attempt / CASE, {**case.to_json(), "invocation": invocation})
+    write_json(attempt / CASE, {**launch.case.to_json(), "launch": launch.number, "invocation": invocation})
     return attempt
+
+
+def _all(run_folder: Path, case: Case) -> list[Path]:
+    return [path for path in attempts_folder(run_folder, *case.key).glob("*") if path.name.isdigit()]
+
+
+def _number(attempt: Path) -> int:
+    return int(attempt.name)
+
+
+def _launch(attempt: Path) -> int | None:
+    """Which launch an attempt is of; 1 where an earlier version started it, None where nothing says it."""
+    try:
+        found = json.loads((attempt / CASE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found.get("launch", 1) if isinstance(found, dict) else None

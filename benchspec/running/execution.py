@@ -35,8 +35,8 @@ class Run:
     recorded: set[tuple[str, str, str]]
     #: seconds for which a rank that trains may stand still at least, before its case ends as `hang`
     least_stall: float
-    #: `EXPERIMENT/CASE: reason` of each case that failed because of a user's mistake
-    mistakes: list[str] = field(default_factory=list)
+    #: the cases that failed because of a user's mistake, by key, and what it is
+    mistakes: dict[tuple[str, str], str] = field(default_factory=dict)
     #: the warnings about cases that were shown
     warned: set[str] = field(default_factory=set)
 

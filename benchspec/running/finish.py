@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Case, Launch
 from benchspec.kinds.bases import Launcher
 from benchspec.kinds.faults import explained, wrong
 from benchspec.machine import kernel_kills
@@ -36,7 +36,7 @@ def launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
 def collect(run: Run, flight: Flight) -> bool:
     """Whether a case has ended; if so, its result has been added to the journal."""
     for rank, event in flight.look():
-        run.progress.saw(flight.case, rank, event)
+        run.progress.saw(flight.launch, rank, event)
         for warning in data_warnings({rank: [event]}) if rank == 0 else ():
             run.warn(flight.case, warning)
     failed: Ending | None = None
@@ -55,7 +55,7 @@ def collect(run: Run, flight: Flight) -> bool:
     ending = failed or judge_group(run, flight.case, flight.launcher, flight.attempt, seen, stop)
     if ending.outcome == "ok":
         ran = when.until_last_event(ran, flight.begun, seen)
-    finish(run, flight.case, flight.attempt, seen, ending, ran)
+    finish(run, flight.launch, flight.attempt, seen, ending, ran)
     return True
 
 
@@ -93,21 +93,22 @@ def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
     return Ending("crash", "train", reason=reason, log=seen.log) if reason else ending
 
 
-def finish(run: Run, case: Case, attempt: Path, seen: Evidence, ending: Ending, ran: When) -> None:
+def finish(run: Run, launch: Launch, attempt: Path, seen: Evidence, ending: Ending, ran: When) -> None:
     """Record how an attempt ended."""
+    case = launch.case
     try:
         ending = _unless_contradicted(case, seen, ending)
-        result = record(case, attempt, seen, ending, run.spec.facts, ran)
+        result = record(launch, attempt, seen, ending, run.spec.facts, ran)
     except Exception as error:
         # Whatever stands in a case's evidence, it costs that case alone.
         unusable = f"{type(error).__name__}: {error}"
         ending = Ending("crash", ending.phase or "train", reason=f"the events cannot be used: {unusable}")
         seen = replace(seen, unusable=unusable)
-        result = record(case, attempt, seen, ending, run.spec.facts, ran)
+        result = record(launch, attempt, seen, ending, run.spec.facts, ran)
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
-        run.mistakes.append(f"{case.full_name}: {ending.reason}")
+        run.mistakes[case.key] = f"{case.full_name}: {ending.reason}"
     log = layout.attempts_folder(run.shown, *case.key) / attempt.name / layout.STDERR
-    run.progress.ended(case, result, log if log.is_file() else None)
+    run.progress.ended(launch, result, log if log.is_file() else None)
     for warning in result.warnings:
         run.warn(case, warning)

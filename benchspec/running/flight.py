@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Case, Launch
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.results import events
 from benchspec.results.events import Event
@@ -22,7 +22,7 @@ GRACE = 20.0
 class Flight:
     """A running attempt at a case."""
 
-    case: Case
+    launch: Launch
     #: the attempt's folder
     attempt: Path
     launcher: Launcher
@@ -42,6 +42,10 @@ class Flight:
     settled: float | None = None
     done: int = 0
     world: int = 0
+
+    @property
+    def case(self) -> Case:
+        return self.launch.case
 
     def __post_init__(self) -> None:
         self.tail = events.Tail(self.attempt)

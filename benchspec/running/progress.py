@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Launch
 from benchspec.results.events import Event
 from benchspec.results.result import Result
 from benchspec.running.view import View, run_left, summary, times_text
@@ -23,17 +23,17 @@ QUIET_SECONDS = 10.0
 class Progress(Protocol):
     """Receives what happens in a run: the interface of progress displays.
 
-    A run has `cases`, of which `done` have a result already. `log` is what the case wrote to stderr; None if there is
-    no file. `note` is for a line that is of no running case.
+    A run has `cases`, of which `done` have all their results already, and `launches` left to start. `log` is what the
+    case wrote to stderr; None if there is no file. `note` is for a line that is of no running case.
     """
 
-    def begin(self, cases: int, done: int) -> None: ...
+    def begin(self, cases: int, done: int, launches: int) -> None: ...
 
-    def started(self, case: Case) -> None: ...
+    def started(self, launch: Launch) -> None: ...
 
-    def saw(self, case: Case, rank: int, event: Event) -> None: ...
+    def saw(self, launch: Launch, rank: int, event: Event) -> None: ...
 
-    def ended(self, case: Case, result: Result, log: Path | None) -> None: ...
+    def ended(self, launch: Launch, result: Result, log: Path | None) -> None: ...
 
     def note(self, text: str) -> None: ...
 
@@ -43,16 +43,16 @@ class Progress(Protocol):
 class Quiet:
     """Shows nothing."""
 
-    def begin(self, cases: int, done: int) -> None:
+    def begin(self, cases: int, done: int, launches: int) -> None:
         pass
 
-    def started(self, case: Case) -> None:
+    def started(self, launch: Launch) -> None:
         pass
 
-    def saw(self, case: Case, rank: int, event: Event) -> None:
+    def saw(self, launch: Launch, rank: int, event: Event) -> None:
         pass
 
-    def ended(self, case: Case, result: Result, log: Path | None) -> None:
+    def ended(self, launch: Launch, result: Result, log: Path | None) -> None:
         pass
 
     def note(self, text: str) -> None:
@@ -67,34 +67,39 @@ class Lines:
 
     def __init__(self, stream: TextIO):
         self._stream = stream
-        self._views: dict[tuple[str, str], View] = {}
-        #: the cases of the run, and those of them that were started or had a result
-        self._cases = self._begun = 0
+        self._views: dict[tuple[str, str, int], View] = {}
+        #: the cases of the run, and those of them that had all their results before it
+        self._cases = self._done = 0
+        #: the number of each case that was started, in the order in which they were
+        self._numbers: dict[tuple[str, str], int] = {}
+        #: launches that have not been started
+        self._waiting = 0
         self._start = time.monotonic()
-        #: the seconds that each case took that has ended
+        #: the seconds that each launch took that has ended
         self._ended: list[float] = []
         self._printed = 0.0
 
-    def begin(self, cases: int, done: int) -> None:
-        self._cases, self._begun, self._start = cases, done, time.monotonic()
+    def begin(self, cases: int, done: int, launches: int) -> None:
+        self._cases, self._done, self._waiting, self._start = cases, done, launches, time.monotonic()
         if cases == done:
             self._print("all cases have results already")
 
-    def started(self, case: Case) -> None:
-        self._begun += 1
-        view = self._views[case.key] = View(self._begun, case)
+    def started(self, launch: Launch) -> None:
+        self._waiting -= 1
+        number = self._numbers.setdefault(launch.case.key, self._done + len(self._numbers) + 1)
+        view = self._views[launch.key] = View(number, launch)
         self._changed(view, important=True)
 
-    def saw(self, case: Case, rank: int, event: Event) -> None:
+    def saw(self, launch: Launch, rank: int, event: Event) -> None:
         if rank == 0:
-            view = self._views[case.key]
+            view = self._views[launch.key]
             view.update(event)
             self._changed(view, important=event["event"] == "step" and event["step"] == 1)
 
-    def ended(self, case: Case, result: Result, log: Path | None) -> None:
-        view = self._views.pop(case.key)
+    def ended(self, launch: Launch, result: Result, log: Path | None) -> None:
+        view = self._views.pop(launch.key)
         self._ended.append(time.monotonic() - view.begun)
-        self._print(summary(result, view.number, self._cases, log))
+        self._print(summary(launch, result, view.number, self._cases, log))
 
     def note(self, text: str) -> None:
         self._print(text)
@@ -109,11 +114,11 @@ class Lines:
             self._print(self._line(view))
 
     def _line(self, view: View) -> str:
-        """A running case, and for a run of several cases also the run's time."""
+        """A running case, and where it is not all that runs, also the run's time."""
         line = view.text(self._cases)
-        if self._cases == 1:
+        if self._cases == 1 and not self._ended and not self._waiting:
             return line
-        left = run_left(list(self._views.values()), self._ended, self._cases - self._begun)
+        left = run_left(list(self._views.values()), self._ended, self._waiting)
         return "  ".join([line, *(f"run {text}" for text in times_text(time.monotonic() - self._start, left))])
 
     def _print(self, text: str) -> None:
@@ -135,8 +140,8 @@ class Screen(Lines):
         console = Console(file=stream)
         self._live = Live(console=console, get_renderable=self._text, refresh_per_second=10, transient=True)
 
-    def begin(self, cases: int, done: int) -> None:
-        super().begin(cases, done)
+    def begin(self, cases: int, done: int, launches: int) -> None:
+        super().begin(cases, done, launches)
         self._live.start()
 
     def end(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Launch
 from benchspec.kinds.values import Facts
 from benchspec.machine import others
 from benchspec.results import reduce
@@ -21,8 +21,9 @@ from benchspec.terms.harmless import shortened
 from benchspec.terms.layout import RECORD
 
 
-def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
-    """The result of a case that ran then."""
+def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, facts: Facts, ran: When) -> Result:
+    """The result of a launch that ran then."""
+    case = launch.case
     # Where one event cannot be used, a metric of the others would be wrong.
     ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
@@ -37,6 +38,7 @@ def record(case: Case, attempt: Path, evidence: Evidence, ending: Ending, facts:
     return Result(
         case=case.id,
         attempt=attempt.name,
+        launch=launch.number,
         experiment=case.experiment,
         axes=case.axes,
         outcome=ending.outcome,

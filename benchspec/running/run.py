@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Case, Launch
 from benchspec.cases.check import unobtainable
 from benchspec.cases.expand import Expansion, expand
 from benchspec.machine import describe
@@ -98,7 +98,7 @@ def _run_in(
     changed = agenda.changed(every, lines, dependencies.with_data)
     pending = agenda.to_run(cases, lines, changed if again else ())
     if (folder / RUN).exists():
-        _check_obtainable(expansion, pending)
+        _check_obtainable(expansion, _cases(pending))
     if earlier and not pending:
         machine = runfile.machine_of(earlier)
     else:
@@ -106,14 +106,14 @@ def _run_in(
     runfile.write(folder, spec, every, machine, changed)
     for text in agenda.notes(changed, pending):
         progress.note(text)
-    _run_cases(current, pending, done=len(cases) - len(pending))
+    _run_all(current, pending, done=len(cases) - len(_cases(pending)))
     if not (folder / RUN).exists():
         progress.note(f"warning: {folder / RUN} was removed while the cases ran; it is written again")
         folder.mkdir(parents=True, exist_ok=True)
         runfile.write(folder, spec, every, machine, changed)
     results = Results.load(folder)
     results.judged = [case.key for case in cases]
-    results.mistakes = current.mistakes
+    results.mistakes = list(current.mistakes.values())
     return results
 
 
@@ -138,20 +138,35 @@ def _check_libraries() -> None:
         raise RunError(f"{', '.join(absent)} not installed: {install('train')}, then run again")
 
 
-def _run_cases(run: Run, cases: Sequence[Case], done: int) -> None:
-    """Run the cases, as many at a time as their launchers allow; even after an error, no process is left."""
-    waiting = list(cases)
+def _cases(pending: Sequence[Launch]) -> list[Case]:
+    """Each case of which a launch is left to run, once."""
+    return list({launch.case.key: launch.case for launch in pending}.values())
+
+
+def _run_all(run: Run, pending: Sequence[Launch], done: int) -> None:
+    """Run what is left, as much at a time as launchers allow; even after an error, no process is left.
+
+    `done` is the number of cases of which no launch is left.
+    """
+    waiting = list(pending)
     running: list[Flight] = []
-    run.progress.begin(done + len(waiting), done)
+    run.progress.begin(done + len(_cases(waiting)), done, len(waiting))
     try:
         while waiting or running:
-            while waiting and len(running) < launcher_of(run.spec, waiting[0]).parallel:
+            while waiting and len(running) < launcher_of(run.spec, waiting[0].case).parallel:
                 running += start_next(run, waiting.pop(0))
+                waiting = _without_mistakes(run, waiting)
             running = [flight for flight in running if not collect(run, flight)]
+            waiting = _without_mistakes(run, waiting)
             time.sleep(INTERVAL if running else 0)
     finally:
         _stop_all(running)
         run.progress.end()
+
+
+def _without_mistakes(run: Run, waiting: Sequence[Launch]) -> list[Launch]:
+    """The launches that would not meet a mistake that one of their case has met."""
+    return [launch for launch in waiting if launch.case.key not in run.mistakes]
 
 
 def _stop_all(running: Sequence[Flight]) -> None:

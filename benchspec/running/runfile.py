@@ -45,13 +45,18 @@ def write(
         "statements": statements(spec.references, cases),
         "shared": shared(cases),
         "cases": [list(case.key) for case in cases],
-        "changed": {
-            case.full_name: {"attempt": result.attempt, "differences": [str(each) for each in found]}
-            for case, result, found in changed
-        },
+        "changed": _changed(changed),
+        "repeats": {case.full_name: case.repeats for case in cases if case.repeats > 1},
         "expected": {case.full_name: list(case.expected) for case in cases},
     }
     write_json(folder / RUN, data)
+
+
+def _changed(changed: Iterable[Changed]) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for launch, result, differences in changed:
+        found.setdefault(launch.case.full_name, {})[result.attempt] = [str(each) for each in differences]
+    return found
 
 
 def _title(name: str, experiment: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Launch
 from benchspec.kinds.bases import Handle, Launcher
 from benchspec.kinds.faults import wrong
 from benchspec.machine import kernel_kills, others
@@ -19,27 +19,27 @@ from benchspec.terms.layout import HANDLE, KERNEL_KILLS, RECORD, write_json, wri
 from benchspec.terms.outcomes import FINAL
 
 
-def start_next(run: Run, case: Case) -> list[Flight]:
-    """Start a case, or resume the attempt of an earlier benchspec that was killed before it recorded a result."""
-    run.progress.started(case)
-    left = attempts.last(run.folder, case)
+def start_next(run: Run, launch: Launch) -> list[Flight]:
+    """Start a launch, or resume the attempt of an earlier benchspec that was killed before it recorded a result."""
+    run.progress.started(launch)
+    case, left = launch.case, attempts.last(run.folder, launch)
     if left is None or (*case.key, left.name) in run.recorded:
-        return _start(run, case)
+        return _start(run, launch)
     launcher = launcher_of(run.spec, case)
     handle, seen = _still_running(launcher, left), evidence.read(left)
     ran = when.of_events(seen)
     if handle:
         begun = when.begun(seen)
-        return [Flight(case, left, launcher, handle, ran.started, begun=begun, least_stall=run.least_stall)]
+        return [Flight(launch, left, launcher, handle, ran.started, begun=begun, least_stall=run.least_stall)]
     ending = judge_group(run, case, launcher, left, seen)
     if ending.outcome not in FINAL:
-        return _start(run, case)
-    finish(run, case, left, seen, ending, ran)
+        return _start(run, launch)
+    finish(run, launch, left, seen, ending, ran)
     return []
 
 
-def _start(run: Run, case: Case) -> list[Flight]:
-    attempt = attempts.new(run.folder, case, run.invocation)
+def _start(run: Run, launch: Launch) -> list[Flight]:
+    case, attempt = launch.case, attempts.new(run.folder, launch, run.invocation)
     # Kept with the attempt, because a later benchspec may have to record its result.
     found = others.others(run.folder)
     write_json(attempt / RECORD, {**run.dependencies.of(case), **({"others": found} if found else {})})
@@ -52,14 +52,14 @@ def _start(run: Run, case: Case) -> list[Flight]:
         handle = _started(launcher, attempt)
     except Exception as error:
         ending = launcher_failed(run, case, error)
-        finish(run, case, attempt, evidence.read(attempt), ending, when.until_now(started, begun))
+        finish(run, launch, attempt, evidence.read(attempt), ending, when.until_now(started, begun))
         return []
     try:
         write_whole(attempt / HANDLE, os.fsencode(f"{attempt}\0{handle.id}"))
     except BaseException:
         handle.stop()
         raise
-    return [Flight(case, attempt, launcher, handle, started, begun=begun, least_stall=run.least_stall)]
+    return [Flight(launch, attempt, launcher, handle, started, begun=begun, least_stall=run.least_stall)]
 
 
 def _started(launcher: Launcher, attempt: Path) -> Handle:

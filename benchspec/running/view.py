@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import Case, Launch
 from benchspec.results.events import Event
 from benchspec.results.result import Result
 from benchspec.results.results import Results
@@ -19,9 +20,10 @@ from benchspec.terms.units import duration_text
 class View:
     """The progress of a running case."""
 
-    def __init__(self, number: int, case: Case):
+    def __init__(self, number: int, launch: Launch):
+        #: of its case
         self.number = number
-        self.name = case.full_name
+        self.name = str(launch)
         self.begun = time.monotonic()
         self.phase = "start"
         self.processes = 1
@@ -79,7 +81,7 @@ class View:
 def run_left(views: Sequence[View], ended: Sequence[float], waiting: int) -> float | None:
     """The seconds that a run will take yet; None if that is not known.
 
-    A case that has not started takes as long as those that have ended (`ended`: their seconds), or as those that run.
+    A launch that has not started takes as long as those that have ended (`ended`: their seconds), or as those that run.
     """
     now = time.monotonic()
     known = [(now - view.begun, left) for view in views if (left := view.left()) is not None]
@@ -102,9 +104,9 @@ def _rounded(seconds: float) -> float:
     return round(seconds) if seconds >= 10 else round(seconds, 1)
 
 
-def summary(result: Result, number: int, cases: int, log: Path | None = None) -> str:
-    """A finished case as one line; one that failed with the place of its log."""
-    head = f"case {number} of {cases}  {result.full_name}  {result.outcome}"
+def summary(launch: Launch, result: Result, number: int, cases: int, log: Path | None = None) -> str:
+    """A finished launch as one line; one that failed with the place of its log."""
+    head = f"case {number} of {cases}  {launch}  {result.outcome}"
     if result.outcome != "ok":
         where = f" (log: {log})" if log else ""
         return f"{head} in {result.phase}: {brief(result.reason or 'no reason known')}{where}"
@@ -122,7 +124,7 @@ def interrupted(folder: str, cases: Sequence[Case], fresh: bool) -> str:
         results = Results.load(folder)
     except BenchspecError:
         return "interrupted before the first case"
-    found = {result.key for result in results}
-    done = sum(case.key in found for case in cases)
+    found = Counter(result.key for result in results)
+    done = sum(found[case.key] >= case.repeats for case in cases)
     again = "without --fresh " if fresh else ""
     return f"interrupted: {done} of {len(cases)} cases have a result in {folder}; run the same command {again}to resume"

@@ -76,6 +76,8 @@ def complete(spec: Spec, fields: Node) -> Fields:
             found.missing += [node.problem(_no_file(node)) for node in nodes]
     for name in SECTIONS:
         found.values[name] = section(definitions[name], _plain(fields.get(name)))
+    repeats = fields.get("repeats")
+    found.values["repeats"] = int(repeats.plain()) if repeats else 1
     _settle(spec, fields, found)
     found.missing += missing(fields, found.plugins, online=False)
     return found
@@ -97,6 +99,7 @@ def _given(registry: Registry, fields: Node) -> dict[str, Any]:
     return {
         key: as_given(registry, key, node.plain()) if key in CASE_KINDS else node.plain()
         for key, node in fields.value.items()
+        if key != "repeats"
     }
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from benchspec.kinds.bases import CASE_KINDS, SECTIONS
+from benchspec.kinds.bases import FIELDS
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node, dotted
 from benchspec.terms.errors import Problem, suggest
@@ -47,7 +47,7 @@ def _extra(error: Any) -> list[str]:
 
 
 def _unknown_key(node: Node, key: str, error: Any) -> str:
-    if not error.absolute_path and key in (*CASE_KINDS, *SECTIONS):
+    if not error.absolute_path and key in FIELDS:
         path = dotted(node.path)
         return f"'{key}' is a field of a case: write defaults.{path}, or experiments.NAME.{path} for one experiment"
     allowed = list(error.schema.get("properties", {}))

@@ -48,6 +48,7 @@ def _read_case(folder: Path) -> tuple[Case, str]:
     """The case, and the id of the run's invocation that started it."""
     data = json.loads((folder / layout.CASE).read_text(encoding="utf-8"))
     invocation = data.pop("invocation")
+    data.pop("launch", None)
     return Case.from_json(data), invocation
 
 

@@ -32,6 +32,7 @@ from typing import Any
 
 import yaml
 
+from benchspec.cases.case import launches
 from benchspec.cases.check import check, missing, warnings
 from benchspec.cases.needs import needed
 from benchspec.cases.plans import as_json, as_table, planned
@@ -297,7 +298,7 @@ def _planned(file: Path, sets: list[str], registry: Registry) -> str:
     needs = needed(spec, expansion)
     assert all(map(str, [*warnings(spec, expansion, needs), *missing(expansion)]))
     try:
-        plans = planned(needs, expansion.cases, [], expansion.cases)
+        plans = planned(needs, expansion.cases, [], launches(expansion.cases))
     except BenchspecError:
         return "refused"
     assert json.loads(as_json(plans)) and as_table(plans, None, 100)

@@ -9,6 +9,7 @@ from plugged import beside
 from small import HEAD
 
 from benchspec import Model, load, run
+from benchspec.cases.case import launches
 from benchspec.cases.expand import expand
 from benchspec.cases.needs import needed
 from benchspec.cases.plans import as_table, planned
@@ -21,7 +22,7 @@ def row(cases, tmp_path, fields, *sets, registry=None):
     cases(fields, *sets, registry=registry)
     spec = load(tmp_path / "spec.yaml", sets, registry)
     expansion = expand(spec)
-    plans = planned(needed(spec, expansion), expansion.cases, [], expansion.cases)
+    plans = planned(needed(spec, expansion), expansion.cases, [], launches(expansion.cases))
     head, line, row, *_ = as_table(plans, None, UNLIMITED).splitlines()
     ends = [start + len(dashes) for start, dashes in starts(line)]
     begins = [start for start, _ in starts(line)]
@@ -72,7 +73,7 @@ def many(write, width, fields=MANY):
     spec = load(write(HEAD + "".join(f"    {line}\n" for line in fields.splitlines())), ["hardware=xe9680-h100"])
     expansion = expand(spec)
     return as_table(
-        planned(needed(spec, expansion), expansion.cases, [], expansion.cases), None, width
+        planned(needed(spec, expansion), expansion.cases, [], launches(expansion.cases)), None, width
     ), expansion.cases
 
 

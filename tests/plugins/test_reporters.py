@@ -158,7 +158,7 @@ def test_csv_says_which_figures_are_not_this_machine_s():
 def test_csv_keeps_its_columns_in_order():
     ok = result(basis={"mfu": "projected"}), published(value=900)
     assert list(rows(oom(), ok)[0]) == [
-        *("experiment", "case", "attempt", "model", "outcome", "phase", "rank", "reason", "train_runtime"),
+        *("experiment", "case", "attempt", "launch", "model", "outcome", "phase", "rank", "reason", "train_runtime"),
         *("rows_per_second", "tokens_per_second", "step_time_p50", "mfu", "peak_memory_allocated", "host_peak_memory"),
         *("final_loss", "basis:mfu", "published:train_runtime", "ratio:train_runtime"),
         *("verdict:train_runtime", "source:train_runtime", "hardware:train_runtime", "machine"),
@@ -195,7 +195,7 @@ def test_csv_ends_lines_as_unix_does():
 
 
 def test_csv_of_nothing_is_a_header():
-    assert Csv({}).render(Results([])) == "experiment,case,attempt,outcome,phase,rank,reason\n"
+    assert Csv({}).render(Results([])) == "experiment,case,attempt,launch,outcome,phase,rank,reason\n"
 
 
 def test_csv_has_plugins_as_json():

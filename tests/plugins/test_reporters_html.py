@@ -9,12 +9,13 @@ from shutil import which
 import pytest
 from example_results import oom, published, result, results
 
+from benchspec.reports import metric_column, outcome_column
 from benchspec.results.events import EventLog
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from benchspec_plugins.reporters.html import Html, _number
+from benchspec_plugins.reporters.html import Html, _cells
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
@@ -82,21 +83,10 @@ def test_a_page_of_a_hundred_cases_is_small(tmp_path):
     assert len(page(*found, folder=tmp_path)) < 3_000_000
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("14 min 2 s", 842),
-        ("~40.5 GiB", 40.5 * 2**30),
-        ("10.4%", 0.104),
-        ("13,294", 13294),
-        ("–", None),
-        ("opt-6.7b", None),
-        ("15 min to 18 min [1]", None),
-        ("ok", None),
-    ],
-)
-def test_a_cell_is_sorted_by_its_number(text, number):
-    assert _number(text) == (None if number is None else pytest.approx(number))
+def test_a_column_is_sorted_by_the_numbers_of_its_cells():
+    first, second = _cells(metric_column([result(), oom()], "train_runtime"))
+    assert (first.text, first.sort, second.sort) == ("14 min 2 s", 841.7, None)
+    assert [cell.sort for cell in _cells(outcome_column([result()]))] == [None]
 
 
 def test_without_results_a_page_says_so():

@@ -47,9 +47,12 @@ def test_what_has_no_room_is_in_the_details():
     assert build_report(results(result(metrics={"train_runtime": 1.0}))).sections[0].details == []
 
 
+PLANNED = [["sizes", "opt-6.7b-1f9c2a"], ["sizes", "opt-30b-1f9c2a"]]
+
+
 def test_a_report_says_what_was_asked_and_how_the_cases_ended():
     asked = {"spec": {"description": "How long it takes"}, "started": 1.7e9, "shared": {"train.epochs": 3}}
-    report = build_report(results(result(), oom(), cases=[["sizes", str(n)] for n in range(3)], **asked))
+    report = build_report(results(result(), oom(), cases=[*PLANNED, ["sizes", "c"]], **asked))
     assert (report.name, report.description, report.date) == ("xe9680", "How long it takes", "2023-11-14")
     assert (report.outcomes, report.shared) == ("3 cases: 1 ok, 1 oom, 1 without a result", ["train.epochs 3"])
 
@@ -59,6 +62,30 @@ def test_each_experiment_has_a_section_with_its_title():
     assert [section.title for section in report.sections] == ["Fine-tuning time by model size (Figure 6)", "rows"]
     assert report.sections[1].table[0] == Column("rows", ["10,000"], right=True)
     assert report.machine == "no accelerator; 1 × Xeon; benchspec 0.1.0"
+
+
+def launches(*times, **fields):
+    return [result(launch=n, attempt=str(n), metrics={"train_runtime": t}, **fields) for n, t in enumerate(times, 1)]
+
+
+def test_a_case_with_launches_is_a_row_of_medians_with_the_range():
+    (row,) = rows(*launches(12.0, 10.0, 11.0))
+    assert (row["outcome"], row["train time"]) == ("3 ok", "11 s (10 to 12 s)")
+    assert notes(*launches(12.0, 10.0, 11.0)) == ["each number is the median of 3 launches, with the range"]
+
+
+def test_launches_that_failed_are_counted_and_explained_one_by_one():
+    failed = result(launch=3, attempt="3", outcome="crash", phase="train", reason="ValueError: no", metrics={})
+    (row,) = rows(*launches(12.0, 10.0), failed)
+    assert (row["outcome"], row["train time"]) == ("2 ok, 1 crash", "11 s (10 to 12 s)")
+    assert notes(*launches(12.0, 10.0), failed)[1] == "opt-6.7b-1f9c2a, launch 3: crash in train: ValueError: no"
+
+
+def test_the_outcomes_count_launches():
+    run = {"cases": PLANNED, "repeats": {"sizes/opt-6.7b-1f9c2a": 2, "sizes/opt-30b-1f9c2a": 2}}
+    report = build_report(results(*launches(12.0, 10.0), oom(), **run))
+    assert report.outcomes == "2 cases, 4 launches: 2 ok, 1 oom, 1 without a result"
+    assert report.warnings == ["1 of 4 launches has no result yet"]
 
 
 def test_columns_without_a_value_are_left_out():
@@ -72,7 +99,7 @@ def test_what_a_case_did_not_get_to_measure_is_a_dash():
 
 
 def test_a_result_that_depends_on_something_that_changed_is_marked_and_explained():
-    changed = {"attempt": "1", "differences": ["torch: 2.12.0, now 2.13.0", "driver: 535, now 570"]}
+    changed = {"1": ["torch: 2.12.0, now 2.13.0", "driver: 535, now 570"]}
     kept, other = result(), result("opt-13b")
     run = {"changed": {"sizes/opt-6.7b-1f9c2a": changed}}
     assert [row["outcome"] for row in rows(kept, other, **run)] == ["ok †", "ok"]
@@ -85,7 +112,7 @@ def test_a_result_that_depends_on_something_that_changed_is_marked_and_explained
 
 
 def test_a_result_that_was_measured_again_since_is_not_marked():
-    run = {"changed": {"sizes/opt-6.7b-1f9c2a": {"attempt": "1", "differences": ["torch: 2.12.0, now 2.13.0"]}}}
+    run = {"changed": {"sizes/opt-6.7b-1f9c2a": {"1": ["torch: 2.12.0, now 2.13.0"]}}}
     assert rows(result(attempt="2"), **run)[0]["outcome"] == "ok"
     assert notes(result(attempt="2"), **run) == []
 
@@ -117,7 +144,9 @@ def test_an_axis_is_headed_by_the_last_part_of_its_path_unless_another_has_the_s
 
 
 def test_an_axis_that_a_case_lacks_is_blank():
-    found = rows(result(axes={"model": "opt-6.7b", "train.tf32": False}), result(axes={"model": "opt-13b"}))
+    found = rows(
+        result(axes={"model": "opt-6.7b", "train.tf32": False}), result(case="other", axes={"model": "opt-13b"})
+    )
     assert [row["tf32"] for row in found] == ["false", ""]
 
 

@@ -157,10 +157,33 @@ def test_of_thousands_of_cases_some_are_named():
 
 
 def test_results_say_what_they_are():
-    assert repr(Results([result(), oom(), oom()], {"name": "xe9680", "cases": [["sizes", "a"]] * 4})) == (
+    assert repr(Results([result(), oom(), oom(case="b")], {"name": "xe9680", "cases": [["sizes", "a"]] * 4})) == (
         "<Results of 'xe9680': 3 of 4 cases: 1 ok, 2 oom>"
     )
     assert repr(Results([], {"name": "bad\x1b[31m\n"})) == r"<Results of 'bad\x1b[31m ': 0 of 0 cases>"
+
+
+def test_of_several_launches_a_case_has_the_medians():
+    times = [12.0, 10.0, 11.0]
+    found = Results([result(launch=n, attempt=str(n), metrics={"train_runtime": t}) for n, t in enumerate(times, 1)])
+    (case,) = found.by_case()
+    assert (case.numbers, case.range("train_runtime")) == ({"train_runtime": 11.0}, (10.0, 12.0))
+    assert [launch.launch for launch in case.launches] == [1, 2, 3] and len(found) == 3
+    assert found["opt-6.7b-1f9c2a"].metrics["train_runtime"] == 11.0
+
+
+def test_a_case_lacks_a_result_until_each_launch_has_one():
+    run = {"cases": [["sizes", "opt-6.7b-1f9c2a"]], "repeats": {"sizes/opt-6.7b-1f9c2a": 2}}
+    assert Results([result()], run).missing() == ["sizes/opt-6.7b-1f9c2a"]
+    assert not Results([result()], run).as_expected()
+    assert Results([result(), result(launch=2)], run).as_expected()
+
+
+def test_the_last_line_of_a_launch_counts(tmp_path):
+    for attempt, launch, outcome in (("1", 1, "crash"), ("2", 2, "ok"), ("3", 1, "ok")):
+        ending = {"phase": "train", "reason": "no"} if outcome != "ok" else {}
+        append(tmp_path, result(attempt=attempt, launch=launch, outcome=outcome, **ending))
+    assert [(each.launch, each.attempt) for each in Results.load(tmp_path)] == [(1, "3"), (2, "2")]
 
 
 def test_any_reporter_gives_its_text_and_writes_no_file(tmp_path):

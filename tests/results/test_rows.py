@@ -15,6 +15,7 @@ def test_a_row_has_everything_of_a_case_and_rows_have_the_same_keys():
         "experiment": "sizes",
         "case": "opt-6.7b-1f9c2a",
         "attempt": "1",
+        "launch": 1,
         "model": "opt-6.7b",
         "train.max_steps": None,
         "backend": '{"name": "fsdp", "cpu_offload": true}',
@@ -34,6 +35,12 @@ def test_a_row_has_everything_of_a_case_and_rows_have_the_same_keys():
         "machine": RUN["machine_line"],
     }
     assert (second["outcome"], second["rank"], second["train_runtime"], second["backend"]) == ("oom", 3, None, None)
+
+
+def test_a_published_value_stands_beside_the_first_launch_alone():
+    first, second = results((result(), published(value=900)), result(launch=2)).rows()
+    assert (first["launch"], first["published:train_runtime"]) == (1, 900)
+    assert (second["launch"], second["published:train_runtime"]) == (2, None)
 
 
 def test_a_case_that_is_not_ok_has_no_numbers():

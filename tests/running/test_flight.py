@@ -12,6 +12,7 @@ import pytest
 from left import DONE, TRAINING, failure, leave
 
 from benchspec import Handle
+from benchspec.cases.case import Launch
 from benchspec.machine.host import host
 from benchspec.machine.process import MARK
 from benchspec.running import flight as module
@@ -48,7 +49,7 @@ def now(monkeypatch):
 
 def flight(folder, timeout=None, stall=7200.0, **fields):
     case = SimpleNamespace(limits={"timeout": timeout, "stall": stall})
-    return Flight(case, folder, None, Group(), started=1e9, **fields)
+    return Flight(Launch(case, 1), folder, None, Group(), started=1e9, **fields)
 
 
 def test_a_group_that_runs_has_not_stopped(tmp_path, now):

@@ -8,9 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from benchspec.cases.case import Launch
 from benchspec.running.progress import Lines, Screen, for_stream
 
-CASE = SimpleNamespace(key=("sizes", "opt-tiny-1f9c2a"), full_name="sizes/opt-tiny-1f9c2a")
+
+def launch(model="opt-tiny", number=1, repeats=1):
+    case = f"{model}-1f9c2a"
+    return Launch(SimpleNamespace(key=("sizes", case), full_name=f"sizes/{case}", repeats=repeats), number)
+
+
+LAUNCH = launch()
 
 
 def step(number, time, rows=8, **fields):
@@ -40,13 +47,13 @@ def result(**fields):
 def test_plain_lines_say_the_first_step_and_then_one_in_a_while(clock):
     stream = StringIO()
     lines = Lines(stream)
-    lines.begin(1, 0)
-    lines.started(CASE)
+    lines.begin(1, 0, 1)
+    lines.started(LAUNCH)
     for number in range(1, 41):
         clock.pass_(1)
-        lines.saw(CASE, 0, step(number, clock.now))
-        lines.saw(CASE, 1, step(number, clock.now))
-    lines.ended(CASE, result(), None)
+        lines.saw(LAUNCH, 0, step(number, clock.now))
+        lines.saw(LAUNCH, 1, step(number, clock.now))
+    lines.ended(LAUNCH, result(), None)
     said = stream.getvalue().splitlines()
     assert [line.split("  ")[2] for line in said] == ["start", "step 1", "step 12", "step 23", "step 34", "ok"]
     assert said[2].endswith("  8.0 rows/s  12 s")
@@ -55,26 +62,27 @@ def test_plain_lines_say_the_first_step_and_then_one_in_a_while(clock):
 def test_no_place_of_a_case_is_said_twice(clock):
     stream = StringIO()
     lines = Lines(stream)
-    lines.begin(1, 0)
-    lines.started(CASE)
+    lines.begin(1, 0, 1)
+    lines.started(LAUNCH)
     for phase in ("start", "build", "build"):
         clock.pass_(11)
-        lines.saw(CASE, 0, {"event": "begin", "phase": phase})
+        lines.saw(LAUNCH, 0, {"event": "begin", "phase": phase})
     assert [line.split("  ")[2] for line in stream.getvalue().splitlines()] == ["start", "build"]
 
 
 def test_a_run_of_several_cases_says_its_own_time_and_counts_those_that_are_done(clock):
     stream = StringIO()
     lines = Lines(stream)
-    lines.begin(9, 5)
-    lines.started(CASE)
+    lines.begin(9, 5, 4)
+    lines.started(LAUNCH)
     clock.pass_(60)
-    lines.ended(CASE, result(), None)
-    lines.started(CASE)
-    lines.saw(CASE, 0, {"event": "data", "planned_steps": 31})
+    lines.ended(LAUNCH, result(), None)
+    other = launch("opt-125m")
+    lines.started(other)
+    lines.saw(other, 0, {"event": "data", "planned_steps": 31})
     for number in range(1, 12):
         clock.pass_(2)
-        lines.saw(CASE, 0, step(number, 0.0, clock=clock.now))
+        lines.saw(other, 0, step(number, 0.0, clock=clock.now))
     heads = [line.split("  ")[0] for line in stream.getvalue().splitlines()]
     assert heads == ["case 6 of 9", "case 6 of 9", "case 7 of 9", "case 7 of 9", "case 7 of 9"]
     # 20 of the 31 steps to go, 2 s each; two cases have not begun, and the one that ended took a minute.
@@ -85,14 +93,28 @@ def test_a_run_of_several_cases_says_its_own_time_and_counts_those_that_are_done
     )
 
 
+def test_a_launch_of_several_is_named_and_counts_as_its_case(clock):
+    stream = StringIO()
+    lines = Lines(stream)
+    lines.begin(2, 0, 4)
+    for model, number in [("opt-tiny", 1), ("opt-125m", 1), ("opt-125m", 2)]:
+        lines.started(launch(model, number, repeats=2))
+        clock.pass_(60)
+        lines.ended(launch(model, number, repeats=2), result(), None)
+    said = stream.getvalue().splitlines()
+    assert said[0] == "case 1 of 2  sizes/opt-tiny-1f9c2a  launch 1 of 2  start"
+    assert said[4].startswith("case 2 of 2  sizes/opt-125m-1f9c2a  launch 2 of 2  start  run 2 min")
+    assert said[5].startswith("case 2 of 2  sizes/opt-125m-1f9c2a  launch 2 of 2  ok")
+
+
 def test_a_run_continues_if_its_reader_has_gone():
     class Closed(StringIO):
         def write(self, text):
             raise BrokenPipeError
 
     lines = Lines(Closed())
-    lines.begin(1, 0)
-    lines.started(CASE)
+    lines.begin(1, 0, 1)
+    lines.started(LAUNCH)
     lines.end()
 
 
@@ -107,7 +129,7 @@ def test_a_screen_is_for_terminals():
 
 def test_a_run_with_nothing_left_to_do_says_so():
     stream = StringIO()
-    Lines(stream).begin(3, 3)
+    Lines(stream).begin(3, 3, 0)
     assert stream.getvalue() == "all cases have results already\n"
 
 
@@ -115,10 +137,10 @@ def test_a_run_with_nothing_left_to_do_says_so():
 def test_what_a_failed_case_says_cannot_act_on_the_terminal(display):
     stream = StringIO()
     shown = display(stream)
-    shown.begin(1, 0)
-    shown.started(CASE)
+    shown.begin(1, 0, 1)
+    shown.started(LAUNCH)
     reason = "boom\x1b]52;c;cHduZWQ=\x07 [bold]x[/bold]\n\u202eagain " + "x" * 10_000
-    shown.ended(CASE, result(outcome="crash", phase="tr\x1b[2Jain", reason=reason), None)
+    shown.ended(LAUNCH, result(outcome="crash", phase="tr\x1b[2Jain", reason=reason), None)
     shown.end()
     text = " ".join(stream.getvalue().split())
     assert r"crash in tr\x1b[2Jain: boom\x1b]52;c;cHduZWQ=\x07 [bold]x[/bold] \u202eagain x" in text.replace("\x1b", "")

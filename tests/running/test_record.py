@@ -8,6 +8,7 @@ import pytest
 from left import DONE, TRAINING, begin, end, failure, leave
 
 from benchspec import Fact, Facts
+from benchspec.cases.case import Launch
 from benchspec.results import evidence
 from benchspec.running.ending import Ending, judge
 from benchspec.running.record import record
@@ -26,12 +27,12 @@ def recorded(cases, folder, *ranks, ending=None, fields="matrix: {train.seed: [7
     attempt = folder / "3"
     attempt.mkdir(exist_ok=True)
     seen = evidence.read(leave(attempt, *ranks, stderr="first\nlast\n"))
-    return case, record(case, attempt, seen, ending or judge(seen, {}), FACTS, When(1000.0, 1100.0, 100.0))
+    return case, record(Launch(case, 2), attempt, seen, ending or judge(seen, {}), FACTS, When(1000.0, 1100.0, 100.0))
 
 
 def test_a_result_names_its_case_attempt_and_times(cases, tmp_path):
     case, found = recorded(cases, tmp_path, [DONE])
-    assert (found.experiment, found.case, found.attempt) == ("one", case.id, "3")
+    assert (found.experiment, found.case, found.attempt, found.launch) == ("one", case.id, "3", 2)
     assert (found.axes, found.started, found.finished) == ({"train.seed": 7}, 1000.0, 1100.0)
     assert (found.outcome, found.phase, found.rank, found.reason, found.log) == ("ok", None, None, None, [])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_progress import CASE, clock, result, step
+from test_progress import LAUNCH, clock, result, step
 
 from benchspec.running.view import View, run_left, summary, times_text
 
@@ -13,7 +13,7 @@ __all__ = ["clock"]
 
 
 def text(*events):
-    view = View(2, CASE)
+    view = View(2, LAUNCH)
     for event in events:
         view.update(event)
     return view.text(7)
@@ -53,22 +53,24 @@ def test_a_first_step_that_is_written_twice_tells_nothing_of_the_rest():
 
 
 def test_a_finished_case_in_a_line():
-    assert summary(result(), 1, 2) == ("case 1 of 2  sizes/opt-tiny-1f9c2a  ok  trained in 15 min 3 s  172.5 rows/s")
+    assert summary(LAUNCH, result(), 1, 2) == (
+        "case 1 of 2  sizes/opt-tiny-1f9c2a  ok  trained in 15 min 3 s  172.5 rows/s"
+    )
     failed = result(outcome="oom", phase="first-step", reason="CUDA out of memory")
-    assert summary(failed, 1, 2).endswith("oom in first-step: CUDA out of memory")
+    assert summary(LAUNCH, failed, 1, 2).endswith("oom in first-step: CUDA out of memory")
 
 
 def test_a_case_that_failed_names_its_log():
     failed = result(outcome="crash", phase="build", reason="ValueError: no")
     log = Path("runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log")
-    assert summary(failed, 1, 2, log).endswith(
+    assert summary(LAUNCH, failed, 1, 2, log).endswith(
         "crash in build: ValueError: no (log: runs/demo/cases/sizes/opt-tiny-1f9c2a/2/stderr.log)"
     )
 
 
 def view(now, planned, *steps):
     """A view of a case that began then, whose steps ended so many seconds later, by the rank's clock."""
-    found = View(1, CASE)
+    found = View(1, LAUNCH)
     found.begun = now
     found.update({"event": "data", "planned_steps": planned})
     for number, seconds in enumerate(steps, start=1):

@@ -17,15 +17,15 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 
 class Csv(Reporter):
-    """One row per case; numbers are unrounded, in their metric's unit.
+    """One row per launch of a case; numbers are unrounded, in their metric's unit.
 
-    The columns, in order: `experiment`, `case`, `attempt`; each axis by its dotted path; `outcome`, `phase`,
+    The columns, in order: `experiment`, `case`, `attempt`, `launch`; each axis by its dotted path; `outcome`, `phase`,
     `rank`, `reason`; each metric by its id, for cases that are ok; the `currency` of `cost`; `basis:METRIC` for
     numbers that were not measured; for a published value `published:METRIC` (`900`, `<600`, `>600`, `600..720`),
-    `ratio:METRIC` (measured / published) or `met:METRIC`, `source:METRIC` and `hardware:METRIC`; `machine`. A
-    published outcome has `outcome` instead of METRIC; a second published value of the same case and metric has `:2`
-    appended. Columns without any value are left out, except the first three and `outcome`, `phase`, `rank`,
-    `reason`.
+    `ratio:METRIC` (measured / published), `verdict:METRIC`, `source:METRIC` and `hardware:METRIC`, in the row of a
+    case's first launch; `machine`. A published outcome has `outcome` instead of METRIC; a second published value of the
+    same case and metric has `:2` appended. Columns without any value are left out, except the first four and `outcome`,
+    `phase`, `rank`, `reason`.
 
     Text is on one line. Text that a spreadsheet would calculate, because it begins with `=`, `+`, `-` or `@`, has a
     `'` before it.

@@ -92,9 +92,10 @@ def _steps(results: Results) -> Iterator[tuple[str, bytes]]:
 
     for result in results:
         if steps := results.steps(result):
-            figure = drawn_steps(result.full_name, steps)
+            more = f"-launch-{result.launch}" if result.launch > 1 else ""
+            figure = drawn_steps(f"{result.full_name}{more}", steps)
             for suffix, content in rendered(figure).items():
-                yield f"figures/steps/{file_name(result.experiment)}/{file_name(result.case)}.{suffix}", content
+                yield f"figures/steps/{file_name(result.experiment)}/{file_name(result.case)}{more}.{suffix}", content
 
 
 @hookimpl

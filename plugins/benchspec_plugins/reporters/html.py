@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,7 +44,7 @@ class Html(Reporter):
         check()
         environment = _environment()
         report = build_report(results)
-        groups = list(by_experiment(results).values())
+        groups = list(by_experiment(results.by_case()).values())
         with_steps = len(results) <= FIGURES
         page: str = environment.get_template("page.html.jinja").render(
             report=report,
@@ -96,27 +96,17 @@ def _markup(text: str) -> Markup:
 
 
 def _rows(columns: Sequence[Column]) -> list[Row]:
-    cells = zip(*([Cell(text, each.right, _number(text)) for text in each.cells] for each in columns), strict=True)
-    return [Row(number, row) for number, row in enumerate(cells)]
+    return [Row(number, row) for number, row in enumerate(zip(*map(_cells, columns), strict=True))]
 
 
-#: units as the tables write them -> how many of the smallest
-_UNITS: Mapping[str, float] = {
-    "ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400,
-    "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "J": 1, "kJ": 1e3, "MJ": 1e6, "GJ": 1e9, "%": 0.01,
-}  # fmt: skip
-_PART = re.compile(r"~?(-?[\d,]+(?:\.\d+)?(?:e-?\d+)?) ?([A-Za-z%]*)")
-
-
-def _number(text: str) -> float | None:
-    """The number that a cell shows, to sort by: `14 min 2 s` is 842; None for other text."""
-    parts = _PART.findall(text)
-    if not parts or _PART.sub("", text).strip() or any(unit and unit not in _UNITS for _, unit in parts):
-        return None
-    return sum(float(number.replace(",", "")) * _UNITS.get(unit, 1) for number, unit in parts)
+def _cells(column: Column) -> list[Cell]:
+    numbers = column.numbers or [None] * len(column.cells)
+    return [Cell(text, column.right, number) for text, number in zip(column.cells, numbers, strict=True)]
 
 
 def _section(section: Section, group: Sequence[Result], results: Results, with_steps: bool) -> dict[str, Any]:
+    from benchspec.results.launches import launches_of
+
     return {
         "title": section.title,
         "table": section.table,
@@ -124,8 +114,8 @@ def _section(section: Section, group: Sequence[Result], results: Results, with_s
         "details": section.details,
         "notes": section.notes,
         "figures": list(_figures(group[0].experiment, results)),
-        "anchors": [_anchor(result) for result in group],
-        "cases": [_case(result, results, with_steps) for result in group],
+        "anchors": [_anchor(launches_of(result)[0]) for result in group],
+        "cases": [_case(launch, results, with_steps) for result in group for launch in launches_of(result)],
     }
 
 
@@ -160,7 +150,11 @@ def _svg(figure: Any, label: str) -> Markup:
 
 
 def _anchor(result: Result) -> str:
-    return re.sub(r"[^\w.-]+", "-", f"case-{result.experiment}-{result.case}")
+    return re.sub(r"[^\w.-]+", "-", f"case-{result.experiment}-{_name(result)}")
+
+
+def _name(result: Result) -> str:
+    return f"{result.case}, launch {result.launch}" if result.launch > 1 else result.case
 
 
 def _case(result: Result, results: Results, with_steps: bool) -> dict[str, Any]:
@@ -169,7 +163,7 @@ def _case(result: Result, results: Results, with_steps: bool) -> dict[str, Any]:
     where = f" in {result.phase}" if result.phase else ""
     facts = {"record": result.record, "proof": result.proof, "attempt": result.attempt, "axes": result.axes}
     return {
-        "name": one_line(result.case),
+        "name": one_line(_name(result)),
         "anchor": _anchor(result),
         "ending": f"{result.outcome}{where}",
         "reason": brief(result.reason) if result.reason else "",
@@ -186,8 +180,9 @@ def _steps(result: Result, results: Results) -> Markup | str:
     if not steps:
         return ""
     every = -(-len(steps) // STEPS)
-    title = result.full_name + (f", every {every}th step" if every > 1 else "")
-    return _svg(drawn_steps(title, steps[::every]), f"steps of {result.full_name}")
+    name = f"{result.experiment}/{_name(result)}"
+    title = name + (f", every {every}th step" if every > 1 else "")
+    return _svg(drawn_steps(title, steps[::every]), f"steps of {name}")
 
 
 def _run(results: Results, report: Report) -> Iterator[tuple[str, str]]:
