@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
 from typing import Any
 
 import click
+
+from benchspec.terms.harmless import clipped
+from benchspec.terms.metrics import METRICS
+from benchspec.terms.units import SHARES, quantity
 
 
 def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
@@ -40,6 +45,56 @@ def out(use: str, offered: str) -> Callable[[Any], Any]:
     return click.option("--out", metavar="DIR", help=help, shell_complete=completing(offered))
 
 
+def run_dir(name: str, shown: str | None = None) -> Callable[[Any], Any]:
+    """A run directory; `shown` is what the help calls it."""
+    return click.argument(name, metavar=shown or name.upper(), shell_complete=completing("runs"))
+
+
+def _share(context: click.Context, parameter: click.Parameter, text: str) -> float:
+    """`2%` or `0.02` as a number."""
+    try:
+        share = float(text) if _NUMBER.fullmatch(text.strip()) else quantity(text, SHARES)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if not 0 < share < 1:
+        raise click.BadParameter(f"'{clipped(text)}' is not between 0 and 100%")
+    return share
+
+
+_NUMBER = re.compile(r"[0-9.]+")
+
+METRIC = click.option(
+    "--metric",
+    metavar="ID",
+    type=click.Choice([each.id for each in METRICS.values() if each.direction]),
+    default="rows_per_second",
+    show_default=True,
+    help="What is compared, one of docs/metrics.md that has a better side.",
+)
+THRESHOLD = click.option(
+    "--threshold",
+    metavar="SHARE",
+    default="2%",
+    show_default=True,
+    callback=_share,
+    help="The change up to which a case is the same.",
+)
+
+
+def repeats(help: str, default: int | None = None) -> Callable[[Any], Any]:
+    """`--repeats`; `help` says what is repeated."""
+    number = click.IntRange(1, 1000)
+    return click.option("--repeats", type=number, metavar="N", default=default, show_default=bool(default), help=help)
+
+
+#: how a comparison is printed
+COMPARISON = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "json", "junit"]),
+    default="table",
+    show_default=True,
+)
 SET = click.option(
     "--set",
     "sets",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from benchspec.results.results import Results
 
 INTERRUPTED = 130
+#: by the verdict of a comparison; 0 for any other
+_EXIT_CODES = {"worse": 1, "not comparable": 4}
 #: the signals that end a command
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -99,6 +101,7 @@ def cli() -> None:
     metavar="changed",
     help="Measure again what depends on data, processes, a machine, versions or commits that have changed since.",
 )
+@arguments.repeats("Launch each case N times, in place of what the spec says.")
 @REPORTER
 def run(
     spec: str,
@@ -107,6 +110,7 @@ def run(
     sets: Sequence[str],
     fresh: bool,
     rerun: Literal["changed"] | None,
+    repeats: int | None,
     reporters: Sequence[str],
 ) -> int:
     """Run the cases that have no result yet, then report."""
@@ -121,7 +125,9 @@ def run(
     render.check(loaded.registry, reporters or loaded.report)
     try:
         shown = progress.for_stream(sys.stderr)
-        results = running(loaded, out, only=only, fresh=fresh, rerun=rerun, progress=shown, expansion=expansion)
+        results = running(
+            loaded, out, only=only, fresh=fresh, rerun=rerun, repeats=repeats, progress=shown, expansion=expansion
+        )
     except KeyboardInterrupt:
         # A terminal shows ^C without a newline after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
@@ -176,7 +182,7 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
 
 
 @cli.command()
-@click.argument("run_dir", metavar="RUN", shell_complete=completing("runs"))
+@arguments.run_dir("run_dir", "RUN")
 @REPORTER
 @click.option(
     "--experiment", metavar="NAME", help="Report on this experiment alone.", shell_complete=completing("measured")
@@ -198,6 +204,85 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
     else:
         output.show_reports(registry, results, reporters)
     return _exit_code(results)
+
+
+@cli.command()
+@arguments.run_dir("base")
+@arguments.run_dir("head")
+@arguments.METRIC
+@arguments.THRESHOLD
+@click.option(
+    "--across",
+    multiple=True,
+    type=click.Choice(["machine", "libraries"]),
+    help="What may differ, because it is what is compared; otherwise such cases are not comparable.",
+)
+@arguments.COMPARISON
+def compare(base: str, head: str, metric: str, threshold: float, across: Sequence[str], form: str) -> int:
+    """Compare the cases of two run directories: BASE before a change, HEAD after it.
+
+    Each case of both is the same, better, worse, undecided (too few launches to say) or not comparable. Exit code 1 if
+    any is worse, 4 if none is comparable.
+    """
+    from benchspec.reports import compared
+    from benchspec.results.comparing.compare import compare as comparing
+    from benchspec.results.results import Results
+
+    found = comparing(Results.load(base), Results.load(head), metric=metric, threshold=threshold, across=across)
+    output.show(compared.FORMATS[form](found))
+    return _EXIT_CODES.get(found.verdict, 0)
+
+
+@cli.command()
+@SPEC
+@click.option("--base", required=True, metavar="PYTHON", help="The interpreter of the environment before the change.")
+@click.option("--head", required=True, metavar="PYTHON", help="The interpreter of the environment after it.")
+@arguments.repeats("Launches of each case in each environment.", default=5)
+@click.option("--out", metavar="DIR", help="Where the run directories base and head lie.  [default: runs/NAME-ab]")
+@arguments.only("Run")
+@SET
+@arguments.METRIC
+@arguments.THRESHOLD
+@arguments.COMPARISON
+def ab(
+    spec: str,
+    base: str,
+    head: str,
+    repeats: int,
+    out: str | None,
+    only: Sequence[str],
+    sets: Sequence[str],
+    metric: str,
+    threshold: float,
+    form: str,
+) -> int:
+    """Run a spec under two Python environments in turns, then compare them, as `compare --across libraries` does.
+
+    The run directories are DIR/base and DIR/head. What looks worse is launched as often again before it is called
+    worse. Run the same command again to go on after an interruption.
+    """
+    from pathlib import Path
+
+    from benchspec.reports import compared
+    from benchspec.running import ab as running
+    from benchspec.running.environment import Environment, shared_path
+    from benchspec.spec.sources import name_of
+
+    folder = Path(out or f"runs/{name_of(spec)}-ab")
+    pair = Environment.of("base", base, folder / "base"), Environment.of("head", head, folder / "head")
+    settings = running.Settings(
+        spec=spec,
+        only=only,
+        options=[f"--set={each}" for each in sets],
+        repeats=repeats,
+        metric=metric,
+        threshold=threshold,
+        note=lambda line: output.warn([line]),
+    )
+    output.warn(filter(None, [shared_path()]))
+    found = running.ab(pair, settings)
+    output.show(compared.FORMATS[form](found))
+    return _EXIT_CODES.get(found.verdict, 0)
 
 
 @cli.command()

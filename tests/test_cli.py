@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from commands import called
+from compared_runs import run_dir
 from conftest import BENCHSPEC, benchspec
 
 from benchspec import Results, cli
@@ -256,3 +258,38 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+@pytest.mark.parametrize(
+    ("head", "code", "verdict"), [(1.0, 0, "same"), (0.9, 1, "worse"), (1.1, 0, "better"), (None, 4, "not comparable")]
+)
+def test_compare_exits_by_its_verdict(tmp_path, monkeypatch, capsys, head, code, verdict):
+    pytest.importorskip("scipy")
+    monkeypatch.chdir(tmp_path)
+    rates = [100.0, 100.1, 99.9]
+    run_dir(tmp_path / "base", rates)
+    run_dir(tmp_path / "head", [(head or 1.0) * rate for rate in rates], **({} if head else {"losses": (9.0,)}))
+    assert called(monkeypatch, "compare", "base", "head", "--format", "json") == code
+    found = json.loads(capsys.readouterr().out)
+    assert (found["base"], found["head"], found["verdict"]) == ("base", "head", verdict)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--threshold", "3x"], "'3x' is not a number with a unit such as '2%'"),
+        (["--threshold", "0%"], "'0%' is not between 0 and 100%"),
+        (["--threshold", "1.5"], "'1.5' is not between 0 and 100%"),
+        (["--metric", "steps"], "'steps' is not one of 'train_runtime'"),
+        (["--across", "time"], "'time' is not one of 'machine', 'libraries'"),
+    ],
+)
+def test_compare_refuses_what_it_cannot_mean(tmp_path, monkeypatch, capsys, options, said):
+    assert called(monkeypatch, "compare", str(tmp_path), str(tmp_path), *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_compare_of_no_run_directory_is_one_line(tmp_path, monkeypatch, capsys):
+    assert called(monkeypatch, "compare", str(tmp_path / "a"), str(tmp_path / "b")) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'a'}: no such run directory\n"

@@ -71,10 +71,11 @@ def _identity(record: Record) -> str | None:
 
 def _difference(part: str, name: str, before: Any, now: Any) -> Difference:
     label = f"code of {name}" if part == "commits" else name
-    return Difference(part, label, _text(part, before), _text(part, now))
+    return Difference(part, label, part_text(part, before), part_text(part, now))
 
 
-def _text(part: str, value: Any) -> str:
+def part_text(part: str, value: Any) -> str:
+    """A value of a part of a record, in words."""
     if value is None:
         return "none"
     return _commit_text(value) if part == "commits" else one_line(str(value))[:80]

@@ -113,7 +113,7 @@ class Results(Sequence[Result]):
 
     def log_of(self, result: Result) -> Path | None:
         """What the case wrote to stderr in the attempt that the result is of; None if there is no file."""
-        file = self._attempt(result) / STDERR
+        file = self.folder_of(result) / STDERR
         return file if file.is_file() else None
 
     def changes(self, result: Result) -> list[str]:
@@ -132,9 +132,11 @@ class Results(Sequence[Result]):
         are gone.
         """
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")
-        return [{key: getattr(step, key) for key in keys} for step in steps(evidence.read(self._attempt(result)).ranks)]
+        return [
+            {key: getattr(step, key) for key in keys} for step in steps(evidence.read(self.folder_of(result)).ranks)
+        ]
 
-    def _attempt(self, result: Result) -> Path:
+    def folder_of(self, result: Result) -> Path:
         """The folder of the attempt that a result is of; it need not exist.
 
         In a journal that somebody else wrote, a name may be a path that leads elsewhere: its slashes do not count.

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,6 +42,7 @@ def run(
     only: str | Sequence[str] = (),
     fresh: bool = False,
     rerun: Literal["changed"] | None = None,
+    repeats: int | None = None,
     progress: Progress | None = None,
     expansion: Expansion | None = None,
     least_stall: float = stall.LEAST,
@@ -49,9 +51,9 @@ def run(
 
     `out` is the run directory, by default runs/NAME; `only` selects cases, by a pattern or several; `fresh` moves an
     earlier run aside; `rerun="changed"` also runs the cases whose result depends on something that is no longer as it
-    was (data, processes, machine, versions, commits); `expansion` is the spec's, if the caller already has it;
-    `least_stall` is the number of seconds for which a rank that trains may make no step, however fast it was, before
-    its case ends as `hang`.
+    was (data, processes, machine, versions, commits); `repeats` is how often each case is launched, in place of what
+    the spec says; `expansion` is the spec's, if the caller already has it; `least_stall` is the number of seconds for
+    which a rank that trains may make no step, however fast it was, before its case ends as `hang`.
 
     Raises `SpecError`, `NothingSelected` or `RunError` before anything is started. A failure within a case becomes
     that case's outcome.
@@ -59,6 +61,8 @@ def run(
     from benchspec.running.progress import Quiet
 
     expansion = expansion or expand(spec)
+    if repeats is not None:
+        expansion = replace(expansion, cases=[replace(case, repeats=repeats) for case in expansion.cases])
     if expansion.problems:
         raise SpecError(expansion.problems)
     cases = agenda.selected(expansion.cases, [only] if isinstance(only, str) else only)

@@ -38,6 +38,12 @@ def included(
     return document.merge_roots(base, root) if base else root
 
 
+def name_of(path: str) -> str:
+    """The benchmark's name in a spec, which need not be valid; raises `SpecError` if it cannot be read."""
+    node = included(Path(path), path).get("name")
+    return str(node.value) if node and isinstance(node.value, str) else "spec"
+
+
 def _include_list(root: Node) -> list[Node]:
     """The files to include; the schema reports values of another type."""
     node = root.get("include")

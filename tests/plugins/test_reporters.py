@@ -10,10 +10,11 @@ import re
 import pytest
 from example_results import FIGURE_6, OPT_6_7B, RUN, oom, published, result, results
 
+from benchspec.reports.markdown import escape
 from benchspec.results import Results
 from benchspec_plugins.reporters.csv import Csv
 from benchspec_plugins.reporters.json import Json
-from benchspec_plugins.reporters.markdown import Markdown, escape
+from benchspec_plugins.reporters.markdown import Markdown
 from benchspec_plugins.reporters.table import Table
 
 

@@ -11,9 +11,10 @@ from html.parser import HTMLParser
 import pytest
 from example_results import published, result, results
 
+from benchspec.reports.markdown import escape
 from benchspec_plugins.reporters.csv import Csv
 from benchspec_plugins.reporters.json import Json
-from benchspec_plugins.reporters.markdown import Markdown, escape
+from benchspec_plugins.reporters.markdown import Markdown
 from benchspec_plugins.reporters.table import Table
 
 ESCAPES = "\x1b]52;c;cHduZWQ=\x07 \x9b2J \u202e \udcff \u2066"

@@ -1,0 +1,1 @@
+"""Two runs of the same cases -> what differs between them, and what cannot be told."""

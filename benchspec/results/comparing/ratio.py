@@ -1,0 +1,86 @@
+"""The ratio of two runs' launches, how certain it is, and what it means."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from statistics import fmean, variance
+from typing import Literal, NamedTuple
+
+#: how certain all intervals of a comparison are together
+CONFIDENCE = 0.95
+#: more launches than this are not advised
+MOST_LAUNCHES = 1000
+
+
+class Ratio(NamedTuple):
+    """How a metric's launches in one run compare with those in another."""
+
+    #: head over base, of geometric means
+    value: float
+    #: None with fewer than two launches in either run
+    interval: tuple[float, float] | None
+
+
+def ratio(base: Sequence[float], head: Sequence[float], tests: int) -> Ratio:
+    """The ratio of launches, all positive numbers; its interval is as wide as `tests` such intervals together need.
+
+    Welch's interval for the difference of the means of logarithms, with Bonferroni's correction: each of `tests`
+    intervals has the confidence 1 - 0.05 / tests.
+    """
+    from scipy.stats import ttest_ind
+
+    ours, theirs = [math.log(value) for value in base], [math.log(value) for value in head]
+    middle = fmean(theirs) - fmean(ours)
+    if min(len(ours), len(theirs)) < 2:
+        return Ratio(math.exp(middle), None)
+    if len(set(ours)) == len(set(theirs)) == 1:
+        # Launches that never vary, such as a peak of memory.
+        return Ratio(math.exp(middle), (math.exp(middle), math.exp(middle)))
+    with warnings.catch_warnings():
+        # scipy warns where the launches of one run are all alike; the interval is then right too.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = ttest_ind(theirs, ours, equal_var=False).confidence_interval(1 - (1 - CONFIDENCE) / tests)
+    return Ratio(math.exp(middle), (math.exp(found.low), math.exp(found.high)))
+
+
+def verdict(interval: tuple[float, float], threshold: float, direction: Literal["lower", "higher"] | None) -> str:
+    """What an interval of head / base says, for a metric of which `lower` or `higher` is better.
+
+    `same` lies within 1 / (1 + threshold) to 1 + threshold, `better` and `worse` wholly beyond one of these.
+    """
+    low, high = interval
+    least, most = 1 / (1 + threshold), 1 + threshold
+    if least <= low and high <= most:
+        return "same"
+    if high < least:
+        return "better" if direction == "lower" else "worse"
+    if low > most:
+        return "worse" if direction == "lower" else "better"
+    return "undecided"
+
+
+def spread(base: Sequence[float], head: Sequence[float]) -> float:
+    """The standard deviation of launches around the mean of their run, as a share; both runs have at least two."""
+    ours, theirs = ([math.log(value) for value in values] for values in (base, head))
+    return math.sqrt((variance(ours) + variance(theirs)) / 2)
+
+
+def launches_needed(base: Sequence[float], head: Sequence[float], threshold: float, tests: int) -> int | None:
+    """About how many launches of each run would decide, if they vary as these do; None if more than a thousand.
+
+    So many that the interval around the same ratio no longer reaches the nearer end of what counts as the same.
+    """
+    from scipy.stats import t
+
+    middles = [fmean(math.log(value) for value in values) for values in (base, head)]
+    margin = abs(abs(middles[1] - middles[0]) - math.log1p(threshold))
+    share = spread(base, head)
+    quantile = 1 - (1 - CONFIDENCE) / tests / 2
+
+    def decides(count: int) -> bool:
+        return bool(t.ppf(quantile, 2 * count - 2) * share * math.sqrt(2 / count) <= margin)
+
+    first = max(min(len(base), len(head)) + 1, 3)
+    return next((count for count in range(first, MOST_LAUNCHES + 1) if decides(count)), None)

@@ -1,0 +1,89 @@
+"""The cases of two runs, paired: the launches of each in base and in head."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchspec.results.launches import launches_of
+from benchspec.results.result import Result
+from benchspec.results.results import Results
+from benchspec.terms import strict
+from benchspec.terms.layout import CASE
+
+
+class Launched(NamedTuple):
+    """A launch of a case."""
+
+    result: Result
+    #: its attempt's folder
+    folder: Path
+    #: what its case.json holds; None if that is gone or cannot be used
+    case: Mapping[str, Any] | None
+
+
+class Side(NamedTuple):
+    """The launches of a case in one of two runs."""
+
+    #: `base` or `head`
+    name: str
+    launches: Sequence[Launched]
+
+    @property
+    def results(self) -> list[Result]:
+        return [each.result for each in self.launches]
+
+    @property
+    def ok(self) -> list[Launched]:
+        return [each for each in self.launches if each.result.outcome == "ok"]
+
+    @property
+    def failure(self) -> str:
+        """How launches failed, in words; empty if all are ok."""
+        failed = [each for each in self.results if each.outcome != "ok"]
+        if not failed:
+            return ""
+        of = f"{len(failed)} of {len(self.launches)} launches " if len(self.launches) > 1 else ""
+        return f"not ok in {self.name}: {of}{failed[0].outcome} in {failed[0].phase}: {failed[0].reason}"
+
+    def values(self, metric: str) -> list[float]:
+        """The metric in each launch that is ok and has it."""
+        return [each.numbers[metric] for each in self.results if metric in each.numbers]
+
+
+class Sides(NamedTuple):
+    """A case in two runs; in one of them it may have no launch."""
+
+    experiment: str
+    axes: Mapping[str, Any]
+    base: Side
+    head: Side
+
+
+def paired(base: Results, head: Results) -> Iterator[Sides]:
+    """The cases of both runs and of either, paired by experiment and axes, in the order of base."""
+    ours, theirs = ({_key(each): each for each in results.by_case()} for results in (base, head))
+    for key in {**ours, **theirs}:
+        shown = ours.get(key) or theirs[key]
+        yield Sides(
+            shown.experiment, shown.axes, _side("base", base, ours.get(key)), _side("head", head, theirs.get(key))
+        )
+
+
+def _key(result: Result) -> tuple[str, str]:
+    return result.experiment, json.dumps(result.axes, sort_keys=True)
+
+
+def _side(name: str, results: Results, case: Result | None) -> Side:
+    folders = [(each, results.folder_of(each)) for each in (launches_of(case) if case else ())]
+    return Side(name, [Launched(each, folder, _read(folder / CASE)) for each, folder in folders])
+
+
+def _read(file: Path) -> Mapping[str, Any] | None:
+    try:
+        found = strict.parse(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, Mapping) and isinstance(found.get("said"), Mapping) else None
