@@ -61,7 +61,6 @@ def test_what_fails_is_not_launched_again_and_again(compared):
 
 def test_a_spec_that_cannot_be_planned_ends_it(compared):
     Path("demo.yaml").write_text("benchspec: 1\n")
-    with pytest.raises(
-        RunError, match=r"base \(.*\) cannot plan demo.yaml: .*'name' is missing.*; .*'experiments' is missing"
-    ):
+    with pytest.raises(RunError, match=r"base \(.*\) cannot plan demo.yaml: ") as caught:
         compared()
+    assert all(f"'{key}' is missing" in str(caught.value) for key in ("name", "experiments"))
