@@ -184,7 +184,8 @@ def _is_of(verdict: Verdict, experiment: str, metric: str) -> bool:
 def _fitted(series: Sequence[Series]) -> Iterator[Line]:
     """The straight line through the measured marks of each series, of at least three."""
     for each in series:
-        line = fit_line([(float(mark.x), mark.y) for mark in each.marks if mark.y is not None])
+        measured = [(float(mark.x), mark.y) for mark in each.marks if mark.y is not None and mark.basis == "measured"]
+        line = fit_line(measured)
         if line is not None and line.points > 2:
             label = f"fitted line{f' of {each.name}' if each.name else ''}, R² {line.r_squared:.4f}"
             yield Line(label, line.slope, line.intercept, published=False)

@@ -105,8 +105,7 @@ def _cells(column: Column) -> list[Cell]:
 
 
 def _section(section: Section, group: Sequence[Result], results: Results, with_steps: bool) -> dict[str, Any]:
-    from benchspec.results.launches import launches_of
-
+    launched = [_launches(result) for result in group]
     return {
         "title": section.title,
         "table": section.table,
@@ -114,8 +113,8 @@ def _section(section: Section, group: Sequence[Result], results: Results, with_s
         "details": section.details,
         "notes": section.notes,
         "figures": list(_figures(group[0].experiment, results)),
-        "anchors": [_anchor(launches_of(result)[0]) for result in group],
-        "cases": [_case(launch, results, with_steps) for result in group for launch in launches_of(result)],
+        "anchors": [_anchor(group[0].experiment, found[0].name) for found in launched],
+        "cases": [_case(launch, results, with_steps) for found in launched for launch in found],
     }
 
 
@@ -149,38 +148,50 @@ def _svg(figure: Any, label: str) -> Markup:
     return _markup(re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL))
 
 
-def _anchor(result: Result) -> str:
-    return re.sub(r"[^\w.-]+", "-", f"case-{result.experiment}-{_name(result)}")
+class Launched(NamedTuple):
+    """A launch of a case, and how it is called: where it is the only one, by its case."""
+
+    name: str
+    result: Result
 
 
-def _name(result: Result) -> str:
-    return f"{result.case}, launch {result.launch}" if result.launch > 1 else result.case
+def _launches(result: Result) -> list[Launched]:
+    from benchspec.results.launches import launches_of
+
+    found = launches_of(result)
+    several = len(found) > 1
+    return [Launched(f"{each.case}, launch {each.launch}" if several else each.case, each) for each in found]
 
 
-def _case(result: Result, results: Results, with_steps: bool) -> dict[str, Any]:
+def _anchor(experiment: str, name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", f"case-{experiment}-{name}")
+
+
+def _case(launched: Launched, results: Results, with_steps: bool) -> dict[str, Any]:
     from benchspec.terms.harmless import brief, json_text, one_line, printable
 
+    name, result = launched
     where = f" in {result.phase}" if result.phase else ""
     facts = {"record": result.record, "proof": result.proof, "attempt": result.attempt, "axes": result.axes}
     return {
-        "name": one_line(_name(result)),
-        "anchor": _anchor(result),
+        "name": one_line(name),
+        "anchor": _anchor(result.experiment, name),
         "ending": f"{result.outcome}{where}",
         "reason": brief(result.reason) if result.reason else "",
         "log": printable("\n".join(result.log)),
-        "steps": _steps(result, results) if with_steps else "",
+        "steps": _steps(launched, results) if with_steps else "",
         "facts": json_text({key: value for key, value in facts.items() if value}),
     }
 
 
-def _steps(result: Result, results: Results) -> Markup | str:
+def _steps(launched: Launched, results: Results) -> Markup | str:
     from benchspec_plugins.reporters.drawing import drawn_steps
 
-    steps = results.steps(result)
+    steps = results.steps(launched.result)
     if not steps:
         return ""
     every = -(-len(steps) // STEPS)
-    name = f"{result.experiment}/{_name(result)}"
+    name = f"{launched.result.experiment}/{launched.name}"
     title = name + (f", every {every}th step" if every > 1 else "")
     return _svg(drawn_steps(title, steps[::every]), f"steps of {name}")
 
