@@ -286,6 +286,31 @@ def ab(
 
 
 @cli.command()
+@click.argument("folders", nargs=-1, required=True, metavar="DIR...", shell_complete=completing("runs"))
+@arguments.METRIC
+@click.option("--figure", metavar="FILE", help="Draw it too, into this file: .svg or .png.")
+@FORMAT
+def history(folders: Sequence[str], metric: str, figure: str | None, form: str) -> None:
+    """Show a metric over many runs, oldest first, and where it changed.
+
+    Each DIR is a run directory or a folder of run directories.
+    """
+    from benchspec.reports import over_time
+    from benchspec.results.comparing.folders import loaded
+    from benchspec.results.comparing.history import can_mark_changes, history as series_of
+
+    if figure is not None:
+        output.check_figure(figure)
+    series = series_of(loaded(folders, lambda line: output.warn([line])), metric)
+    if not series:
+        raise BenchspecError(f"no case of these runs has {metric}")
+    output.show(over_time.as_json(series, metric) if form == "json" else over_time.as_table(series, metric))
+    output.warn(filter(None, [over_time.remark(series, can_mark_changes())]))
+    if figure is not None:
+        output.save_figure(figure, over_time.drawn(series, metric))
+
+
+@cli.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.md...", shell_complete=completing("pages"))
 @click.option("--write", is_flag=True, help="Bring the reports up to date.")
 def verify(files: Sequence[str], write: bool) -> int:

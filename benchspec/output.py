@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchspec.terms.errors import Problem
+from benchspec.terms.errors import BenchspecError, Problem, install
 from benchspec.terms.fitting import UNLIMITED
 from benchspec.terms.harmless import one_line, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from matplotlib.figure import Figure
 
     from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
@@ -55,6 +57,28 @@ def show_reports(registry: Registry, results: Results, names: Sequence[str]) -> 
         if written:
             warn([f"reports in {results.folder}: {reports.listed(results.folder, written)}"])
     return list(written)
+
+
+def check_figure(path: str) -> None:
+    """Raise `BenchspecError` if a figure cannot be drawn into a file of this name."""
+    from importlib.util import find_spec
+    from pathlib import PurePath
+
+    if PurePath(path).suffix.lower() not in (".svg", ".png"):
+        raise BenchspecError(f"--figure {path}: its name must end in .svg or .png")
+    if find_spec("matplotlib") is None:
+        raise BenchspecError(f"matplotlib is not installed: {install('figures')}, then draw again")
+
+
+def save_figure(path: str, figure: Figure) -> None:
+    """Write a figure into a file, whole or not at all."""
+    from pathlib import Path
+
+    from benchspec.reports.style import rendered
+    from benchspec.terms.layout import write_whole
+
+    write_whole(Path(path), rendered(figure)[Path(path).suffix.lower().removeprefix(".")])
+    warn([f"figure in {path}"])
 
 
 def open_page(registry: Registry, results: Results, names: Sequence[str]) -> None:

@@ -293,3 +293,27 @@ def test_compare_refuses_what_it_cannot_mean(tmp_path, monkeypatch, capsys, opti
 def test_compare_of_no_run_directory_is_one_line(tmp_path, monkeypatch, capsys):
     assert called(monkeypatch, "compare", str(tmp_path / "a"), str(tmp_path / "b")) == 2
     assert capsys.readouterr().err == f"error: {tmp_path / 'a'}: no such run directory\n"
+
+
+def test_history_draws_what_it_prints(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    for number in (1, 2):
+        run_dir(tmp_path / f"runs/{number}", [100.0 + number], started=86400.0 * number)
+    monkeypatch.chdir(tmp_path)
+    assert called(monkeypatch, "history", "runs", "--figure", "history.svg") == 0
+    printed = capsys.readouterr()
+    assert "1970-01-02 00:00  runs/1" in printed.out and "figure in history.svg" in printed.err
+    assert (tmp_path / "history.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--figure", "history.txt"], "--figure history.txt: its name must end in .svg or .png"),
+        (["--metric", "mfu"], "no case of these runs has mfu"),
+    ],
+)
+def test_history_refuses_what_it_cannot_show(tmp_path, monkeypatch, capsys, options, said):
+    run_dir(tmp_path / "run", [100.0])
+    assert called(monkeypatch, "history", tmp_path, *options) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"

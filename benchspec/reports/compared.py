@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from textwrap import fill
+from typing import Any
 
 from benchspec.reports import markdown
 from benchspec.reports.cells import ABSENT, field_text, metric_text, ratio_text
@@ -54,17 +55,31 @@ def notes(comparison: Comparison) -> list[str]:
 
 def label(pair: Pair) -> str:
     """A case in a few words: `sizes: model opt-6.7b, rows 10,000`."""
-    axes = [f"{path.split('.')[-1]} {field_text(value)}" for path, value in pair.axes.items()]
-    return one_line(f"{pair.experiment}: {', '.join(axes)}" if axes else pair.experiment)
+    return label_of(pair.experiment, pair.axes)
+
+
+def label_of(experiment: str, values: Mapping[str, Any]) -> str:
+    """The same of an experiment and what its matrix varied."""
+    axes = [f"{path.split('.')[-1]} {field_text(value)}" for path, value in values.items()]
+    return one_line(f"{experiment}: {', '.join(axes)}" if axes else experiment)
 
 
 def change_text(pair: Pair) -> str:
     """How head differs from base: `-5.0% (-6.8% to -3.2%)`; `3.10× (2.90× to 3.31×)` for a large change."""
     if pair.ratio is None:
         return ABSENT
-    text = _percent if 0.5 < pair.ratio < 1.5 else ratio_text
+    text = _form(pair.ratio)
     ends = f" ({text(pair.interval[0])} to {text(pair.interval[1])})" if pair.interval else ""
     return f"{text(pair.ratio)}{ends}"
+
+
+def change_text_of(ratio: float) -> str:
+    """A change alone: `-5.0%`, `3.10×`."""
+    return _form(ratio)(ratio)
+
+
+def _form(ratio: float) -> Callable[[float], str]:
+    return _percent if 0.5 < ratio < 1.5 else ratio_text
 
 
 def _percent(ratio: float) -> str:

@@ -6,14 +6,13 @@ number is filled, a projected or predicted one hollow, a published one a diamond
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from benchspec.reports.style import COLOURS, FAINT, HATCHES, INK, MARKERS, SETTINGS, legend, titled
 from benchspec.terms.harmless import clipped
 
 if TYPE_CHECKING:
@@ -23,47 +22,17 @@ if TYPE_CHECKING:
     from benchspec.reports import Chart
     from benchspec.reports.charts import Bound, Line, Mark, Series
 
-#: Okabe and Ito's colours, which people with any colour vision can tell apart, from dark to light
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "v", "P", "X")
-HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++")
 #: characters of a name at an axis
 LONGEST = 48
-INK, FAINT = "#222222", "#999999"
-_SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "benchspec",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.parse_math": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "hatch.linewidth": 0.6,
-}
-
-
-def rendered(figure: Figure) -> dict[str, bytes]:
-    """The figure by the suffix of a file: `svg` and `png`; the same figure gives the same bytes."""
-    import matplotlib
-
-    found = {}
-    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        # A name may hold characters that no installed font has, or be longer than there is room for.
-        warnings.simplefilter("ignore", UserWarning)
-        for suffix, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            stream = io.BytesIO()
-            figure.savefig(stream, format=suffix, metadata=metadata, dpi=150)
-            found[suffix] = stream.getvalue()
-    return found
 
 
 def drawn(chart: Chart, *, logarithmic: bool = False) -> Figure:
     """A chart as a figure; `logarithmic` draws both axes in powers of ten."""
     import matplotlib
 
-    with matplotlib.rc_context(_SETTINGS):
-        figure, axes = _figure(chart.title)
+    with matplotlib.rc_context(SETTINGS):
+        figure = titled(chart.title)
+        axes = figure.subplots()
         if chart.places is None:
             _draw_numeric(axes, chart, logarithmic)
         else:
@@ -74,18 +43,16 @@ def drawn(chart: Chart, *, logarithmic: bool = False) -> Figure:
             axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=FAINT, alpha=0.35, linewidth=0.6)
         axes.set_axisbelow(True)
-        _legend(figure, axes)
+        legend(figure, axes)
     return figure
 
 
 def drawn_steps(title: str, steps: Sequence[Mapping[str, Any]]) -> Figure:
     """The loss and the time of each step of a case, one above the other."""
     import matplotlib
-    from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        figure.suptitle(fill(title, 70), fontsize=11, x=0.02, ha="left")
+    with matplotlib.rc_context(SETTINGS):
+        figure = titled(title, (6.4, 4.2))
         losses, times = figure.subplots(2, 1, sharex=True)
         for axes, key, label in ((losses, "loss", "loss (nats/token)"), (times, "seconds", "step time (s)")):
             shown = [(step["step"], step[key]) for step in steps if step[key] is not None]
@@ -96,14 +63,6 @@ def drawn_steps(title: str, steps: Sequence[Mapping[str, Any]]) -> Figure:
         times.set_xlabel("optimizer step")
         times.xaxis.get_major_locator().set_params(integer=True)
     return figure
-
-
-def _figure(title: str) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.8, 4.4), layout="constrained")
-    figure.suptitle(fill(title, 70), fontsize=11, x=0.02, ha="left")
-    return figure, figure.subplots()
 
 
 def _draw_numeric(axes: Axes, chart: Chart, logarithmic: bool) -> None:
@@ -235,14 +194,6 @@ def _draw_bound(axes: Axes, bound: Bound, x: float, marker: str, label: str | No
         arrow, side = ("↓", "top") if low is None else ("↑", "bottom")
         axes.plot([x], [end], "_", ms=16, linestyle="none", **style)
         axes.annotate(arrow, (x, end), ha="center", va=side, zorder=4)
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    """What each mark is, below the chart, where it hides nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        wrapped = [fill(label, 90) for label in labels]
-        figure.legend(handles, wrapped, loc="outside lower left", fontsize=8.5, frameon=False)
 
 
 def file_name(text: str) -> str:

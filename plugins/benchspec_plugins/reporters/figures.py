@@ -50,7 +50,8 @@ class Figures(Reporter):
 
     def _charts(self, results: Results) -> Iterator[tuple[str, bytes]]:
         from benchspec.reports import charts
-        from benchspec_plugins.reporters.drawing import drawn, file_name, rendered
+        from benchspec.reports.style import rendered
+        from benchspec_plugins.reporters.drawing import drawn, file_name
 
         for metric in self.options["metrics"]:
             more = "" if metric == "train_runtime" else f"-{metric}"
@@ -88,7 +89,8 @@ def spans_decades(chart: Chart) -> bool:
 
 
 def _steps(results: Results) -> Iterator[tuple[str, bytes]]:
-    from benchspec_plugins.reporters.drawing import drawn_steps, file_name, rendered
+    from benchspec.reports.style import rendered
+    from benchspec_plugins.reporters.drawing import drawn_steps, file_name
 
     for result in results:
         if steps := results.steps(result):

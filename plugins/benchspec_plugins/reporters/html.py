@@ -136,7 +136,7 @@ def _svg(figure: Any, label: str) -> Markup:
     """A figure to stand in the page, named for screen readers."""
     from html import escape
 
-    from benchspec_plugins.reporters.drawing import rendered
+    from benchspec.reports.style import rendered
 
     text = rendered(figure)["svg"].decode()
     body = text[text.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
