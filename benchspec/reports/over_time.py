@@ -84,7 +84,10 @@ def drawn(series: Sequence[Series], metric: str) -> Figure:
     from benchspec.reports.style import SETTINGS, titled
 
     with matplotlib.rc_context(SETTINGS):
-        figure = titled(f"{METRICS[metric].label} over time", (7.6, 1.0 + 2.6 * len(series)))
+        figure = titled(
+            f"{METRICS[metric].label} over time: median and range of each run's launches",
+            (7.6, 1.0 + 2.6 * len(series)),
+        )
         for number, (each, axes) in enumerate(
             zip(series, figure.subplots(len(series), squeeze=False)[:, 0], strict=True)
         ):
@@ -106,13 +109,20 @@ def _draw(axes: Any, series: Series, metric: str, number: int) -> None:
     axes.errorbar(places, values, yerr=[below, above], capsize=3, linewidth=1, ms=5, elinewidth=1, **style)
     for change in series.changes:
         axes.axvline(change.at - 0.5, color=INK, linestyle="--", linewidth=1)
-        where = (change.at - 0.45, 0.97)
-        axes.annotate(change_text_of(change.ratio), where, xycoords=("data", "axes fraction"), va="top", fontsize=9)
+        where = (change.at - 0.45, 0.03)
+        axes.annotate(change_text_of(change.ratio), where, xycoords=("data", "axes fraction"), fontsize=9)
     every = -(-len(places) // 8)
     labels = [f"{date_text(point.started)[:10]}\n{(point.commit or '')[:7]}" for point in series.points[::every]]
     axes.set_xticks(list(places)[::every], labels, fontsize=8)
     axes.set_title(fill(title(series), 100), fontsize=9, loc="left")
     axes.set_ylabel(f"{METRICS[metric].label}" + ("" if unit in METRICS[metric].label else f" ({unit})"))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(*_limits(series))
     axes.grid(axis="y", color=FAINT, alpha=0.35, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _limits(series: Series) -> tuple[float, float]:
+    """The ends of the axis: around the points, but at least a tenth above and below, so that noise stays small."""
+    low, high = min(point.low for point in series.points), max(point.high for point in series.points)
+    margin = 0.05 * (high - low)
+    return min(low - margin, 0.9 * series.points[-1].value), max(high + margin, 1.1 * series.points[-1].value)
