@@ -45,6 +45,11 @@ def out(use: str, offered: str) -> Callable[[Any], Any]:
     return click.option("--out", metavar="DIR", help=help, shell_complete=completing(offered))
 
 
+def folder(name: str, help: str) -> Callable[[Any], Any]:
+    """An option that takes a folder."""
+    return click.option(name, metavar="DIR", help=help, shell_complete=completing("folders"))
+
+
 def run_dir(name: str, shown: str | None = None) -> Callable[[Any], Any]:
     """A run directory; `shown` is what the help calls it."""
     return click.argument(name, metavar=shown or name.upper(), shell_complete=completing("runs"))

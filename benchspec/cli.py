@@ -286,6 +286,26 @@ def ab(
 
 
 @cli.command()
+@arguments.run_dir("run_dir", "RUN")
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Choice(["parquet", "mlflow", "wandb", "tensorboard"]),
+    help="The tool; each needs the extra of its name.",
+)
+@arguments.folder("--out", "Where to write.  [default: RUN/export]")
+def export(run_dir: str, target: str, out: str | None) -> None:
+    """Export the results of a run directory for another tool. Exporting again replaces what was exported."""
+    from pathlib import Path
+
+    from benchspec.reports.exports.export import export as exporting
+    from benchspec.results.results import Results
+
+    output.warn(exporting(Results.load(run_dir), target, Path(out) if out else None))
+
+
+@cli.command()
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", shell_complete=completing("runs"))
 @arguments.METRIC
 @click.option("--figure", metavar="FILE", help="Draw it too, into this file: .svg or .png.")

@@ -317,3 +317,15 @@ def test_history_refuses_what_it_cannot_show(tmp_path, monkeypatch, capsys, opti
     run_dir(tmp_path / "run", [100.0])
     assert called(monkeypatch, "history", tmp_path, *options) == 2
     assert capsys.readouterr().err == f"error: {said}\n"
+
+
+def test_export_says_what_it_wrote(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pyarrow")
+    run_dir(tmp_path / "run", [100.0])
+    assert called(monkeypatch, "export", tmp_path / "run", "--to", "parquet", "--out", tmp_path / "out") == 0
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/out/results.parquet (1 rows), {tmp_path}/out/steps.parquet (3 rows)\n"
+    )
+    (tmp_path / "file").touch()
+    assert called(monkeypatch, "export", tmp_path / "run", "--to", "parquet", "--out", tmp_path / "file") == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}/file: File exists\n"

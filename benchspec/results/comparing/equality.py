@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 from benchspec.results.comparing.sides import Side, Sides
 from benchspec.results.differences import part_text
+from benchspec.results.resolved import settings
 from benchspec.terms.where import lookup
 
 #: what may differ although it should be equal, if the user says so
 ACROSS = ("machine", "libraries")
-#: the keys of a case.json that are no settings of what is measured
-_NOT_SETTINGS = ("id", "experiment", "axes", "expected", "said", "limits", "repeats", "launch", "invocation")
 
 
 class Differing(NamedTuple):
@@ -83,7 +82,7 @@ def _settings(sides: Sides) -> Iterator[str]:
     One that only one version knows is equal where the spec does not name it: it is at its default there.
     """
     base, head = (
-        [_Settings(each.case["said"], dict(_flat(each.case))) for each in side.launches if each.case]
+        [_Settings(each.case["said"], _settings_of(each.case)) for each in side.launches if each.case]
         for side in (sides.base, sides.head)
     )
     for path in dict.fromkeys(path for each in (*base, *head) for path in each.values):
@@ -100,14 +99,9 @@ class _Settings(NamedTuple):
     values: Mapping[str, Any]
 
 
-def _flat(case: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted path, value) of every setting; where a file lies is none."""
-    for key, value in case.items():
-        if before or key not in _NOT_SETTINGS:
-            if isinstance(value, Mapping) and value:
-                yield from _flat(value, f"{before}{key}.")
-            else:
-                yield f"{before}{key}", _without_places(value)
+def _settings_of(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting by its dotted path; where a file lies is none."""
+    return {path: _without_places(value) for path, value in settings(case)}
 
 
 def _without_places(value: Any) -> Any:

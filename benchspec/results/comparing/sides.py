@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchspec.results import resolved
 from benchspec.results.launches import launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
-from benchspec.terms import strict
-from benchspec.terms.layout import CASE
 
 
 class Launched(NamedTuple):
@@ -78,12 +77,4 @@ def _key(result: Result) -> tuple[str, str]:
 
 def _side(name: str, results: Results, case: Result | None) -> Side:
     folders = [(each, results.folder_of(each)) for each in (launches_of(case) if case else ())]
-    return Side(name, [Launched(each, folder, _read(folder / CASE)) for each, folder in folders])
-
-
-def _read(file: Path) -> Mapping[str, Any] | None:
-    try:
-        found = strict.parse(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, Mapping) and isinstance(found.get("said"), Mapping) else None
+    return Side(name, [Launched(each, folder, resolved.read(folder)) for each, folder in folders])
