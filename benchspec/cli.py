@@ -196,6 +196,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
 
     registry = Registry.load()
     render.check(registry, [*reporters, "html"] if opening else reporters)
+    output.complete(run_dir)
     results = Results.load(run_dir)
     if experiment is not None:
         results = results.of_experiment(experiment)

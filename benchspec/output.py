@@ -11,6 +11,7 @@ import click
 from benchspec.terms.errors import BenchspecError, Problem, install
 from benchspec.terms.fitting import UNLIMITED
 from benchspec.terms.harmless import one_line, printable
+from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +58,17 @@ def show_reports(registry: Registry, results: Results, names: Sequence[str]) -> 
         if written:
             warn([f"reports in {results.folder}: {reports.listed(results.folder, written)}"])
     return list(written)
+
+
+def complete(run_dir: str) -> None:
+    """Record what a script that was measured has left without a result, because it was ended too early."""
+    from pathlib import Path
+
+    from benchspec.measuring import folder
+
+    if (Path(run_dir) / RUN).is_file() and folder.is_own(Path(run_dir)):
+        for result in folder.settle(Path(run_dir)):
+            warn([f"{result.full_name}, launch {result.launch}: {result.outcome} was recorded now"])
 
 
 def check_figure(path: str) -> None:

@@ -23,8 +23,10 @@ class EventLog:
     def __init__(self, folder: Path, rank: int):
         self._file = (folder / rank_file(rank)).open("ab", buffering=0)
 
-    def add(self, event: str, **fields: Any) -> None:
-        now = {"time": time.time(), "clock": time.monotonic()}
+    def add(self, event: str, *, at: float | None = None, **fields: Any) -> None:
+        """Write an event of now, or of an earlier moment, `at`, of the monotonic clock."""
+        clock = time.monotonic()
+        now = {"time": time.time() - (0.0 if at is None else clock - at), "clock": clock if at is None else at}
         line = json.dumps({"event": event, **now, **fields}, separators=(",", ":"))
         self._file.write(line.encode() + b"\n")
 

@@ -114,12 +114,12 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "begin": {"phase": _PHASE},
         "end": {"phase": _PHASE},
         "data": {
-            **dict.fromkeys(("rows", "words", "tokens"), _COUNT),
+            **dict.fromkeys(("rows", "words", "tokens"), _COUNT_OR_NULL),
             "planned_steps": _COUNT_OR_NULL,
             **dict.fromkeys(("fingerprint", "identity", "warning"), _TEXT_OR_NULL._replace(always=False)),
         },
         "model": {
-            **dict.fromkeys(("parameters", "trainable_parameters"), _COUNT),
+            **dict.fromkeys(("parameters", "trainable_parameters"), _COUNT_OR_NULL),
             "shape": _counts(_SHAPE),
             "share": _counts(_SHARE)._replace(always=False),
             "precision": _TEXT,
@@ -128,7 +128,8 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "arithmetic": {"dtype": _TEXT_OR_NULL, "tf32": _FLAG},
         "step": {
             "step": _FROM_1,
-            **dict.fromkeys(("rows", "tokens", "padded_tokens", "loss_tokens"), _COUNT),
+            "rows": _COUNT,
+            **dict.fromkeys(("tokens", "padded_tokens", "loss_tokens"), _COUNT_OR_NULL),
             **dict.fromkeys(("loss", "grad_norm"), _NUMBER_OR_NULL),
         },
         "memory": {**dict.fromkeys(("allocated", "reserved"), _COUNT_OR_NULL), "host": _COUNT},

@@ -39,12 +39,12 @@ def _count(ranks: Ranks, found: Sequence[Step], train: Mapping[str, Any]) -> str
 def _size(ranks: Ranks, found: Sequence[Step], train: Mapping[str, Any]) -> str | None:
     """A step with more rows, or more tokens, than all ranks' micro-batches hold."""
     batch, accumulation, length = train["batch_size"], train["gradient_accumulation"], train["max_length"]
-    rows = rows_of_full_step(ranks, train)
+    rows = rows_of_full_step(ranks, train) or 0
     terms = f"train.batch_size {batch} × train.gradient_accumulation {accumulation} × ranks {group_size(ranks)}"
     for step in found:
         if step.rows > rows:
             return f"{step.rows:,} rows in step {step.step}, but a step has at most {rows:,} ({terms})"
-        if step.tokens > rows * length:
+        if step.tokens is not None and step.tokens > rows * length:
             most = f"{rows * length:,} ({terms} × train.max_length {length})"
             return f"{step.tokens:,} tokens in step {step.step}, but a step has at most {most}"
     return None

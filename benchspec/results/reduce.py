@@ -41,7 +41,8 @@ def reduce(
     ended = steps(ranks)
     warm_up = warmup_of(len(ended)) if warmup_steps is None else warmup_steps
     steady = [step for step in ended if step.step > warm_up and step.seconds is not None]
-    times = _times([step for step in steady if step.rows == rows_of_full_step(ranks, train)])
+    full = rows_of_full_step(ranks, train)
+    times = _times([step for step in steady if full is None or step.rows == full])
     data = _first(ranks, "data")
     known = {
         **_phase_times(ranks),
@@ -102,11 +103,14 @@ def _rates(steady: Sequence[Step]) -> dict[str, float]:
     if seconds <= 0:
         return {}
     counts = ("rows", "tokens", "padded_tokens", "loss_tokens")
-    return {f"{count}_per_second": _total(steady, count) / seconds for count in counts}
+    totals = {count: _total(steady, count) for count in counts}
+    return {f"{count}_per_second": total / seconds for count, total in totals.items() if total is not None}
 
 
-def _total(steady: Sequence[Step], count: str) -> int:
-    return sum(getattr(step, count) for step in steady)
+def _total(steady: Sequence[Step], count: str) -> int | None:
+    """A count over all steps; None if it is not known of one of them."""
+    found = [getattr(step, count) for step in steady]
+    return None if None in found else sum(found)
 
 
 def _step_times(times: Sequence[float]) -> dict[str, float]:
@@ -123,10 +127,10 @@ def _mfu(model: Event | None, peak_name: str | None, steady: Sequence[Step], fac
     rate = _rates(steady).get("tokens_per_second")
     if model is None or rate is None or model["shape"] is None or model.get("share") is None:
         return None
-    peak, rows = facts.peak.get(peak_name or ""), _total(steady, "rows")
-    if peak is None or not rows:
+    peak, rows, tokens = facts.peak.get(peak_name or ""), _total(steady, "rows"), _total(steady, "tokens")
+    if peak is None or not rows or tokens is None:
         return None
-    flops = flops_per_token(model["shape"], model["share"], _total(steady, "tokens") / rows)
+    flops = flops_per_token(model["shape"], model["share"], tokens / rows)
     return rate * flops / (world * peak.value)
 
 
@@ -157,10 +161,10 @@ def _first_loss(ranks: Ranks) -> float | None:
 
 
 def _final_loss(ended: Sequence[Step]) -> float | None:
-    """The mean over the labelled tokens of the last steps; None if there are none, or a loss was not finite."""
+    """The mean over the labelled tokens of the last steps; None without any, or if a loss or a count is not known."""
     last = [(step.loss, step.loss_tokens) for step in ended[-LAST_STEPS:]]
-    tokens = sum(weight for _, weight in last)
-    parts = [loss * weight for loss, weight in last if loss is not None]
+    tokens = sum(weight or 0 for _, weight in last)
+    parts = [loss * weight for loss, weight in last if loss is not None and weight is not None]
     return math.fsum(parts) / tokens if tokens and len(parts) == len(last) else None
 
 

@@ -20,15 +20,16 @@ class Step:
     #: counted from 1
     step: int
     #: from the end of the previous step to the end of this one, each on its slowest rank, without the time in which a
-    #: checkpoint was saved; None if that is not known
+    #: checkpoint was saved or the model evaluated; None if that is not known
     seconds: float | None
     #: None if it was not finite; so is `grad_norm`
     loss: float | None
     grad_norm: float | None
     rows: int
-    tokens: int
-    padded_tokens: int
-    loss_tokens: int
+    #: None where a rank does not know it, as the two below
+    tokens: int | None
+    padded_tokens: int | None
+    loss_tokens: int | None
 
 
 class _Report(NamedTuple):
@@ -37,8 +38,8 @@ class _Report(NamedTuple):
     event: Event
     #: when
     ended: float
-    #: when it saved since its previous step
-    saves: Sequence[Span]
+    #: when it saved or evaluated since its previous step
+    pauses: Sequence[Span]
 
 
 def of_kind(ranks: Ranks, kind: str) -> Iterator[Event]:
@@ -51,8 +52,13 @@ def group_size(ranks: Ranks) -> int:
     return world_size(ranks) or len(ranks)
 
 
-def rows_of_full_step(ranks: Ranks, train: Mapping[str, Any]) -> int:
-    """The rows of all ranks in a step whose accumulation is full; `train` are the fields of the case's `train`."""
+def rows_of_full_step(ranks: Ranks, train: Mapping[str, Any]) -> int | None:
+    """The rows of all ranks in a step whose accumulation is full; `train` are the fields of the case's `train`.
+
+    None if they do not say it, as those of a loop that was measured from outside.
+    """
+    if train["batch_size"] is None:
+        return None
     return int(train["batch_size"] * train["gradient_accumulation"] * group_size(ranks))
 
 
@@ -70,17 +76,21 @@ def steps(ranks: Ranks) -> list[Step]:
 
 
 def _reports(events: Sequence[Event], offset: float) -> Iterator[_Report]:
-    saves: list[Span] = []
+    pauses: list[Span] = []
     begun: float | None = None
     for event in events:
         if event["event"] == "step":
-            yield _Report(event, moment(event, offset), saves)
-            saves = []
-        elif event["event"] == "begin" and event["phase"] == "save":
+            yield _Report(event, moment(event, offset), pauses)
+            pauses = []
+        elif event["event"] == "begin" and event["phase"] in _PAUSES:
             begun = moment(event, offset)
-        elif event["event"] == "end" and event["phase"] == "save" and begun is not None:
-            saves.append((begun, moment(event, offset)))
+        elif event["event"] == "end" and event["phase"] in _PAUSES and begun is not None:
+            pauses.append((begun, moment(event, offset)))
             begun = None
+
+
+#: the phases within training that are no part of a step
+_PAUSES = ("save", "evaluate")
 
 
 def _training_begin(ranks: Ranks, clocks: Mapping[int, float]) -> dict[int, float]:
@@ -103,16 +113,23 @@ def _seconds(reports: Sequence[_Report], previous: float | None) -> float | None
     if previous is None:
         return None
     seconds = _end(reports) - previous
-    for begun, ended in overall(report.saves for report in reports):
-        # Where ranks save at different times, a part that two spans share counts once.
+    for begun, ended in overall(report.pauses for report in reports):
+        # Where ranks pause at different times, a part that two spans share counts once.
         seconds -= max(0.0, ended - max(begun, previous))
         previous = max(ended, previous)
     return seconds if seconds >= 0 else None
 
 
 def _step(number: int, reports: Sequence[_Report], seconds: float | None) -> Step:
-    keys = ("rows", "tokens", "padded_tokens", "loss_tokens")
-    counts = {key: sum(report.event[key] for report in reports) for key in keys}
+    tokens = ("tokens", "padded_tokens", "loss_tokens")
+    counts = {key: _sum([report.event[key] for report in reports]) for key in tokens}
+    rows = sum(report.event["rows"] for report in reports)
     # Every rank reports the mean loss and the gradient norm of all ranks.
     first = reports[0].event
-    return Step(step=number, seconds=seconds, loss=first["loss"], grad_norm=first["grad_norm"], **counts)
+    return Step(step=number, seconds=seconds, loss=first["loss"], grad_norm=first["grad_norm"], rows=rows, **counts)
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    """The sum over all ranks; None if one of them does not know its part."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 #: the phases of a case in their order; each has a metric of its own
 PHASES = ("start", "data", "build", "shard", "train", "save", "query")
 #: the phases within `train`: the first optimizer step, and all later ones
-INNER_PHASES = ("first-step", "steady")
+STEP_PHASES = ("first-step", "steady")
+#: those and what a script of one's own may do between its steps
+INNER_PHASES = (*STEP_PHASES, "evaluate")
 
 #: how a case can end; docs/spec.md says what each means
 OUTCOMES = ("ok", "oom", "host-oom", "timeout", "hang", "crash", "skipped")

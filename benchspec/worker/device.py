@@ -121,10 +121,15 @@ def memory_peaks() -> dict[str, int | None]:
     import torch
 
     gpu = torch.cuda.is_available()
-    # Linux counts kibibytes, macOS bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
     return {
         "allocated": torch.cuda.max_memory_allocated() if gpu else None,
         "reserved": torch.cuda.max_memory_reserved() if gpu else None,
-        "host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        **host_peak(),
     }
+
+
+def host_peak() -> dict[str, int]:
+    """This process's peak of resident bytes, without asking torch."""
+    # Linux counts kibibytes, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchspec.results.events import EventLog
-from benchspec.terms.outcomes import INNER_PHASES, PHASES
+from benchspec.terms.outcomes import PHASES, STEP_PHASES
 from benchspec.worker import arithmetic, device, proof, reported
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchspec.cases.case import Case
     from benchspec.kinds.bases import Backend
 
-FIRST_STEP, STEADY = INNER_PHASES
+FIRST_STEP, STEADY = STEP_PHASES
 
 
 class Rank:
@@ -103,7 +103,7 @@ class Rank:
 
     def _leave_saves(self) -> None:
         """End a save that an exception has left open, and that the recipe can do without."""
-        while self.open[-1] not in INNER_PHASES:
+        while self.open[-1] not in STEP_PHASES:
             self._end(self.open[-1])
 
     def _before_training(self) -> None:

@@ -113,7 +113,7 @@ def test_what_need_not_be_known_may_be_null(kind, changes):
         ("begin", {"phase": "training"}),
         ("failure", {"outcome": "ok"}),
         ("memory", {"host": None}),
-        ("model", {"precision": "fp16"}),
+        ("model", {"precision": 16}),
         ("model", {"shape": {**SHAPE, "experts": 8}}),
         ("step", {"rows": -1}),
         ("step", {"step": 0}),

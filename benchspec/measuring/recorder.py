@@ -1,0 +1,171 @@
+"""The evidence of one rank of a script's own training, as a worker writes it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchspec.machine.host import host
+from benchspec.results.events import EventLog
+from benchspec.terms.outcomes import STEP_PHASES
+from benchspec.worker import device, proof
+from benchspec.worker.failure import outcome_of, reason_of
+
+FIRST_STEP, STEADY = STEP_PHASES
+
+
+class Recorder:
+    """Writes the events of a rank.
+
+    What goes wrong with the files after the beginning is said once on stderr, and the training goes on unmeasured.
+    """
+
+    def __init__(self, attempt: Path, rank: int, world: int):
+        self.attempt = attempt
+        self.rank = rank
+        self._log = EventLog(attempt, rank)
+        self._broken = False
+        #: the phases that have begun and not ended, the innermost last
+        self._open: list[str] = []
+        self._steps = 0
+        self._gradient: bool | None = None
+        self._finite = True
+        self._model: Any = None
+        self._before: dict[str, Any] = {}
+        self._joules: float | None = None
+        self.add("start", rank=rank, world=world, pid=os.getpid(), host=host())
+
+    def add(self, event: str, *, at: float | None = None, **fields: Any) -> None:
+        if self._broken:
+            return
+        try:
+            self._log.add(event, at=at, **fields)
+        except (OSError, ValueError) as error:
+            self._broken = True
+            print(f"benchspec: {self.attempt}: {error}; this training is no longer measured", file=sys.stderr)  # noqa: T201
+
+    def begin(self, model: Any = None) -> None:
+        """Training begins now; the model's parameters are compared with what they are at the end."""
+        self._model = model
+        self._before = _snapshot(model)
+        if _gpu():
+            import torch
+
+            self.add("device", **device.described(torch.device("cuda", torch.cuda.current_device())))
+            device.finish_work()
+            device.reset_memory_peaks()
+            self._joules = _joules()
+        self.enter("train")
+        self.enter(FIRST_STEP)
+
+    def enter(self, phase: str, *, at: float | None = None) -> None:
+        self._open.append(phase)
+        self.add("begin", phase=phase, at=at)
+
+    def leave(self, phase: str) -> None:
+        """End a phase and those that are open within it; nothing if it is not open."""
+        while phase in self._open:
+            self.add("end", phase=self._open.pop())
+
+    def is_in(self, phase: str) -> bool:
+        return phase in self._open
+
+    def step(
+        self,
+        *,
+        rows: int,
+        tokens: int | None = None,
+        padded_tokens: int | None = None,
+        loss_tokens: int | None = None,
+        loss: float | None = None,
+        grad_norm: float | None = None,
+        at: float | None = None,
+    ) -> None:
+        """An optimizer step has ended, now or at a moment of the monotonic clock."""
+        self._steps += 1
+        self.saw(loss, grad_norm)
+        counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
+        losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
+        self.add("step", at=at, step=self._steps, **counts, **losses)
+        if self._open[-1:] == [FIRST_STEP]:
+            self.leave(FIRST_STEP)
+            self.enter(STEADY)
+
+    def saw(self, loss: float | None, grad_norm: float | None) -> None:
+        """A loss or a gradient norm, of a step or of several."""
+        self._finite &= loss is None or proof.finite(loss) is not None
+        if grad_norm is not None:
+            self._gradient = bool(self._gradient) or bool(proof.finite(grad_norm))
+
+    def end(self) -> None:
+        """Training has ended: whether the model learned, memory, energy, and that this rank is done."""
+        if _gpu():
+            device.finish_work()
+        self.leave("train")
+        now = _joules() if _gpu() else None
+        if now is not None and self._joules is not None:
+            self.add("energy", joules=max(0.0, now - self._joules))
+        self.add("memory", **_memory())
+        changed = self._changed()
+        if reason := self._not_learned(changed):
+            self.add("failure", outcome="crash", phase="train", reason=reason)
+            return
+        learned = {"finite_losses": True, "parameters_checked": len(self._before), "parameters_changed": changed}
+        self.add("proof", **learned, **({} if self._gradient is None else {"grad_norm_nonzero": self._gradient}))
+        self.add("done")
+
+    def fail(self, error: BaseException) -> None:
+        """The training was ended by an exception."""
+        phase = self._open[-1] if self._open else "train"
+        self.add("failure", outcome=outcome_of(error), phase=phase, reason=reason_of(error))
+        self.add("memory", **_memory())
+
+    def _changed(self) -> int:
+        after = _snapshot(self._model)
+        return sum(not bool((after[name] == values).all()) for name, values in self._before.items() if name in after)
+
+    def _not_learned(self, changed: int) -> str | None:
+        """Why this is no training whose speed means anything; None as far as can be seen."""
+        if not self._steps:
+            return "no optimizer step was seen"
+        if not self._finite:
+            return "the loss was not finite, so the model did not learn"
+        if self._gradient is False:
+            return "the gradient was zero in every step, so the model did not learn"
+        if 2 * changed < len(self._before):
+            return f"training changed {changed} of {len(self._before)} parameters, so the model did not learn"
+        return None
+
+
+def _snapshot(model: Any) -> dict[str, Any]:
+    """A few values of each trained parameter's part on this rank."""
+    return {} if model is None else proof.snapshot(model, _local)
+
+
+def _local(parameter: Any) -> Any:
+    """This rank's part of a parameter, where it is spread and says so."""
+    part: Callable[[], Any] | None = getattr(parameter, "to_local", None)
+    return part() if part else parameter
+
+
+def _gpu() -> bool:
+    if "torch" not in sys.modules:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def _joules() -> float | None:
+    import torch
+
+    return device.joules(torch.device("cuda", torch.cuda.current_device()))
+
+
+def _memory() -> dict[str, int | None]:
+    return (
+        device.memory_peaks() if "torch" in sys.modules else {"allocated": None, "reserved": None, **device.host_peak()}
+    )

@@ -1,0 +1,58 @@
+"""One training that is measured: from the agreement on its folder to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchspec.cases.case import Case
+from benchspec.measuring import folder as folders, group
+from benchspec.measuring.recorder import Recorder
+from benchspec.measuring.training import benchmark_name
+from benchspec.running import rundir
+
+
+class Session:
+    """A training in a run directory. All ranks begin and end it together."""
+
+    def __init__(self, folder: str | Path, name: str | None):
+        """Raises `BenchspecError` if the folder cannot be used, before anything has been trained."""
+        self._folder = Path(folder).absolute()
+        self._name = benchmark_name(name, self._folder)
+        folders.check(self._folder)
+        self._lock: Any = None
+        self.recorder: Recorder | None = None
+
+    def begin(self, describe: Callable[[], Case], model: Any = None) -> Recorder:
+        """Agree on the attempt's folder and start the clock; `describe` is asked on rank 0."""
+        rank, world = group.place()
+        attempt = Path(group.told(lambda: str(self._open(describe(), world))))
+        self.recorder = Recorder(attempt, rank, world)
+        self.recorder.begin(model)
+        return self.recorder
+
+    def _open(self, case: Case, world: int) -> Path:
+        self._lock = rundir.locked(self._folder)
+        self._lock.__enter__()
+        return folders.opened(self._folder, case, self._name, world)
+
+    def end(self) -> None:
+        """The training has ended; rank 0 records its result."""
+        if self.recorder:
+            self.recorder.end()
+            self._close()
+
+    def fail(self, error: BaseException) -> None:
+        """An exception ended the training."""
+        if self.recorder:
+            self.recorder.fail(error)
+            self._close()
+
+    def _close(self) -> None:
+        recorder, self.recorder = self.recorder, None
+        if recorder and recorder.rank == 0:
+            folders.close(self._folder, recorder.attempt)
+        if self._lock:
+            self._lock.__exit__(None, None, None)
+            self._lock = None
