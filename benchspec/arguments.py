@@ -66,7 +66,7 @@ def _share(context: click.Context, parameter: click.Parameter, text: str) -> flo
     return share
 
 
-_NUMBER = re.compile(r"[0-9.]+")
+_NUMBER = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
 METRIC = click.option(
     "--metric",

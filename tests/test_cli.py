@@ -277,6 +277,7 @@ def test_compare_exits_by_its_verdict(tmp_path, monkeypatch, capsys, head, code,
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--threshold", ".."], "'..' is not a number with a unit such as '2%'"),
         (["--threshold", "3x"], "'3x' is not a number with a unit such as '2%'"),
         (["--threshold", "0%"], "'0%' is not between 0 and 100%"),
         (["--threshold", "1.5"], "'1.5' is not between 0 and 100%"),

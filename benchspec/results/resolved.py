@@ -15,8 +15,12 @@ NOT_SETTINGS = ("id", "experiment", "axes", "expected", "said", "limits", "repea
 
 def read(attempt: Path) -> Mapping[str, Any] | None:
     """What case.json in an attempt's folder holds; None if it is gone or cannot be used."""
+    file = attempt / CASE
+    if not file.is_file():
+        # A named pipe would be waited for.
+        return None
     try:
-        found = strict.parse((attempt / CASE).read_bytes())
+        found = strict.parse(file.read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, Mapping) and isinstance(found.get("said"), Mapping) else None

@@ -98,19 +98,27 @@ def _launch_all(pair: Pair, settings: Settings, cases: Sequence[Planned], number
             for side in (0, 1) if number % 2 else (1, 0):
                 ours, theirs = (*case.key, side), (*case.key, 1 - side)
                 # What fails would fail again; and then one launch on the other side says whether it fails there too.
-                if ours not in failed and not (theirs in failed and _results(pair[side], case, side)):
-                    _launch(pair[side], settings, case, side, number)
-                    if _results(pair[side], case, side)[number].outcome != "ok":
-                        failed.add(ours)
+                if ours in failed or (theirs in failed and _results(pair[side], case, side)):
+                    continue
+                if _launch(pair[side], settings, case, side, number).outcome != "ok":
+                    failed.add(ours)
 
 
-def _launch(environment: Environment, settings: Settings, case: Planned, side: int, number: int) -> None:
-    """Launch a case in an environment, unless this launch has a result that is kept."""
+def _launch(environment: Environment, settings: Settings, case: Planned, side: int, number: int) -> Result:
+    """The result of a launch of a case in an environment, which is made unless it has one that is kept.
+
+    Raises `RunError` if the environment ends without one.
+    """
     known = _results(environment, case, side).get(number)
     if known is None or not known.final:
         settings.note(f"launch {number}, {environment.name}: {case.experiment}/{case.ids[side]}")
         repeats = ["--repeats", str(number), "--reporter", "csv"]
         environment.run(settings.spec, [*settings.options, *_only(case, side), *repeats])
+        known = _results(environment, case, side).get(number)
+    if known is None:
+        name = f"{case.experiment}/{case.ids[side]}"
+        raise RunError(f"{environment.name} ({environment.python}): launch {number} of {name} left no result")
+    return known
 
 
 def _results(environment: Environment, case: Planned, side: int) -> dict[int, Result]:

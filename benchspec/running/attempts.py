@@ -25,7 +25,7 @@ def new(run_folder: Path, launch: Launch, invocation: str) -> Path:
 
 
 def _all(run_folder: Path, case: Case) -> list[Path]:
-    return [path for path in attempts_folder(run_folder, *case.key).glob("*") if path.name.isdigit()]
+    return [path for path in attempts_folder(run_folder, *case.key).glob("*") if path.name.isdecimal()]
 
 
 def _number(attempt: Path) -> int:
@@ -34,8 +34,12 @@ def _number(attempt: Path) -> int:
 
 def _launch(attempt: Path) -> int | None:
     """Which launch an attempt is of; 1 where an earlier version started it, None where nothing says it."""
+    file = attempt / CASE
+    if not file.is_file():
+        # A named pipe would be waited for.
+        return None
     try:
-        found = json.loads((attempt / CASE).read_bytes())
+        found = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     return found.get("launch", 1) if isinstance(found, dict) else None

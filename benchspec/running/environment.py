@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from benchspec.terms import strict
 from benchspec.terms.errors import RunError
 
 #: -P: what lies in the working directory is not imported in place of what is installed
@@ -33,7 +33,8 @@ class Environment:
     @classmethod
     def of(cls, name: str, python: str, folder: Path) -> Environment:
         """The environment of an interpreter, given by its path or its name; raises `RunError` if there is none."""
-        found = shutil.which(Path(python).expanduser())
+        # As a text: a Path would drop the ./ of what lies in the working directory.
+        found = shutil.which(os.path.expanduser(python))  # noqa: PTH111
         if found is None:
             raise RunError(f"--{name} {python}: no such interpreter; give the path of one, such as .venv/bin/python")
         # Links are not followed: the one in a virtual environment leads to an interpreter outside of it.
@@ -42,13 +43,18 @@ class Environment:
     def plan(self, spec: str, arguments: Sequence[str]) -> list[dict[str, Any]]:
         """The cases of a spec as this environment plans them; raises `RunError` with what it says if it cannot."""
         done = subprocess.run(
-            self._command("plan", spec, "--format", "json", *arguments), capture_output=True, text=True, check=False
+            self._command("plan", spec, "--format", "json", *arguments),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
         if done.returncode:
             lines = done.stderr.strip().splitlines()[-MOST_LINES:] or ["it ended without a message"]
             said = "; ".join(line.removeprefix("error: ") for line in lines)
             raise RunError(f"{self.name} ({self.python}) cannot plan {spec}: {said}")
-        found: list[dict[str, Any]] = json.loads(done.stdout)
+        if not _are_cases(found := _parsed(done.stdout)):
+            raise RunError(f"{self.name} ({self.python}) cannot plan {spec}: it printed something else than cases")
         return found
 
     def run(self, spec: str, arguments: Sequence[str]) -> None:
@@ -80,6 +86,23 @@ class Environment:
 
     def _command(self, *arguments: str) -> list[str]:
         return [self.python, *_MAIN, *arguments]
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return strict.parse(text.encode())
+    except ValueError:
+        return None
+
+
+def _are_cases(found: Any) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether what `plan` printed is a list of cases that can be paired and selected."""
+    return isinstance(found, list) and all(
+        isinstance(case, dict)
+        and isinstance(case.get("axes"), dict)
+        and all(isinstance(case.get(key), str) and case[key] for key in ("experiment", "id"))
+        for case in found
+    )
 
 
 def shared_path() -> str | None:

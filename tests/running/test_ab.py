@@ -64,3 +64,13 @@ def test_a_spec_that_cannot_be_planned_ends_it(compared):
     with pytest.raises(RunError, match=r"base \(.*\) cannot plan demo.yaml: ") as caught:
         compared()
     assert all(f"'{key}' is missing" in str(caught.value) for key in ("name", "experiments"))
+
+
+def test_an_environment_that_ends_without_a_result_is_named(tmp_path):
+    other = tmp_path / "python"
+    plan = '[{"experiment": "one", "id": "tiny", "axes": {}}]'
+    other.write_text(f"#!/bin/sh\ncase \"$*\" in *plan*) echo '{plan}' ;; *) exit 1 ;; esac\n")
+    other.chmod(0o755)
+    pair = tuple(Environment.of(name, str(other), tmp_path / name) for name in ("base", "head"))
+    with pytest.raises(RunError, match=r"base \(.*\): launch 1 of one/tiny left no result"):
+        ab(pair, Settings("demo.yaml", (), (), 2, "rows_per_second", 0.02, [].append))

@@ -1,6 +1,7 @@
 """The folders of a case's attempts."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,3 +66,13 @@ def test_cases_of_different_content_or_experiment_have_folders_of_their_own(case
     first, second = cases("matrix: {train.seed: [1, 2]}")
     for case in (first, second, replace(first, experiment="two")):
         assert attempts.new(tmp_path, Launch(case, 1), "now").name == "1"
+
+
+def test_a_named_pipe_in_place_of_a_case_is_passed_over(cases, tmp_path):
+    (case,) = cases("title: x")
+    attempt = attempts.new(tmp_path, Launch(case, 1), "now")
+    (attempt / "case.json").unlink()
+    os.mkfifo(attempt / "case.json")
+    (attempt.parent / "²").mkdir()
+    # Were it opened, the test would stand still.
+    assert attempts.last(tmp_path, Launch(case, 1)) is None

@@ -55,3 +55,25 @@ def test_a_path_that_both_environments_share_is_warned_of(monkeypatch):
     assert shared_path() is None
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     assert "PYTHONPATH is set" in shared_path()
+
+
+def test_an_interpreter_in_the_working_directory_is_found(tmp_path, monkeypatch):
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    assert Environment.of("base", "./python", tmp_path).python == str(tmp_path / "python")
+
+
+def test_a_home_that_nobody_has_is_no_interpreter(tmp_path):
+    with pytest.raises(RunError, match="no such interpreter"):
+        Environment.of("base", "~nobody-of-this-name/python", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "printed", ["no JSON", "\\377", "{}", "[1]", '[{"id": "x"}]', '[{"experiment": "", "id": "", "axes": {}}]']
+)
+def test_a_plan_that_is_none_is_an_error_in_one_line(tmp_path, printed):
+    other = tmp_path / "python"
+    other.write_text(f"#!/bin/sh\nprintf '{printed}'\n")
+    other.chmod(0o755)
+    with pytest.raises(RunError, match="it printed something else than cases"):
+        Environment.of("base", str(other), tmp_path).plan("spec.yaml", [])

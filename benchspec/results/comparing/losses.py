@@ -27,6 +27,9 @@ def parting(sides: Sides) -> str | None:
         if None in found:
             return f"{name} has no rank-0.jsonl of a launch, so whether both learn the same is not known"
     ours, theirs = ([each for each in found if each is not None] for found in known.values())
+    for name, found in known.items():
+        if not all(found) and any([*ours, *theirs]):
+            return f"{name} has no steps in rank-0.jsonl of a launch, so whether both learn the same is not known"
     tolerance = _tolerance(sides)
     steps = [_apart(ours[0], each, tolerance) for each in theirs if ours]
     step = min((step for step in steps if step is not None), default=None)

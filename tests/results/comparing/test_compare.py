@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 pytest.importorskip("scipy")
@@ -115,3 +117,20 @@ def test_a_run_without_results_says_so(tmp_path):
     (tmp_path / "results.jsonl").touch()
     with pytest.raises(BenchspecError, match=r"has no results; `benchspec run SPEC --out .*` makes some"):
         compare(run_dir(tmp_path / "b", STEADY), Results.load(tmp_path))
+
+
+def test_a_named_pipe_in_place_of_a_case_is_not_waited_for(tmp_path):
+    base, head = run_dir(tmp_path / "base", [10.0]), run_dir(tmp_path / "head", [10.0])
+    (case,) = (tmp_path / "head").rglob("case.json")
+    case.unlink()
+    os.mkfifo(case)
+    # Were it opened, the test would stand still.
+    (pair,) = compare(base, head).pairs
+    assert pair.reasons == ["head has no case.json of a launch, so its settings are not known"]
+
+
+def test_a_rank_without_steps_is_no_sign_that_both_learn_the_same(tmp_path):
+    base, head = run_dir(tmp_path / "base", [10.0]), run_dir(tmp_path / "head", [10.0], losses=())
+    (pair,) = compare(base, head).pairs
+    reason = "head has no steps in rank-0.jsonl of a launch, so whether both learn the same is not known"
+    assert (pair.verdict, pair.reasons) == ("not comparable", [reason])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import random
 from math import exp
 
 import pytest
 
 pytest.importorskip("scipy")
+
+from scipy import stats
 
 from benchspec.results.comparing.ratio import launches_needed, ratio, spread, verdict
 
@@ -77,3 +80,19 @@ def test_no_number_of_launches_decides_what_lies_on_the_threshold():
 
 def test_the_spread_is_a_share():
     assert spread([100.0, 102.0], [200.0, 204.0]) == pytest.approx(0.014, abs=1e-3)
+
+
+@pytest.mark.parametrize("launches", [1, 2])
+def test_a_ratio_that_is_too_large_for_a_number_is_infinite(launches):
+    assert ratio([1e-300] * launches, [1e300] * launches, 1).value == math.inf
+    assert ratio([1.0, 1.0, 1.0], [1e300, 1e-300, 1.0], 1).interval == (0.0, math.inf)
+
+
+def test_the_number_of_launches_is_the_first_that_decides_and_takes_no_long_search(monkeypatch):
+    tried, ppf = [], stats.t.ppf
+    monkeypatch.setattr(stats.t, "ppf", lambda *given: tried.append(given) or ppf(*given))
+    base, head = [1.0, 1.1, 0.9], [1.0, 1.1, 0.9]
+    needed = launches_needed(base, head, 0.02, 1)
+    half = [ppf(0.975, 2 * n - 2) * spread(base, head) * math.sqrt(2 / n) for n in (needed - 1, needed)]
+    assert half[1] <= math.log1p(0.02) < half[0]
+    assert len(tried) < 15
