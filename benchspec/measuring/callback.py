@@ -162,7 +162,7 @@ def _epoch(loader: Any, args: Any, rows: int | None) -> tuple[int, int] | None:
 
 
 def _case(args: Any, model: Any, rows: int | None) -> Case:
-    from accelerate.state import AcceleratorState
+    from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
 
     backend = str(AcceleratorState().distributed_type.value).lower()
     return case_of(model_settings(model), {"name": "own", "rows": rows}, trainer_settings(args), backend)

@@ -166,6 +166,6 @@ def _joules() -> float | None:
 
 
 def _memory() -> dict[str, int | None]:
-    return (
-        device.memory_peaks() if "torch" in sys.modules else {"allocated": None, "reserved": None, **device.host_peak()}
-    )
+    if "torch" in sys.modules:
+        return device.memory_peaks()
+    return {"allocated": None, "reserved": None, **device.host_peak()}
