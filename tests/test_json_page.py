@@ -84,5 +84,5 @@ def test_every_command_with_a_format_is_on_the_page():
         line.split()[2] for line in PAGE.splitlines() if line.startswith("| `benchspec ") and "--format json" in line
     }
     assert named == with_format
-    # What `schema` prints is JSON, and what `verify` prints is no table.
-    assert set(cli.commands) - with_format == {"schema", "verify"}
+    # What `schema` prints is JSON, and what `export` and `verify` print is no table.
+    assert set(cli.commands) - with_format == {"export", "schema", "verify"}

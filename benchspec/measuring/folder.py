@@ -64,7 +64,6 @@ def opened(folder: Path, case: Case, name: str, processes: int) -> Path:
 def _write_run(folder: Path, case: Case, name: str, found: Mapping[str, Any]) -> None:
     earlier = read_run(folder) if (folder / RUN).exists() else {}
     cases = [*earlier.get("cases", []), *([] if list(case.key) in earlier.get("cases", []) else [list(case.key)])]
-    machine = describe.completely(found)
     write_json(
         folder / RUN,
         {
@@ -72,8 +71,9 @@ def _write_run(folder: Path, case: Case, name: str, found: Mapping[str, Any]) ->
             "name": name,
             "command": sys.argv,
             "hardware": None,
-            "machine": machine,
-            "machine_line": text.line(machine),
+            # What only torch knows would take two seconds to ask for, before training.
+            "machine": found,
+            "machine_line": text.line(found),
             "started": earlier.get("started") or time.time(),
             "experiments": {case.experiment: {"title": "Training"}},
             "statements": [],
@@ -92,9 +92,9 @@ def _depends_on(found: Mapping[str, Any], processes: int, folder: Path) -> dict[
     }
 
 
-def close(folder: Path, attempt: Path) -> Result | None:
-    """Wait for the other ranks of an attempt and record its result; None if some have not ended after `WAIT`."""
-    until = time.monotonic() + WAIT
+def close(folder: Path, attempt: Path, wait: float = WAIT) -> Result | None:
+    """Wait for the other ranks of an attempt and record its result; None if some have not ended after so long."""
+    until = time.monotonic() + wait
     while not evidence.read(attempt).finished and time.monotonic() < until and not _failed(attempt):
         time.sleep(0.1)
     return _recorded(folder, attempt)

@@ -27,7 +27,8 @@ class Recorder:
         self.attempt = attempt
         self.rank = rank
         self._log = EventLog(attempt, rank)
-        self._broken = False
+        #: whether an event could not be written
+        self.broken = False
         #: the phases that have begun and not ended, the innermost last
         self._open: list[str] = []
         self._steps = 0
@@ -39,12 +40,12 @@ class Recorder:
         self.add("start", rank=rank, world=world, pid=os.getpid(), host=host())
 
     def add(self, event: str, *, at: float | None = None, **fields: Any) -> None:
-        if self._broken:
+        if self.broken:
             return
         try:
             self._log.add(event, at=at, **fields)
         except (OSError, ValueError) as error:
-            self._broken = True
+            self.broken = True
             print(f"benchspec: {self.attempt}: {error}; this training is no longer measured", file=sys.stderr)  # noqa: T201
 
     def begin(self, model: Any = None) -> None:

@@ -52,7 +52,8 @@ class Session:
     def _close(self) -> None:
         recorder, self.recorder = self.recorder, None
         if recorder and recorder.rank == 0:
-            folders.close(self._folder, recorder.attempt)
+            # A rank that could not write to the end leaves nothing to wait for.
+            folders.close(self._folder, recorder.attempt, 0.0 if recorder.broken else folders.WAIT)
         if self._lock:
             self._lock.__exit__(None, None, None)
             self._lock = None

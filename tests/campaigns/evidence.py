@@ -5,7 +5,7 @@
 Whole run directories and attempts are changed at random: bytes lost, added and exchanged; values of another type, too
 large, too deep; files emptied, torn, and replaced by folders. What is left is read as `run` and `report` read it, and
 shown by every printed reporter. A line counts each way that it can end; exit code 1 where there was a traceback, or one
-took more than 5 s, or the process grew beyond 500 MB. About five minutes on two cores.
+took more than 5 s, or the process grew by more than 500 MB. About five minutes on two cores.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchspec import Facts
+from benchspec.cases.case import Launch
 from benchspec.kinds.registry import Registry
 from benchspec.reports import render
 from benchspec.results import Results, append, evidence, read_journal
@@ -228,16 +229,17 @@ def recorded(folder: Path) -> str:
     """Judge an attempt, write its line, and read it back; the outcome."""
     case = SimpleNamespace(
         id="opt", experiment="sizes", full_name="sizes/opt", axes={}, train={"batch_size": 4, "gradient_accumulation": 2, "max_length": 512, "max_steps": None, "epochs": 3},
-        measure={"warmup_steps": None},
+        measure={"warmup_steps": None}, repeats=1,
     )  # fmt: skip
-    view = View(1, case)  # type: ignore[arg-type]
+    launch = Launch(case, 1)  # type: ignore[arg-type]
+    view = View(1, launch)
     for _, event in Tail(folder).new():
         view.update(event)
         view.text(3)
     seen = evidence.read(folder)
     contradiction(seen.ranks, case.train, "loop")
     ending = judge(seen, {0: -6})
-    append(folder, record(case, folder, seen, ending, FACTS, when.of_events(seen)))  # type: ignore[arg-type]
+    append(folder, record(launch, folder, seen, ending, FACTS, when.of_events(seen)))
     (found,) = read_journal(folder)
     evidence.read(folder)
     if found.outcome != "ok" and not found.reason:
@@ -251,6 +253,7 @@ def campaign(
     """How so many changed folders ended, and what went wrong: a traceback, more time or more memory than allowed."""
     ends: Counter[str] = Counter()
     wrong: list[str] = []
+    before = _peak()
     for number in range(count):
         folder = Path(tempfile.mkdtemp(prefix="benchspec-"))
         begin = time.monotonic()
@@ -262,9 +265,14 @@ def campaign(
         if (seconds := time.monotonic() - begin) > SECONDS:
             wrong.append(f"{kind} {number}: {seconds:.1f} s")
         shutil.rmtree(folder)
-    if (grown := resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) > BYTES:
+    if (grown := _peak() - before) > BYTES:
         wrong.append(f"{kind}: {grown >> 20} MB")
     return ends, wrong
+
+
+def _peak() -> int:
+    """Bytes that this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def runs(count: int, seed: int) -> tuple[Counter[str], list[str]]:
