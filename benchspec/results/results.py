@@ -64,9 +64,13 @@ class Results(Sequence[Result]):
 
     def missing(self) -> list[str]:
         """`EXPERIMENT/CASE` of each judged case that lacks the result of a launch."""
-        found, repeats = Counter(each.key for each in self), self.run.get("repeats", {})
+        found, repeats = {(*each.key, each.launch) for each in self}, self.run.get("repeats", {})
         names = {key: "/".join(key) for key in self.judged}
-        return [name for key, name in names.items() if found[key] < repeats.get(name, 1)]
+        return [
+            name
+            for key, name in names.items()
+            if not all((*key, launch) in found for launch in range(1, repeats.get(name, 1) + 1))
+        ]
 
     def of_experiment(self, name: str) -> Results:
         """The results of one experiment alone; raises `BenchspecError` if the run has no such experiment."""

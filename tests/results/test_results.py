@@ -177,6 +177,7 @@ def test_a_case_lacks_a_result_until_each_launch_has_one():
     assert Results([result()], run).missing() == ["sizes/opt-6.7b-1f9c2a"]
     assert not Results([result()], run).as_expected()
     assert Results([result(), result(launch=2)], run).as_expected()
+    assert not Results([result(launch=2), result(launch=3)], run).as_expected()
 
 
 def test_the_last_line_of_a_launch_counts(tmp_path):

@@ -85,9 +85,9 @@ class _Case:
         if word != "undecided":
             return self._pair(word, **known)
         count = launches_needed(base, head, threshold, tests)
-        more = f"about {count:,} launches" if count else "more than 1,000 launches"
+        more = f"at least {count:,} launches" if count else "more than 1,000 launches"
         vary = f"launches vary by {100 * spread(base, head):.2g}%"
-        return self._pair(word, f"{vary} (standard deviation); {more} of each would decide", **known)
+        return self._pair(word, f"{vary} (standard deviation); it would take {more} of each", **known)
 
     def _pair(self, verdict: str, *reasons: str, **known: Any) -> Pair:
         """The case with a verdict; its reasons are followed by what else differs."""

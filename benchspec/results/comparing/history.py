@@ -158,7 +158,7 @@ def changes_at(values: Sequence[float]) -> list[int]:
 
     By PELT (Killick, Fearnhead and Eckley 2012) on logarithms, in units of the noise that neighbouring points show. The
     cost of a segment is the sum of absolute distances from its median, which one outlier hardly moves; a change must
-    save `PENALTY` of these units. With noise alone, about one history in fifty has a change then.
+    save `PENALTY` of these units. With noise alone, about one in twenty histories of thirty runs has a change then.
     """
     if len(values) < LEAST_POINTS or min(values) <= 0:
         return []

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from statistics import fmean, variance
 from typing import Literal, NamedTuple
 
-#: how certain all intervals of a comparison are together: with 95%, noise alone was called a change in 8 of 300 real
-#: comparisons
-CONFIDENCE = 0.99
+#: how certain all intervals of a comparison are together: with 95%, the noise of a shared machine alone was called a
+#: change in 10 of 300 comparisons of real launches, with this in 1 to 3; docs/log.md has the figures
+CONFIDENCE = 0.995
 #: more launches than this are not advised
 MOST_LAUNCHES = 1000
 
@@ -29,7 +29,7 @@ def ratio(base: Sequence[float], head: Sequence[float], tests: int) -> Ratio:
     """The ratio of launches, all positive numbers; its interval is as wide as `tests` such intervals together need.
 
     Welch's interval for the difference of the means of logarithms, with Bonferroni's correction: each of `tests`
-    intervals has the confidence 1 - 0.01 / tests.
+    intervals has the confidence 1 - 0.005 / tests.
     """
     from scipy.stats import ttest_ind
 
@@ -78,7 +78,7 @@ def spread(base: Sequence[float], head: Sequence[float]) -> float:
 
 
 def launches_needed(base: Sequence[float], head: Sequence[float], threshold: float, tests: int) -> int | None:
-    """About how many launches of each run would decide, if they vary as these do; None if more than a thousand.
+    """How many launches of each run it takes at least, if they vary as these do; None if more than a thousand.
 
     So many that the interval around the same ratio no longer reaches the nearer end of what counts as the same.
     """
