@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ class Session:
 
     def begin(self, describe: Callable[[], Case], model: Any = None) -> Recorder:
         """Agree on the attempt's folder and start the clock; `describe` is asked on rank 0."""
+        if self.recorder:
+            self.fail(RuntimeError("this training ended early: another one began"))
         rank, world = group.place()
         attempt = Path(group.told(lambda: str(self._open(describe(), world))))
         self.recorder = Recorder(attempt, rank, world)
@@ -40,20 +44,27 @@ class Session:
     def end(self) -> None:
         """The training has ended; rank 0 records its result."""
         if self.recorder:
-            self.recorder.end()
-            self._close()
+            self._close(self.recorder.end)
 
     def fail(self, error: BaseException) -> None:
         """An exception ended the training."""
         if self.recorder:
-            self.recorder.fail(error)
-            self._close()
+            self._close(partial(self.recorder.fail, error))
 
-    def _close(self) -> None:
+    def _close(self, last_events: Callable[[], None]) -> None:
+        """Write the last events and the result; what fails of it is said, and costs the script nothing."""
         recorder, self.recorder = self.recorder, None
+        try:
+            last_events()
+            self._record(recorder)
+        except Exception as error:
+            print(f"benchspec: {self._folder}: this training has no result: {error}", file=sys.stderr)  # noqa: T201
+        finally:
+            if self._lock:
+                self._lock.__exit__(None, None, None)
+                self._lock = None
+
+    def _record(self, recorder: Recorder | None) -> None:
         if recorder and recorder.rank == 0:
             # A rank that could not write to the end leaves nothing to wait for.
             folders.close(self._folder, recorder.attempt, 0.0 if recorder.broken else folders.WAIT)
-        if self._lock:
-            self._lock.__exit__(None, None, None)
-            self._lock = None

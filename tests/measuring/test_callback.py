@@ -114,6 +114,18 @@ def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path):
         Measure(tmp_path / "file" / "mine")
 
 
+def test_a_training_that_an_exception_ended_does_not_stop_the_next_one(tmp_path):
+    from trained import trainer_of
+
+    trainer = trainer_of(tmp_path / "mine", 8)
+    step, trainer.training_step = trainer.training_step, None
+    with pytest.raises(TypeError):
+        trainer.train()
+    trainer.training_step = step
+    trainer.train()
+    assert [(each.outcome, each.launch) for each in Results.load(tmp_path / "mine")] == [("ok", 1)]
+
+
 @pytest.mark.slow
 def test_two_processes_are_measured_together(tmp_path):
     folder = tmp_path / "mine"

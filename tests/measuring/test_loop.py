@@ -120,3 +120,11 @@ def test_a_full_disk_ends_the_measurement_and_not_the_training(tmp_path, capsys)
         m.step(rows=1)
         m.step(rows=1)
     assert capsys.readouterr().err.count("this training is no longer measured") == 1
+
+
+def test_a_result_that_cannot_be_written_costs_the_script_nothing(tmp_path, capsys):
+    with measure(tmp_path / "mine") as m:
+        m.step(rows=1)
+        m.step(rows=1)
+        (tmp_path / "mine" / "results.jsonl").mkdir()
+    assert "this training has no result: " in capsys.readouterr().err
