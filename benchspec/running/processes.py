@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import shutil
@@ -99,8 +100,21 @@ def _dump(process: psutil.Process, file: Path) -> None:
         with suppress(OSError, subprocess.SubprocessError), file.open("ab") as stream:
             subprocess.run(command, stdout=stream, stderr=subprocess.DEVNULL, timeout=PY_SPY_TIMEOUT)
     with suppress(psutil.Error):
-        process.send_signal(STACKS)
+        _signal_main_thread(process, STACKS)
         process.send_signal(signal.SIGCONT)
+
+
+def _signal_main_thread(process: psutil.Process, signum: signal.Signals) -> None:
+    """Send a signal to a process's main thread, whose id is the process's.
+
+    A signal to the process as a whole is taken by any thread; in one that was stopped, the main thread would meanwhile
+    go on from where it stood. Where libc cannot do this, as on macOS, the process as a whole gets it.
+    """
+    tgkill = getattr(ctypes.CDLL(None), "tgkill", None)
+    if tgkill is None:
+        process.send_signal(signum)
+    elif process.is_running():
+        tgkill(process.pid, process.pid, signum)
 
 
 def _py_spy() -> str | None:
