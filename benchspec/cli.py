@@ -314,11 +314,13 @@ def export(run_dir: str, target: str, out: str | None) -> None:
 def history(folders: Sequence[str], metric: str, figure: str | None, form: str) -> None:
     """Show a metric over many runs, oldest first, and where it changed.
 
-    Each DIR is a run directory or a folder of run directories.
+    Each DIR is a run directory or a folder of run directories. Runs that cannot be compared, such as those of another
+    machine, are series of their own. Changes are marked if ruptures is installed.
     """
     from benchspec.reports import over_time
+    from benchspec.results.comparing.changes import can_mark_changes
     from benchspec.results.comparing.folders import loaded
-    from benchspec.results.comparing.history import can_mark_changes, history as series_of
+    from benchspec.results.comparing.history import history as series_of
 
     if figure is not None:
         output.check_figure(figure)
@@ -328,7 +330,10 @@ def history(folders: Sequence[str], metric: str, figure: str | None, form: str) 
     output.show(over_time.as_json(series, metric) if form == "json" else over_time.as_table(series, metric))
     output.warn(filter(None, [over_time.remark(series, can_mark_changes())]))
     if figure is not None:
-        output.save_figure(figure, over_time.drawn(series, metric))
+        charts = over_time.charted(series)
+        output.save_figure(figure, over_time.drawn(charts, metric))
+        if len(charts) < len(series):
+            output.warn([f"it shows {len(charts)} of {len(series)} series, those with the most runs"])
 
 
 @cli.command()

@@ -83,13 +83,18 @@ def check_figure(path: str) -> None:
 
 
 def save_figure(path: str, figure: Figure) -> None:
-    """Write a figure into a file, whole or not at all."""
+    """Write a figure into a file, whole or not at all; raises `BenchspecError` if that is impossible."""
     from pathlib import Path
 
     from benchspec.reports.style import rendered
     from benchspec.terms.layout import write_whole
 
-    write_whole(Path(path), rendered(figure)[Path(path).suffix.lower().removeprefix(".")])
+    content = rendered(figure)[Path(path).suffix.lower().removeprefix(".")]
+    try:
+        write_whole(Path(path), content)
+    except OSError as error:
+        # The message of the error names a temporary file.
+        raise BenchspecError(f"--figure {path}: cannot be written ({error.strerror})") from None
     warn([f"figure in {path}"])
 
 

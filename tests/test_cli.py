@@ -320,6 +320,14 @@ def test_history_refuses_what_it_cannot_show(tmp_path, monkeypatch, capsys, opti
     assert capsys.readouterr().err == f"error: {said}\n"
 
 
+def test_history_says_by_its_own_name_which_figure_it_cannot_write(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    run_dir(tmp_path / "run", [100.0])
+    assert called(monkeypatch, "history", tmp_path, "--figure", tmp_path / "no/figure.svg") == 2
+    said = f"error: --figure {tmp_path}/no/figure.svg: cannot be written (No such file or directory)\n"
+    assert capsys.readouterr().err.endswith(said)
+
+
 def test_export_says_what_it_wrote(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pyarrow")
     run_dir(tmp_path / "run", [100.0])

@@ -29,30 +29,31 @@ class Differing(NamedTuple):
 
 def differing(sides: Sides, across: Sequence[str]) -> Differing:
     """What differs between the launches of a case in two runs; `across` is of `ACROSS`."""
-    found = Differing([*_unknown(sides.base), *_unknown(sides.head)], [])
+    found = Differing([*unknown(sides.base), *unknown(sides.head)], [])
     if found.unequal:
         return found
-    found.unequal.extend(_settings(sides))
+    names = (sides.base.name, sides.head.name)
+    found.unequal.extend(_words("settings", names, *each) for each in _settings(sides))
     for part, name, base, head in _records(sides):
         if len(_distinct([*base, *head])) > 1:
             allowed = part == "commits" or part in across
-            (found.allowed if allowed else found.unequal).append(_words(part, name, base, head))
+            (found.allowed if allowed else found.unequal).append(_words(part, names, name, base, head))
     return found
 
 
-def _unknown(side: Side) -> Iterator[str]:
-    """Why it is not known what was equal."""
+def unknown(side: Side) -> Iterator[str]:
+    """Why it is not known what this run of a case should be equal in; nothing if it is known."""
     if any(each.case is None for each in side.launches):
         yield f"{side.name} has no case.json of a launch, so its settings are not known"
     if not all(each.record.get("libraries") for each in side.results):
         yield f"{side.name} does not say what its results depend on: it is of an earlier version of benchspec"
 
 
-def _words(part: str, name: str, base: Sequence[Any], head: Sequence[Any]) -> str:
-    """`torch: 2.12.0 in base, 2.13.0 in head`."""
+def _words(part: str, names: tuple[str, str], name: str, base: Sequence[Any], head: Sequence[Any]) -> str:
+    """`torch: 2.12.0 in base, 2.13.0 in head`; `names` are those of the two runs."""
     ours, theirs = (" or ".join(part_text(part, value) for value in values) for values in (base, head))
     label = f"code of {name}" if part == "commits" else name
-    return f"{label}: {ours} in base, {theirs} in head"
+    return f"{label}: {ours} in {names[0]}, {theirs} in {names[1]}"
 
 
 def _records(sides: Sides) -> Iterator[tuple[str, str, list[Any], list[Any]]]:
@@ -76,8 +77,8 @@ def _fingerprint(record: Mapping[str, Any]) -> Any:
     return (record.get("data") or {}).get("fingerprint")
 
 
-def _settings(sides: Sides) -> Iterator[str]:
-    """The settings of a case that differ.
+def _settings(sides: Sides) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    """(dotted path, values in base, values in head) of the settings of a case that differ.
 
     One that only one version knows is equal where the spec does not name it: it is at its default there.
     """
@@ -89,7 +90,7 @@ def _settings(sides: Sides) -> Iterator[str]:
         ours, theirs = (_distinct(each.values[path] for each in side if path in each.values) for side in (base, head))
         named = any(path in each.values and lookup(each.said, path) is not None for each in (*base, *head))
         if len(_distinct([*ours, *theirs])) > 1 or (named and not (ours and theirs)):
-            yield _words("settings", path, ours or [None], theirs or [None])
+            yield path, ours or [None], theirs or [None]
 
 
 class _Settings(NamedTuple):

@@ -11,11 +11,15 @@ from benchspec.terms.layout import JOURNAL, RUN
 
 
 def loaded(folders: Sequence[str], warn: Callable[[str], None]) -> list[Results]:
-    """The results of run directories; `warn` is told of those that cannot be read or have none.
+    """The results of run directories, each once; `warn` is told of those that cannot be read or have none.
 
     Raises `BenchspecError` for a folder that is no run directory and holds none, and if no result is left.
     """
-    found = [results for folder in folders for path in _runs(Path(folder)) if (results := _load(path, warn))]
+    paths: dict[Path, Path] = {}
+    for path in (path for folder in folders for path in _runs(Path(folder))):
+        # A run directory may be named, and be in a folder that is named too.
+        paths.setdefault(path.resolve(), path)
+    found = [results for path in paths.values() if (results := _load(path, warn))]
     if not found:
         raise BenchspecError(f"{', '.join(folders)}: no run directory there has a result")
     return found

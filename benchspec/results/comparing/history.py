@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from statistics import median
 from typing import Any, NamedTuple
 
+from benchspec.results.comparing.changes import can_mark_changes, changes_at
+from benchspec.results.comparing.equality import differing, unknown
+from benchspec.results.comparing.sides import Side, Sides, key, side
 from benchspec.results.differences import differences, part_text
 from benchspec.results.launches import launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
-
-#: fewer points than this say nothing of a change
-LEAST_POINTS = 6
-#: runs on each side of a change
-LEAST_SEGMENT = 2
-#: what a change must explain, in multiples of the noise between neighbouring points; see `changes_at`
-PENALTY = 5.0
 
 
 class Point(NamedTuple):
@@ -32,12 +26,12 @@ class Point(NamedTuple):
     started: float
     #: of the working directory, else of benchspec, in words; None if neither was recorded
     commit: str | None
-    #: the median over the launches, the lowest and the highest
+    #: the median over the launches that have the metric, the lowest and the highest
     value: float
     low: float
     high: float
     launches: int
-    #: what the first launch depends on beside its case
+    #: what the first of these launches depends on beside its case
     record: Mapping[str, Any]
 
 
@@ -57,6 +51,7 @@ class Series:
     """A metric of the same case on the same machine, oldest first."""
 
     experiment: str
+    #: the case's id in the latest run
     case: str
     axes: Mapping[str, Any]
     #: the machine, in words
@@ -64,60 +59,75 @@ class Series:
     processes: int | None
     points: Sequence[Point]
     changes: Sequence[Change]
+    #: how it differs from the most similar earlier series of the same case, in words; empty if there is none
+    apart: Sequence[str] = ()
+    #: `projected` or `predicted`; None if the metric was measured
+    basis: str | None = None
     #: the unit of a cost
     currency: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `history --format json` prints it; docs/history.md describes the keys."""
-        points = [{key: value for key, value in point._asdict().items() if key != "record"} for point in self.points]
+        points = [{name: value for name, value in point._asdict().items() if name != "record"} for point in self.points]
         changes = [
             {**change._asdict(), "from": self.points[change.at - 1].run, "to": self.points[change.at].run}
             for change in self.changes
         ]
-        keys = ("experiment", "case", "axes", "machine", "processes")
-        return {**{key: getattr(self, key) for key in keys}, "points": points, "changes": changes}
+        names = ("experiment", "case", "axes", "machine", "processes", "basis", "apart")
+        return {**{name: getattr(self, name) for name in names}, "points": points, "changes": changes}
 
 
-def can_mark_changes() -> bool:
-    """Whether the library that finds changes is installed."""
-    return find_spec("ruptures") is not None
+class _Measured(NamedTuple):
+    """A case in one run, with what shows whether another is comparable."""
+
+    result: Result
+    #: the launches that have the metric; its name is the run directory
+    side: Side
+    point: Point
+
+
+@dataclass
+class _Group:
+    """What is comparable, oldest first."""
+
+    members: list[_Measured]
+    apart: Sequence[str]
 
 
 def history(runs: Iterable[Results], metric: str) -> list[Series]:
-    """A metric of the cases of many runs, a series for each case, machine, data and number of processes.
+    """A metric of the cases of many runs, a series for each case and whatever should be equal in a comparison.
 
-    A case whose settings changed has another id, so that a series holds only what is comparable; commits and versions
-    may differ within it. Cases without the metric are left out. Changes are found if `ruptures` is installed.
+    That is what `equality` says, so that each point of a series is comparable with the one before it; commits and
+    versions may differ within a series. Launches without the metric count for nothing, and cases without any are left
+    out. Changes are found if `ruptures` is installed.
     """
-    found: dict[str, list[tuple[Result, Point]]] = {}
-    for results in runs:
-        for result in results.by_case():
-            if metric in result.numbers:
-                first = launches_of(result)[0]
-                found.setdefault(_key(first), []).append((first, _point(results, result, metric)))
-    return [_series(pairs) for pairs in found.values()]
+    measured = [each for results in runs for each in _measured(results, metric)]
+    cases: dict[tuple[Any, ...], list[_Group]] = {}
+    for each in sorted(measured, key=lambda each: each.point.started):
+        _add(cases.setdefault((*key(each.result), each.result.basis.get(metric)), []), each)
+    return [_series(group, metric) for groups in cases.values() for group in groups]
 
 
-def _key(result: Result) -> str:
-    record = result.record
-    data = (record.get("data") or {}).get("fingerprint")
-    parts = [result.experiment, result.case, record.get("machine"), record.get("processes"), data]
-    return json.dumps(parts, sort_keys=True)
+def _measured(results: Results, metric: str) -> Iterator[_Measured]:
+    for result in results.by_case():
+        launches = [each for each in launches_of(result) if metric in each.numbers]
+        if launches:
+            run = str(results.folder)
+            yield _Measured(result, side(run, results, launches), _point(run, launches, metric))
 
 
-def _point(results: Results, result: Result, metric: str) -> Point:
-    launches = launches_of(result)
-    values = [each.numbers[metric] for each in launches if metric in each.numbers]
-    first = launches[0]
+def _point(run: str, launches: Sequence[Result], metric: str) -> Point:
+    values = [each.numbers[metric] for each in launches]
+    record = launches[0].record
     return Point(
-        run=str(results.folder),
+        run=run,
         started=min(each.started for each in launches),
-        commit=_commit(first.record.get("commits") or {}),
-        value=result.numbers[metric],
+        commit=_commit(record.get("commits") or {}),
+        value=median(values),
         low=min(values),
         high=max(values),
         launches=len(values),
-        record=first.record,
+        record=record,
     )
 
 
@@ -126,18 +136,44 @@ def _commit(commits: Mapping[str, Any]) -> str | None:
     return part_text("commits", known[0]).removeprefix("commit ") if known else None
 
 
-def _series(pairs: Sequence[tuple[Result, Point]]) -> Series:
-    ordered = sorted(pairs, key=lambda pair: pair[1].started)
-    points, latest = [point for _, point in ordered], ordered[-1][0]
+def _add(groups: list[_Group], new: _Measured) -> None:
+    """Add a case to the group with whose latest member it is comparable, or else to a new one."""
+    apart = [_apart(group.members[-1], new) for group in groups]
+    for group, found in zip(groups, apart, strict=True):
+        if not found:
+            group.members.append(new)
+            return
+    groups.append(_Group([new], min(apart, key=len, default=())))
+
+
+def _apart(old: _Measured, new: _Measured) -> list[str]:
+    """Why two runs of a case are not comparable, in words; empty if they are."""
+    unsaid = [*unknown(old.side), *unknown(new.side)]
+    if unsaid:
+        # What is known decides; the id stands for the settings.
+        return [] if _recorded(old.result, old.point) == _recorded(new.result, new.point) else unsaid
+    return differing(Sides(new.result.experiment, new.result.axes, old.side, new.side), ("libraries",)).unequal
+
+
+def _recorded(result: Result, point: Point) -> str:
+    record = point.record
+    data = (record.get("data") or {}).get("fingerprint")
+    return json.dumps([result.case, record.get("machine"), record.get("processes"), data], sort_keys=True)
+
+
+def _series(group: _Group, metric: str) -> Series:
+    points, latest = [each.point for each in group.members], group.members[-1]
     return Series(
-        experiment=latest.experiment,
-        case=latest.case,
-        axes=latest.axes,
-        machine=_machine(latest.record),
-        processes=latest.record.get("processes"),
+        experiment=latest.result.experiment,
+        case=latest.result.case,
+        axes=latest.result.axes,
+        machine=_machine(latest.point.record),
+        processes=latest.point.record.get("processes"),
         points=points,
         changes=list(_changes(points)) if can_mark_changes() else [],
-        currency=latest.currency,
+        apart=group.apart,
+        basis=latest.result.basis.get(metric),
+        currency=latest.result.currency,
     )
 
 
@@ -151,23 +187,3 @@ def _changes(points: Sequence[Point]) -> Iterator[Change]:
     for before, at, after in zip(places, places[1:], places[2:], strict=False):
         found = [str(each) for each in differences(points[at - 1].record, points[at].record)]
         yield Change(at, median(values[at:after]) / median(values[before:at]), found)
-
-
-def changes_at(values: Sequence[float]) -> list[int]:
-    """The places at which a series of positive numbers changes its level; none of fewer than six.
-
-    By PELT (Killick, Fearnhead and Eckley 2012) on logarithms, in units of the noise that neighbouring points show. The
-    cost of a segment is the sum of absolute distances from its median, which one outlier hardly moves; a change must
-    save `PENALTY` of these units. With noise alone, about one in twenty histories of thirty runs has a change then.
-    """
-    if len(values) < LEAST_POINTS or min(values) <= 0:
-        return []
-    import numpy as np
-    from ruptures import Pelt
-
-    logs = np.log(np.asarray(values, dtype=float))
-    # The median of absolute differences of normal noise is 0.6745 times its standard deviation, times the root of 2.
-    noise = float(np.median(np.abs(np.diff(logs)))) / 0.6745 / math.sqrt(2)
-    units = (logs - np.median(logs)) / max(noise, 1e-9)
-    found = Pelt(model="l1", min_size=LEAST_SEGMENT, jump=1).fit(units.reshape(-1, 1)).predict(pen=PENALTY)
-    return [int(place) for place in found[:-1]]

@@ -26,7 +26,7 @@ class Launched(NamedTuple):
 class Side(NamedTuple):
     """The launches of a case in one of two runs."""
 
-    #: `base` or `head`
+    #: what messages call the run: `base` or `head`, or its folder
     name: str
     launches: Sequence[Launched]
 
@@ -63,18 +63,22 @@ class Sides(NamedTuple):
 
 def paired(base: Results, head: Results) -> Iterator[Sides]:
     """The cases of both runs and of either, paired by experiment and axes, in the order of base."""
-    ours, theirs = ({_key(each): each for each in results.by_case()} for results in (base, head))
-    for key in {**ours, **theirs}:
-        shown = ours.get(key) or theirs[key]
-        yield Sides(
-            shown.experiment, shown.axes, _side("base", base, ours.get(key)), _side("head", head, theirs.get(key))
-        )
+    ours, theirs = ({key(each): each for each in results.by_case()} for results in (base, head))
+    for each in {**ours, **theirs}:
+        shown = ours.get(each) or theirs[each]
+        sides = [
+            side(name, results, launches_of(found[each]) if each in found else ())
+            for name, results, found in (("base", base, ours), ("head", head, theirs))
+        ]
+        yield Sides(shown.experiment, shown.axes, *sides)
 
 
-def _key(result: Result) -> tuple[str, str]:
+def key(result: Result) -> tuple[str, str]:
+    """By which a case is found in another run: its experiment and axes, since its id changes with the spec."""
     return result.experiment, json.dumps(result.axes, sort_keys=True)
 
 
-def _side(name: str, results: Results, case: Result | None) -> Side:
-    folders = [(each, results.folder_of(each)) for each in (launches_of(case) if case else ())]
+def side(name: str, results: Results, launches: Sequence[Result]) -> Side:
+    """Launches of a case in one run, with their case.json."""
+    folders = [(each, results.folder_of(each)) for each in launches]
     return Side(name, [Launched(each, folder, resolved.read(folder)) for each, folder in folders])

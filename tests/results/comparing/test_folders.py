@@ -17,6 +17,13 @@ def test_a_folder_stands_for_the_run_directories_in_it(tmp_path):
     assert [each.folder.name for each in loaded([str(tmp_path / "b")], print)] == ["b"]
 
 
+def test_a_run_directory_that_is_named_twice_counts_once(tmp_path):
+    for name in ("a", "b"):
+        run_dir(tmp_path / name, [1.0])
+    found = loaded([str(tmp_path / "b"), str(tmp_path), f"{tmp_path}/a/../b"], print)
+    assert [each.folder.name for each in found] == ["b", "a"]
+
+
 def test_what_cannot_be_read_is_left_out_with_a_warning(tmp_path):
     run_dir(tmp_path / "good", [1.0])
     (tmp_path / "broken").mkdir()

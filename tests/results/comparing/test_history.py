@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from shutil import rmtree
+
 import pytest
-from compared_runs import RECORD, run_dir
+from compared_runs import CASE, RECORD, add, run_dir
 
-pytest.importorskip("numpy")
-pytest.importorskip("ruptures")
+from benchspec.results import Results
+from benchspec.results.comparing.history import history
 
-from benchspec.results.comparing.history import changes_at, history
+#: a case that names a file, and trains with another batch size
+WITH_A_FILE = {**CASE, "dataset": {"name": "alpaca", "path": "/here/alpaca.json"}}
+ELSEWHERE = {**CASE, "dataset": {"name": "alpaca", "path": "/there/alpaca.json"}}
+LARGER = {**CASE, "train": {**CASE["train"], "batch_size": 8}}
 
 
 def runs(tmp_path, rates, first=1, **fields):
@@ -37,7 +42,9 @@ def test_a_point_is_the_median_of_a_runs_launches_with_the_range(tmp_path):
         {"record": {**RECORD, "machine": {"cpu": "Xeon"}}},
         {"record": {**RECORD, "processes": 2}},
         {"record": {**RECORD, "data": {"fingerprint": "beef", "identity": None}}},
-        {"name": "opt-tiny-another"},
+        {"case": LARGER},
+        {"axes": {"model": "opt-tiny", "dataset.rows": 128}},
+        {"basis": {"rows_per_second": "projected"}},
     ],
 )
 def test_what_is_not_comparable_is_a_series_of_its_own(tmp_path, other):
@@ -51,7 +58,37 @@ def test_versions_and_commits_may_differ_within_a_series(tmp_path):
     assert [len(series.points) for series in found] == [2]
 
 
+def test_a_series_says_how_it_differs_from_an_earlier_one(tmp_path):
+    before, after = run_dir(tmp_path / "a", [1.0]), run_dir(tmp_path / "b", [1.0], case=LARGER)
+    first, second = history([before, after], "rows_per_second")
+    assert (first.apart, second.apart) == ((), [f"train.batch_size: 4 in {tmp_path}/a, 8 in {tmp_path}/b"])
+
+
+def test_the_same_case_of_another_checkout_and_version_is_in_the_same_series(tmp_path):
+    here = run_dir(tmp_path / "a", [1.0], case=WITH_A_FILE)
+    # The places of files are part of the id, and a version may record more of the machine.
+    record = {**RECORD, "machine": {**RECORD["machine"], "memory": "64 GiB"}}
+    there = run_dir(tmp_path / "b", [1.0], case=ELSEWHERE, name="opt-tiny-another", record=record)
+    assert [len(series.points) for series in history([here, there], "rows_per_second")] == [2]
+
+
+@pytest.mark.parametrize(("name", "lengths"), [("opt-tiny-1f9c2a", [2]), ("opt-tiny-another", [1, 1])])
+def test_without_its_case_json_a_case_is_known_by_its_id(tmp_path, name, lengths):
+    found = [run_dir(tmp_path / "a", [1.0]), run_dir(tmp_path / "b", [1.0], name=name)]
+    rmtree(tmp_path / "b" / "cases")
+    assert [len(series.points) for series in history(found, "rows_per_second")] == lengths
+
+
+def test_a_launch_that_failed_counts_for_nothing(tmp_path):
+    (tmp_path / "a").mkdir()
+    add(tmp_path / "a", 1, None, record={})
+    add(tmp_path / "a", 2, 100.0)
+    (series,) = history([Results.load(tmp_path / "a"), run_dir(tmp_path / "b", [101.0])], "rows_per_second")
+    assert [(point.value, point.launches) for point in series.points] == [(100.0, 1), (101.0, 1)]
+
+
 def test_a_change_says_how_much_and_what_differs(tmp_path):
+    pytest.importorskip("ruptures")
     newer = {**RECORD, "libraries": {"python": "3.11.7", "torch": "2.14.0"}}
     before = runs(tmp_path, [100.0, 100.5, 99.6, 100.2])
     after = runs(tmp_path, [94.9, 95.3, 95.0], first=5, record=newer)
@@ -64,30 +101,3 @@ def test_a_change_says_how_much_and_what_differs(tmp_path):
 
 def test_a_case_without_the_metric_has_no_series(tmp_path):
     assert history([run_dir(tmp_path / "a", [1.0])], "mfu") == []
-
-
-def test_noise_alone_is_seldom_a_change():
-    import numpy as np
-
-    drawn = np.random.default_rng(0)
-    marked = [bool(changes_at(100 * (1 + drawn.normal(0, 0.01, 20)))) for _ in range(60)]
-    assert sum(marked) <= 3
-
-
-def test_a_step_is_found_where_it_is():
-    import numpy as np
-
-    drawn = np.random.default_rng(1)
-    for _ in range(10):
-        values = 100 * (1 + drawn.normal(0, 0.01, 20))
-        values[14:] *= 0.95
-        assert [abs(place - 14) <= 1 for place in changes_at(values)] == [True]
-
-
-def test_one_odd_run_is_no_change():
-    values = [100.0, 100.4, 99.7, 100.1, 130.0, 99.9, 100.2, 99.8]
-    assert changes_at(values) == []
-
-
-def test_too_few_runs_say_nothing():
-    assert changes_at([100.0, 100.1, 50.0, 50.1]) == []
