@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion
 from benchspec.kinds.bases import Plugin
 from benchspec.kinds.faults import explained, returned
+from benchspec.kinds.values import Shape, Share
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
 
-#: weights, gradients and Adam's two moments, each in float32
-STATE_BYTES = 16
+#: bytes of a parameter in float32, and of the gradient and Adam's two moments of one that is trained
+WEIGHT_BYTES, TRAINED_BYTES = 4, 12
 #: the kinds that know what a case needs
-_ASKED = ("launcher", "model", "dataset", "recipe")
+_ASKED = ("launcher", "model", "dataset", "recipe", "method")
 
 
 #: (experiment, case id) -> what the case needs
@@ -43,7 +43,7 @@ def needs(spec: Spec, case: Case, plugins: Mapping[str, Plugin]) -> dict[str, An
         raise PluginError(f"{case.id}: a plugin cannot tell what the case needs: {reason}") from error
 
 
-def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any) -> dict[str, Any]:
+def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any, method: Any) -> dict[str, Any]:
     rows, processes, shape = _whole(dataset.size, dataset.size()), launcher.processes(), model.shape()
     steps = recipe.steps(rows, case.train, processes) if rows else case.train["max_steps"]
     return {
@@ -53,10 +53,20 @@ def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any) -> 
         "rows": rows,
         "steps": _whole(recipe.steps, steps),
         "parameters": shape.parameters if shape else None,
-        "training_state_bytes": shape.parameters * STATE_BYTES if shape else None,
-        "shape": asdict(shape) if shape else None,
+        "training_state_bytes": _state(shape, method.share(shape)) if shape else None,
+        "shape": shape.to_json() if shape else None,
         "timeout": case.limits["timeout"],
     }
+
+
+def _state(shape: Shape, share: Share | None) -> int | None:
+    """Bytes of weights, gradients and Adam's moments; None if it is not known how much is trained."""
+    if share is None:
+        return None
+    # A share counts what is multiplied with; if that is all, what is only looked up is trained too.
+    everything = share.learning == shape.multiplied
+    trained = shape.parameters if everything else share.learning
+    return (shape.parameters + share.added) * WEIGHT_BYTES + trained * TRAINED_BYTES
 
 
 def _whole(method: Callable[..., int | None], number: int | None) -> int | None:

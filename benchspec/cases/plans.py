@@ -10,7 +10,7 @@ from textwrap import fill
 from typing import Any
 
 from benchspec.cases.case import Case, Launch
-from benchspec.cases.needs import STATE_BYTES, Needed
+from benchspec.cases.needs import TRAINED_BYTES, WEIGHT_BYTES, Needed
 from benchspec.results.result import Result
 from benchspec.terms.errors import PluginError
 from benchspec.terms.fitting import UNLIMITED, fitted
@@ -70,7 +70,10 @@ def as_table(plans: Sequence[Plan], folder: Path | None, width: int) -> str:
     rows = [[*_row(plan.case, plan.needs), *([_result(plan)] if folder else [])] for plan in plans]
     table = _fitted(heads, rows, width)
     count = f"{len(plans)} case{'' if len(plans) == 1 else 's'}{_done(plans, folder) if folder else ''}"
-    note = f"state: weights, gradients and Adam's moments, {STATE_BYTES} bytes a parameter; a backend that shards"
+    note = (
+        f"state: weights, gradients and Adam's moments, {WEIGHT_BYTES} bytes a parameter and {TRAINED_BYTES} more for each "
+        "that is trained; a backend that shards"
+    )
     text = f"{count}. {note} spreads it over the processes. Activations come on top."
     return f"{table}\n\n{fill(text, width)}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 
@@ -35,11 +35,28 @@ class Shape:
     parameters: int
     #: parameters that are only looked up, not used in matrix products: word embeddings and position tables
     lookup_parameters: int
+    #: parameters used for each token, if not all of them: a mixture of experts chooses some of its experts
+    active_parameters: int | None = None
+    #: parameters of one block that each token is multiplied with; None: not known, and methods that train a part of a
+    #: model then have no MFU
+    block_parameters: int | None = None
+    #: width of a token's queries, all heads together; None: `hidden`
+    query_width: int | None = None
+    #: width of a token's keys, all heads together, and of its values; None: `hidden`
+    key_value_width: int | None = None
+    #: whether attention and feed-forward network of a block work side by side on its input, as in GPT-J
+    parallel: bool = False
 
     @property
     def multiplied(self) -> int:
         """Parameters that are used in matrix products for every token."""
-        return self.parameters - self.lookup_parameters
+        used = self.parameters if self.active_parameters is None else self.active_parameters
+        return used - self.lookup_parameters
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields, without those at the end that are at their defaults."""
+        optional = {each.name: each.default for each in fields(self) if each.default is not MISSING}
+        return {name: value for name, value in asdict(self).items() if name not in optional or value != optional[name]}
 
 
 class Share(NamedTuple):
@@ -51,6 +68,8 @@ class Share(NamedTuple):
     reached: int
     #: the number of blocks that the gradient reaches
     layers: int
+    #: parameters used in matrix products that the method adds to the model's own; `learning` and `reached` count them
+    added: int = 0
 
 
 class Fact(NamedTuple):
@@ -87,10 +106,11 @@ def flops_per_token(shape: Mapping[str, Any], share: Mapping[str, Any], length: 
 
     A matrix product costs 2 FLOPs per parameter and token forward, 2 more if the gradient passes through it, and 2
     more if its parameters are trained: 6 in full fine-tuning (Kaplan et al. 2020, "Scaling Laws for Neural Language
-    Models"). Attention adds 4 × hidden × length per layer forward and twice that in each layer that the gradient
-    reaches: 12 in full fine-tuning (Chowdhery et al. 2022, "PaLM", appendix B).
+    Models"). Attention adds 4 × the queries' width × length per layer forward and twice that in each layer that the
+    gradient reaches: 12 in full fine-tuning (Chowdhery et al. 2022, "PaLM", appendix B).
     """
-    multiplied = shape["parameters"] - shape["lookup_parameters"]
+    used = shape.get("active_parameters") or shape["parameters"]
+    multiplied = used - shape["lookup_parameters"] + share.get("added", 0)
     products = 2 * (multiplied + share["reached"] + share["learning"])
-    attention = (4 * shape["layers"] + 8 * share["layers"]) * shape["hidden"] * length
+    attention = (4 * shape["layers"] + 8 * share["layers"]) * (shape.get("query_width") or shape["hidden"]) * length
     return float(products + attention)

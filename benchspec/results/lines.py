@@ -95,14 +95,21 @@ _PHASE = Need("a phase", lambda value: isinstance(value, str) and value in (*PHA
 _OUTCOME = Need("an outcome", lambda value: isinstance(value, str) and value in OUTCOMES and value != "ok")
 _SHAPE = ("layers", "hidden", "parameters", "lookup_parameters")
 _SHARE = ("learning", "reached", "layers")
+#: counts of a shape or a share that may be absent
+_OPTIONAL = ("active_parameters", "query_width", "added")
 
 
 def _counts(names: Sequence[str]) -> Need:
     """A mapping with these counts, or null."""
     return Need(
         f"a mapping with the counts {', '.join(names)}, or null",
-        lambda value: value is None or (isinstance(value, dict) and all(_is_count(value.get(name)) for name in names)),
+        lambda value: value is None or (isinstance(value, dict) and _are_counts(value, names)),
     )
+
+
+def _are_counts(value: Mapping[str, Any], names: Sequence[str]) -> bool:
+    optional = (name for name in _OPTIONAL if value.get(name) is not None)
+    return all(_is_count(value.get(name)) for name in (*names, *optional))
 
 
 #: kind of event -> what its fields must be

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Model, Plugin, Recipe
+from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Method, Model, Plugin, Recipe
 from benchspec.kinds.checks import is_count
 from benchspec.kinds.faults import explained, returned, wrong
 from benchspec.kinds.options import as_given, completed, section
@@ -130,7 +130,7 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
         backend, recipe = cast(Backend, plugins["backend"]), cast(Recipe, plugins["recipe"])
         found.problems += _incompatible(fields, found.values, count, backend, recipe)
     if model := cast(Model | None, plugins.get("model")):
-        found.problems += _too_long(spec, fields, found.values, model)
+        found.problems += _misshapen(spec, fields, found.values, model, cast(Method | None, plugins.get("method")))
 
 
 def _process_count(launcher: Launcher) -> int:
@@ -194,14 +194,21 @@ def _no_common_dialect(names: Mapping[str, str], drives: str) -> str:
     return f"the recipe '{names['recipe']}' {wanted}; {refused}"
 
 
-def _too_long(spec: Spec, fields: Node, values: Mapping[str, Any], model: Model) -> Iterator[Problem]:
-    """A problem if `train.max_length` exceeds the model's maximum sequence length."""
+def _misshapen(
+    spec: Spec, fields: Node, values: Mapping[str, Any], model: Model, method: Method | None
+) -> Iterator[Problem]:
+    """Problems of a model's shape: it takes no sequence of `train.max_length`, or the method is not for it."""
     length = values["train"]["max_length"]
     try:
         shape = returned(model.shape, model.shape(), (Shape, type(None)), "a Shape or None")
     except Exception as error:
         yield _refusal(spec, fields, values, "model", error)
         return
+    if shape and method:
+        try:
+            method.share(shape)
+        except Exception as error:
+            yield _refusal(spec, fields, values, "method", error)
     if shape and shape.positions is not None and length > shape.positions:
         node = fields.at(["train", "max_length"])
         yield node.problem(f"max_length {length} is more than the {shape.positions} positions of the model")

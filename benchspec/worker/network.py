@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.faults import returned
@@ -58,6 +57,10 @@ def _set_blocks(network: Any, model: Model) -> None:
         network._no_split_modules = blocks
 
 
+def _plain(share: Share) -> dict[str, int]:
+    return {name: count for name, count in share._asdict().items() if name != "added" or count}
+
+
 def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
     """Write the event `model`: the size of the network, and how much of it is trained."""
     from transformers.utils.import_utils import is_torch_tf32_available
@@ -71,8 +74,8 @@ def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
         parameters=sum(parameters.values()),
         trainable_parameters=sum(count for name, count in parameters.items() if name in learning),
         dtype=proof.dtypes(network),
-        shape=asdict(shape) if shape else None,
-        share=share and share._asdict(),
+        shape=shape.to_json() if shape else None,
+        share=share and _plain(share),
         precision=job.case.train["precision"],
         tf32=job.case.train["tf32"] and is_torch_tf32_available(),
         method=job.case.method["name"],

@@ -4,7 +4,7 @@
 
 PLAN is a JSON list of trainings: `recipe` (the module that registers it), `backend` (name, then options), `model` (a
 checkpoint's folder), `weights` (`pretrained` or `random`), `rows` (lists of token ids, the first three of which are the
-prompt), `train` (the fields of a case's `train`) and `folder`. OUT gets one `<rank>.json`: a list of what each training
+prompt), `train` (the fields of a case's `train`), `folder` and perhaps `method` (name, then options). OUT gets one `<rank>.json`: a list of what each training
 recorded.
 """
 
@@ -152,7 +152,13 @@ def backend_class(name: str) -> type[Plugin]:
 
 
 def make_job(
-    folder: Path, rows: list[list[int]], train: dict[str, Any], backend: dict[str, Any], out: Path, weights: str
+    folder: Path,
+    rows: list[list[int]],
+    train: dict[str, Any],
+    backend: dict[str, Any],
+    out: Path,
+    weights: str,
+    method: dict[str, Any] | None = None,
 ) -> DrivenJob:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -165,6 +171,11 @@ def make_job(
         else:
             config = AutoConfig.from_pretrained(folder)
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager")
+            model.config.name_or_path = ""
+    if method:
+        torch.manual_seed(7)
+        chosen = registered(f"benchspec_plugins.methods.{method['name']}")
+        model = create(chosen, {k: v for k, v in method.items() if k != "name"}).apply(model)
     case = SimpleNamespace(train={**TRAIN, **train})
     return DrivenJob(case, model, AutoTokenizer.from_pretrained(folder), as_data(rows), plugin, out)
 
@@ -172,7 +183,13 @@ def make_job(
 def train(training: dict[str, Any]) -> dict[str, Any]:
     out = Path(training["folder"])
     job = make_job(
-        Path(training["model"]), training["rows"], training["train"], training["backend"], out, training["weights"]
+        Path(training["model"]),
+        training["rows"],
+        training["train"],
+        training["backend"],
+        out,
+        training["weights"],
+        training.get("method"),
     )
     meta = sum(parameter.is_meta for parameter in job.model.parameters())
     parameters = sum(job.backend.numel(parameter) for parameter in job.model.parameters())

@@ -144,6 +144,13 @@ class DeepSpeed(Backend):
                     self._parts = None
                 return prepared
 
+            def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+                if backend.stage == 3 and not self.model.config.name_or_path:
+                    # Of peft's models, Trainer gathers only what is trained: too little if there is no other base.
+                    self._save(output_dir, state_dict=self.deepspeed._zero3_consolidated_16bit_state_dict())
+                else:
+                    super().save_model(output_dir, _internal_call)
+
         return Starting
 
     def _before(self, model: Any) -> deepspeed_masters.Parts:

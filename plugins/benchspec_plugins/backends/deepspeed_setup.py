@@ -35,12 +35,16 @@ def _unpinned(zero: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_bfloat16(model: Any) -> None:
-    """Convert shards that were built in float32 to bfloat16, which DeepSpeed expects in bf16 training."""
+    """Convert shards that were built in float32 to bfloat16, which DeepSpeed expects in bf16 training.
+
+    What a method has added to the model is not in shards yet.
+    """
     import torch
 
     for parameter in model.parameters():
         parameter.data = parameter.data.to(torch.bfloat16)
-        parameter.ds_tensor.data = parameter.ds_tensor.data.to(torch.bfloat16)
+        if hasattr(parameter, "ds_tensor"):
+            parameter.ds_tensor.data = parameter.ds_tensor.data.to(torch.bfloat16)
 
 
 def set_up() -> None:

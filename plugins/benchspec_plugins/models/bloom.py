@@ -50,6 +50,7 @@ class Bloom(Shaped):
             parameters=layers * block + vocabulary * hidden + 2 * norm,
             # There is no position table, and the word embeddings are also multiplied with, as the output head.
             lookup_parameters=0,
+            block_parameters=block,
         )
 
 

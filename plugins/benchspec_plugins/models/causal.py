@@ -133,6 +133,8 @@ class Causal(Model):
 
         auto: Any = AutoModelForCausalLM
         _set_special_tokens(config, self._tokenizer)
+        # What is saved says by this name whose weights it began with: here nobody's.
+        config.name_or_path = ""
         try:
             return auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
         except ValueError as error:

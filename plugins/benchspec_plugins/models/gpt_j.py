@@ -69,6 +69,8 @@ class GPTJ(Shaped):
             tied_head=False,
             parameters=layers * block + words + norm + head,
             lookup_parameters=words,
+            block_parameters=block,
+            parallel=True,
         )
 
 

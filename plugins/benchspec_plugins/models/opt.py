@@ -78,6 +78,7 @@ class OPT(Shaped):
             parameters=layers * block + sizes["vocabulary"] * width + table + projections + final_norm,
             # The word embeddings are also multiplied with, as the output head.
             lookup_parameters=table,
+            block_parameters=block,
         )
 
 
