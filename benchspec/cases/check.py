@@ -10,6 +10,7 @@ from typing import Any
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.cases.needs import Needed, needed
+from benchspec.cases.training import missing_to_train
 from benchspec.kinds.bases import FIELDS, Plugin
 from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
@@ -72,11 +73,9 @@ def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
         for kind, plugin in expansion.plugins[case.key].items():
             value = json.dumps(case.fields[kind], sort_keys=True)
             asked.setdefault((kind, value), (expansion.nodes[case.key], plugin))
-    return distinct(
-        problem
-        for (kind, _), (node, plugin) in asked.items()
-        for problem in fields.missing(node, {kind: plugin}, online=True)
-    )
+    of_plugins = (fields.missing(node, {kind: plugin}, online=True) for (kind, _), (node, plugin) in asked.items())
+    of_training = (missing_to_train(expansion.nodes[case.key], case.train) for case in cases)
+    return distinct(problem for problems in (*of_plugins, *of_training) for problem in problems)
 
 
 def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchspec.cases.case import Case
 from benchspec.cases.ids import case_ids, digest
 from benchspec.cases.matrix import Combination, combinations
+from benchspec.cases.training import missing_to_train
 from benchspec.kinds.bases import Plugin
 from benchspec.spec import document
 from benchspec.spec.document import Node
@@ -105,6 +106,7 @@ def _add_cases(name: str, node: Node, drafts: Sequence[Draft], found: Expansion)
     for id, draft in zip(ids, drafts, strict=True):
         found.problems += draft.fields.problems
         found.missing += draft.fields.missing
+        found.missing += missing_to_train(draft.node, draft.fields.values["train"])
         if (other := earlier.setdefault(digest(draft.fields.said), id)) != id or (name, id) in found.plugins:
             found.problems.append((node.get("matrix") or node).problem(_same(other, id), at_key=True))
         found.cases.append(_case(id, name, node, draft.combination, draft.fields))

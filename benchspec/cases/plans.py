@@ -71,8 +71,8 @@ def as_table(plans: Sequence[Plan], folder: Path | None, width: int) -> str:
     table = _fitted(heads, rows, width)
     count = f"{len(plans)} case{'' if len(plans) == 1 else 's'}{_done(plans, folder) if folder else ''}"
     note = (
-        f"state: weights, gradients and Adam's moments, {WEIGHT_BYTES} bytes a parameter and {TRAINED_BYTES} more for each "
-        "that is trained; a backend that shards"
+        f"state: weights, gradients and Adam's moments, {WEIGHT_BYTES} bytes a parameter and {TRAINED_BYTES} more for "
+        "each that is trained; a backend that shards"
     )
     text = f"{count}. {note} spreads it over the processes. Activations come on top."
     return f"{table}\n\n{fill(text, width)}"

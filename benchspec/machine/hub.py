@@ -26,6 +26,16 @@ def lacking(name: str, parts: Mapping[str, Sequence[str]], online: bool, kind: s
     return None
 
 
+def cached_file(name: str, file: str) -> Path | None:
+    """A file of a model's repository in the local cache of the hub, in the version that was downloaded last."""
+    folder = cache(os.environ) / f"models--{name.replace('/', '--')}"
+    try:
+        found = folder / "snapshots" / (folder / "refs" / "main").read_text().strip() / file
+        return found if found.is_file() else None
+    except OSError:
+        return None
+
+
 def _is_cached(name: str, files: Sequence[str], kind: str) -> bool:
     """Whether a snapshot of the repository has one of the files."""
     snapshots = cache(os.environ) / f"{kind}s--{name.replace('/', '--')}" / "snapshots"

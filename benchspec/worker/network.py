@@ -25,13 +25,15 @@ def build(job: Rank, model: Model, method: Method) -> Any:
     with job.backend.building():
         network = returned(model.build, model.build(), torch.nn.Module, "a torch.nn.Module")
     _check_dtype(network)
-    _set_attention(network, job.case.train["attention"])
+    _set_attention(network, job.case.train["attention"], job.device.type)
     _set_blocks(network, model)
     # The method's random numbers must not depend on how many the building used: with `pretrained` weights, or on the
     # meta device, it uses none.
     set_seed(seed)
     network = returned(method.apply, method.apply(network), torch.nn.Module, "a torch.nn.Module")
     _describe(job, network, model, method)
+    if job.case.train["compile"]:
+        _compile(network)
     return network
 
 
@@ -40,14 +42,20 @@ def _check_dtype(network: Any) -> None:
         raise BenchspecError(f"the model's parameters are {dtypes}; Model.build must return float32")
 
 
-def _set_attention(network: Any, attention: str) -> None:
+#: `train.attention` -> what transformers calls it, if it calls it otherwise
+_ATTENTIONS = {"flash": "flash_attention_2", "flex": "flex_attention"}
+
+
+def _set_attention(network: Any, attention: str, device: str) -> None:
     if attention == "auto":
         return
+    if attention in _ATTENTIONS and device == "cpu":
+        raise BenchspecError(f"{attention} attention is trained on GPUs only, and this is a CPU; set train.attention")
     if not hasattr(network, "set_attn_implementation"):
         raise BenchspecError(f"{type(network).__name__} has only one attention; set train.attention to auto")
     try:
-        network.set_attn_implementation(attention)
-    except ValueError as error:
+        network.set_attn_implementation(_ATTENTIONS.get(attention, attention))
+    except (ValueError, ImportError) as error:
         raise BenchspecError(f"{type(network).__name__} has no {attention} attention: {first_line(error)}") from error
 
 
@@ -55,6 +63,16 @@ def _set_blocks(network: Any, model: Model) -> None:
     """Tell backends which blocks to shard by, if the model names them."""
     if blocks := list(model.blocks):
         network._no_split_modules = blocks
+
+
+def _compile(network: Any) -> None:
+    """Compile each block when it is first called, for any length, so that a new one compiles nothing anew."""
+    names = set(getattr(network, "_no_split_modules", None) or ())
+    blocks = [module for module in network.modules() if type(module).__name__ in names]
+    if not blocks:
+        raise BenchspecError(f"train.compile: {type(network).__name__} does not say which modules are its blocks")
+    for block in blocks:
+        block.compile(dynamic=True)
 
 
 def _plain(share: Share) -> dict[str, int]:

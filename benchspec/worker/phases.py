@@ -13,7 +13,7 @@ from benchspec.kinds.faults import returned, wrong
 from benchspec.kinds.registry import Registry
 from benchspec.results import events
 from benchspec.terms import layout
-from benchspec.worker import device, network, proof
+from benchspec.worker import chosen, device, network, proof
 from benchspec.worker.rank import Rank
 
 
@@ -34,8 +34,9 @@ def run(job: Rank) -> None:
         job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
     with job.phase("build"):
         job.model = network.build(job, model, cast(Method, plugins["method"]))
+    optimizers = chosen.Optimizers()
     trained = recipe.train(job)
-    _prove(job, job.model if trained is None else trained)
+    _prove(job, job.model if trained is None else trained, optimizers)
 
 
 def _record_device(job: Rank) -> None:
@@ -86,10 +87,11 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
 _TOLD = ("rows", "words", "tokens", "without_answer", "fingerprint", "identity")
 
 
-def _prove(job: Rank, spread: Any) -> None:
+def _prove(job: Rank, spread: Any, optimizers: chosen.Optimizers) -> None:
     """Write the event `proof`: the model learned, and the backend distributed it as configured."""
     after = proof.snapshot(job.model, job.backend.local)
     learned = proof.learned(job.steps, job.before, after)
     computed = {"dtype": proof.dtypes(job.model), "arithmetic": job.arithmetic["dtype"], "tf32": job.arithmetic["tf32"]}
+    used = chosen.prove(job.model, optimizers, job.case.train, job.case.said.get("train", {}))
     shown = returned(job.backend.prove, job.backend.prove(spread), Mapping, "a mapping with the evidence")
-    job.log.add("proof", **learned, **computed, **shown)
+    job.log.add("proof", **learned, **computed, **used, **shown)

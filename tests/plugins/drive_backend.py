@@ -46,6 +46,7 @@ TRAIN = {
     "max_grad_norm": 1.0,
     "seed": 42,
     "attention": "eager",
+    "optimizer": "adamw",
     "activation_checkpointing": False,
     "save": None,
 }

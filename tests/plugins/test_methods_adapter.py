@@ -46,7 +46,7 @@ def test_training_starts_near_the_model_as_it_is(family: str) -> None:
 def test_a_saved_adapter_is_loaded_onto_a_base_without_a_name(family: str, tmp_path: Path) -> None:
     network = applied(family)
     with torch.no_grad():
-        for name, parameter in network.named_parameters():
+        for _name, parameter in network.named_parameters():
             parameter.add_(0.1 if parameter.requires_grad else 0)
     network.save_pretrained(str(tmp_path))
     assert torch.equal(outputs(load(str(tmp_path))), outputs(network))
@@ -85,5 +85,5 @@ def test_a_model_with_other_layers_is_refused() -> None:
     network = XGLMForCausalLM(XGLMConfig(**sizes))
     for layer in network.model.layers:
         layer.last = layer._modules.pop("fc2")
-    with pytest.raises(PluginError, match="looks for two layers in each XGLMDecoderLayer.*finds 1: out_proj"):
+    with pytest.raises(PluginError, match=r"looks for two layers in each XGLMDecoderLayer.*finds 1: out_proj"):
         Adapter({"size": 8}).apply(network)

@@ -37,10 +37,10 @@ def test_any_shape() -> None:
     assert assert_counts(model).config.vocab_size == 999
 
 
-def test_a_checkpoint_with_bloom_s_old_names_of_sizes_has_no_shape_before_it_is_built(tmp_path) -> None:
+def test_a_checkpoint_with_bloom_s_old_names_of_sizes_has_its_shape(tmp_path) -> None:
     (tmp_path / "config.json").write_text(
-        '{"model_type": "bloom", "n_embed": 64, "n_layer": 2, "n_head": 4, "vocab_size": 320}'
+        '{"model_type": "bloom", "n_embed": 96, "n_layer": 2, "num_attention_heads": 4, "vocab_size": 320}'
     )
     model = create(Bloom, path=str(tmp_path), weights="random", tokenizer="bytes")
-    assert model.shape() is None
+    assert model.shape().hidden == 96
     assert counted(model.build()) == model.shape().parameters

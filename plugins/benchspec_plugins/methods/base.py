@@ -20,7 +20,9 @@ def keep_base(model: Any, folder: str, state: Mapping[str, Any], is_added: Any, 
     """
     if model.config.name_or_path:
         return str(model.config.name_or_path)
-    own = {name.removeprefix(prefix).replace(WRAPPED, ""): tensor for name, tensor in state.items() if not is_added(name)}
+    own = {
+        name.removeprefix(prefix).replace(WRAPPED, ""): tensor for name, tensor in state.items() if not is_added(name)
+    }
     target = Path(folder).resolve() / BASE
     # The method replaces the model's own `save_pretrained`.
     type(model).save_pretrained(model, target, state_dict=own)

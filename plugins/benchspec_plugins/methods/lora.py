@@ -99,8 +99,9 @@ class Lora(Method):
         return int(self.options["rank"] * (module.in_features + module.out_features))
 
     def _targets(self, model: Any) -> list[str] | str:
-        from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as known
+        from peft.utils import constants
 
+        known = constants.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
         wanted = self.options["targets"]
         if wanted is None:
             return list(known.get(model.config.model_type, ())) or "all-linear"

@@ -27,6 +27,8 @@ class Bloom(Shaped):
     model_type = "bloom"
     config_class = "BloomConfig"
     dimensions = {"layers": "n_layer", "hidden": "hidden_size", "heads": "n_head", "vocabulary": "vocab_size"}
+    left_out = {"n_layer": 2, "hidden_size": 64, "n_head": 8, "vocab_size": 250880}
+    also = {"n_embed": "hidden_size", "num_attention_heads": "n_head", "num_hidden_layers": "n_layer"}
     dropouts = ("hidden_dropout",)
     assumed = {"tie_word_embeddings": True}
 

@@ -192,6 +192,10 @@ class Shaped(Causal):
     dropouts: ClassVar[tuple[str, ...]]
     #: values of the configuration that `count` assumes
     assumed: ClassVar[Mapping[str, Any]]
+    #: the configuration's values of fields that a config.json leaves out
+    left_out: ClassVar[Mapping[str, Any]]
+    #: other names that a config.json may have for its fields
+    also: ClassVar[Mapping[str, str]] = {}
     #: every dimension of the network, once it is built
     _built: Mapping[str, Any] | None = None
 
@@ -217,7 +221,7 @@ class Shaped(Causal):
     def build(self) -> Any:
         network = super().build()
         # Now known in any case, even if only the hub or a tokenizer could tell.
-        self._built = self._sizes_in(network.config.to_dict())
+        self._built = self.sizes_in(network.config.to_dict())
         return network
 
     def config(self) -> Any:
@@ -263,7 +267,7 @@ class Shaped(Causal):
     def _checked_config(self) -> Any:
         complete = all(self.options[key] is not None for key in REQUIRED)
         config = self._config_of_checkpoint(f"{'`weights: random` or ' if complete else ''}`path: FOLDER`")
-        self._sizes_in(config.to_dict())
+        self.sizes_in(config.to_dict())
         return config
 
     def _sizes_of_checkpoint(self) -> dict[str, Any] | None:
@@ -271,21 +275,17 @@ class Shaped(Causal):
         file = Path(self.options["path"]) / "config.json"
         if not file.is_file():
             return self._sizes_of_options() if len(self._given()) == len(self.dimensions) else None
-        try:
-            found = json.loads(file.read_text())
-        except ValueError as error:
-            raise PluginError(f"{file} is not valid JSON: {error}") from error
-        return self._sizes_in(found)
+        return self.sizes_in(read_config(file))
 
-    def _sizes_in(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
+    def sizes_in(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
         """A configuration's dimensions; None if `count` does not cover it. Raises unless the options agree."""
         where = f"the checkpoint in {self.options['path']}"
         if found.get("model_type") != self.model_type:
             raise PluginError(
                 f"{where} has the model type {found.get('model_type')}, not {self.model_type}; the model `hf` takes any"
             )
-        if any(field not in found for field in self.dimensions.values()):
-            return None
+        renamed = {field: found[name] for name, field in self.also.items() if name in found}
+        found = {**self.left_out, **renamed, **found}
         sizes = self._completed(
             {key: found[field] for key, field in self.dimensions.items() if found[field] is not None}
         )
@@ -293,6 +293,17 @@ class Shaped(Causal):
             if sizes[key] != wanted:
                 raise PluginError(f"{where} has {_words(key, sizes[key])}, but the spec says {wanted}")
         return sizes if all(found.get(field, value) == value for field, value in self.assumed.items()) else None
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """What a config.json says; raises `PluginError` if it is not JSON or no mapping."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PluginError(f"{file} is not valid JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise PluginError(f"{file} is not a configuration: it is a {type(found).__name__}")
+    return found
 
 
 def _lacking(name: str, parts: Mapping[str, Sequence[str]], online: bool) -> str | None:

@@ -38,6 +38,21 @@ class GPTJ(Shaped):
         "positions": "n_positions",
         "rotary": "rotary_dim",
     }
+    left_out = {
+        "n_layer": 28,
+        "n_embd": 4096,
+        "n_head": 16,
+        "n_inner": None,
+        "vocab_size": 50400,
+        "n_positions": 2048,
+        "rotary_dim": 64,
+    }
+    also = {
+        "num_hidden_layers": "n_layer",
+        "hidden_size": "n_embd",
+        "num_attention_heads": "n_head",
+        "max_position_embeddings": "n_positions",
+    }
     dropouts = ("resid_pdrop", "embd_pdrop")
     assumed = {"tie_word_embeddings": False}
 

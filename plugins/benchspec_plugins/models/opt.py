@@ -47,6 +47,16 @@ class OPT(Shaped):
         "embedding": "word_embed_proj_dim",
         "pre_norm": "do_layer_norm_before",
     }
+    left_out = {
+        "num_hidden_layers": 12,
+        "hidden_size": 768,
+        "num_attention_heads": 12,
+        "ffn_dim": 3072,
+        "vocab_size": 50272,
+        "max_position_embeddings": 2048,
+        "word_embed_proj_dim": None,
+        "do_layer_norm_before": True,
+    }
     dropouts = ("dropout",)
     # Galactica, for example, has OPT's model type but no biases.
     assumed = {

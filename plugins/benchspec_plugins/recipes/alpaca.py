@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     import torch
 
 
+#: `train.optimizer` -> what Trainer calls it
+OPTIMIZERS = {
+    "adamw": "adamw_torch",
+    "adamw_fused": "adamw_torch_fused",
+    "adafactor": "adafactor",
+    "adamw_8bit": "adamw_8bit",
+}
+
+
 class Alpaca(Recipe):
     """The paper's process: every row once an epoch in a seeded order, response only, AdamW, logging every step.
 
@@ -102,7 +111,7 @@ def arguments(job: Job) -> dict[str, Any]:
         # Trainer raises for `tf32` where the device has none.
         "tf32": train["tf32"] if is_torch_tf32_available() else None,
         "use_cpu": not gpu,
-        "optim": "adamw_torch",
+        "optim": OPTIMIZERS[train["optimizer"]],
         "learning_rate": train["learning_rate"],
         "weight_decay": train["weight_decay"],
         # A float below one is a share of the steps.

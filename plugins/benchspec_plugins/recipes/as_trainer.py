@@ -84,8 +84,8 @@ def count_batches(batches: list[dict[str, Any]]) -> tuple[int, int, int, int]:
     )
 
 
-def adamw(train: Mapping[str, Any], network: Any) -> Any:
-    """AdamW over the parameters that learn; biases and norms do not decay."""
+def optimizer(train: Mapping[str, Any], network: Any) -> Any:
+    """`train.optimizer` over the parameters that learn; biases and norms do not decay."""
     import torch
     from transformers.trainer_pt_utils import get_parameter_names
 
@@ -95,7 +95,16 @@ def adamw(train: Mapping[str, Any], network: Any) -> Any:
         {"params": [p for decays, p in learning if p.requires_grad and decays is group], "weight_decay": decay}
         for group, decay in ((True, train["weight_decay"]), (False, 0.0))
     ]
-    return torch.optim.AdamW(groups, lr=train["learning_rate"])
+    if train["optimizer"] == "adafactor":
+        from transformers import Adafactor
+
+        factored: Any = Adafactor
+        return factored(groups, lr=train["learning_rate"], scale_parameter=False, relative_step=False)
+    if train["optimizer"] == "adamw_8bit":
+        from bitsandbytes.optim import AdamW8bit
+
+        return AdamW8bit(groups, lr=train["learning_rate"])
+    return torch.optim.AdamW(groups, lr=train["learning_rate"], fused=train["optimizer"] == "adamw_fused" or None)
 
 
 def schedule(train: Mapping[str, Any], optimizer: Any, steps: int) -> Any:

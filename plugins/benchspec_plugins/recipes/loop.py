@@ -46,7 +46,7 @@ def set_up(job: Job, steps: int) -> tuple[Engine, Any]:
     job.model.train()
     if train["activation_checkpointing"]:
         getattr(job.model, f"{checkpointing_field()}_enable")()
-    engine = job.backend.spread(job.model, partial(as_trainer.adamw, train), train)
+    engine = job.backend.spread(job.model, partial(as_trainer.optimizer, train), train)
     job.backend.prove(engine.module)
     return engine, as_trainer.schedule(train, engine.optimizer, steps)
 
