@@ -41,7 +41,7 @@ the process that runs the cases.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -168,6 +168,8 @@ class Backend(Plugin):
     kind = "backend"
     #: the only number of processes that it supports; None: any number, including one
     processes: ClassVar[int | None] = None
+    #: the values of `train.optimizer` that it supports; None: any
+    optimizers: ClassVar[Collection[str] | None] = None
 
     @classmethod
     def dialects(cls) -> set[str]:

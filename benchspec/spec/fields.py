@@ -181,6 +181,12 @@ def _incompatible(
             f"the backend '{names['backend']}' runs on {only} process{'' if only == 1 else 'es'}, but the launcher "
             f"'{names['launcher']}' starts {count}; choose another backend or another number of processes"
         )
+    optimizer = values["train"]["optimizer"]
+    if backend.optimizers is not None and optimizer not in backend.optimizers:
+        yield fields.at(["train", "optimizer"]).problem(
+            f"the backend '{names['backend']}' does not support the optimizer '{optimizer}' "
+            f"(supported: {', '.join(backend.optimizers)}); choose another optimizer or backend"
+        )
     if str(recipe.drives) not in backend.dialects():
         yield fields.at(["recipe"]).problem(_no_common_dialect(names, recipe.drives))
 

@@ -49,7 +49,7 @@ def _check_optimizer(wanted: str, seen: Mapping[str, bool]) -> None:
 
 
 def _graphs(train: Mapping[str, Any]) -> int | None:
-    if not train["compile"]:
+    if not train.get("compile"):
         return None
     from torch._dynamo.utils import counters
 

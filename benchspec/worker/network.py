@@ -32,7 +32,7 @@ def build(job: Rank, model: Model, method: Method) -> Any:
     set_seed(seed)
     network = returned(method.apply, method.apply(network), torch.nn.Module, "a torch.nn.Module")
     _describe(job, network, model, method)
-    if job.case.train["compile"]:
+    if job.case.train.get("compile"):
         _compile(network)
     return network
 

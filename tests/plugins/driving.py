@@ -32,7 +32,7 @@ def drive(
         env={**os.environ, **quiet, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     assert done.stdout == ""

@@ -33,6 +33,7 @@ def counted(network) -> int:
     return counter.get_total_flops()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", MODELS)
 def test_the_share_says_what_a_step_costs(family: str, method: str) -> None:

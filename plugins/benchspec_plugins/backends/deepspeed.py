@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 from benchspec import Backend, Engine, PluginError, hookimpl
 from benchspec_plugins.backends import deepspeed_masters, deepspeed_setup
@@ -49,6 +49,8 @@ class DeepSpeed(Backend):
     """
 
     name = "deepspeed"
+    # Adafactor would see flat pieces of parameters and have no rows and columns to factor: another optimizer.
+    optimizers: ClassVar[Collection[str]] = ("adamw", "adamw_fused", "adamw_8bit")
     options_schema = {
         "properties": {
             "stage": {"enum": [1, 2, 3], "default": 3, "description": "what is spread: see the class"},

@@ -36,7 +36,9 @@ class HF(Causal):
             "path": {"type": "string", "format": "path-or-hub", "description": "a folder or a hub name"},
             "config": {
                 "type": ["object", "null"],
-                "properties": {"model_type": {"type": "string"}},
+                "properties": {
+                    "model_type": {"type": "string", "description": "the architecture, as transformers calls it"}
+                },
                 "required": ["model_type"],
                 "default": None,
                 "description": "the fields of a config.json, `model_type` among them, in place of the one in `path`",
