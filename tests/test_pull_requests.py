@@ -98,6 +98,7 @@ def test_a_mistake_is_said_and_nothing_else(runner):
     assert not Path("benchspec-comment.md").exists()
 
 
+@pytest.mark.slow
 def test_what_may_differ_is_passed_on(runner):
     from compared_runs import RECORD
 
@@ -106,6 +107,7 @@ def test_what_may_differ_is_passed_on(runner):
     assert compared(runner, across="machine libraries")[1] == "verdict=same\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a b$(touch owned)`touch owned`'; touch owned; '\"", "-x\nverdict=same"])
 def test_a_hostile_path_is_a_path(runner, name):
     run_dir(Path(name), RATES)
@@ -160,6 +162,7 @@ def test_the_baseline_is_the_main_branchs_latest_artefact_if_there_is_one(runner
     assert len(Path("called").read_text().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("comments", "method"),
     [("", "POST repos/o/r/issues/7/comments"), ("12\n34\n", "PATCH repos/o/r/issues/comments/12")],

@@ -48,11 +48,13 @@ def test_a_training_becomes_a_run_directory(tmp_path):
     assert "OPTForCausalLM" in Results.load(folder).report("table")
 
 
+@pytest.mark.slow
 def test_the_last_micro_batch_of_an_epoch_may_be_smaller(tmp_path):
     main(tmp_path / "mine", 7)
     assert [event["rows"] for event in events(tmp_path / "mine", "step")] == [4, 3] * 2
 
 
+@pytest.mark.slow
 def test_a_further_training_is_a_further_launch_and_other_settings_another_case(tmp_path):
     folder = tmp_path / "mine"
     main(folder, 4)
@@ -80,18 +82,21 @@ def evidence_of(folder):
     return evidence.read(attempt).of(0)
 
 
+@pytest.mark.slow
 def test_losses_that_trainer_does_not_log_for_each_step_are_not_known(tmp_path):
     main(tmp_path / "mine", 8, logging_steps=2)
     assert [event["loss"] for event in events(tmp_path / "mine", "step")] == [None] * 4
     assert Results.load(tmp_path / "mine")[0].outcome == "ok"
 
 
+@pytest.mark.slow
 def test_tokens_are_known_where_trainer_counts_them(tmp_path):
     main(tmp_path / "mine", 8, include_num_input_tokens_seen="non_padding")
     assert {event["tokens"] for event in events(tmp_path / "mine", "step")} == {48}
     assert Results.load(tmp_path / "mine")[0].metrics["tokens_per_second"] > 0
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_learn_is_no_measurement(tmp_path):
     main(tmp_path / "mine", 8, learning_rate=0.0)
     (result,) = Results.load(tmp_path / "mine")
@@ -114,6 +119,7 @@ def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path):
         Measure(tmp_path / "file" / "mine")
 
 
+@pytest.mark.slow
 def test_a_training_that_an_exception_ended_does_not_stop_the_next_one(tmp_path):
     from trained import trainer_of
 

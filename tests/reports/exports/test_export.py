@@ -39,6 +39,7 @@ def test_an_axis_of_several_types_is_text_in_parquet(tmp_path):
     assert parquet.read_table(tmp_path / "out" / "results.parquet").column("x").to_pylist() == ["1", "auto"]
 
 
+@pytest.mark.slow
 def test_mlflow_has_a_run_a_launch_however_often_it_is_exported(results, monkeypatch):
     pytest.importorskip("mlflow")
     pytest.importorskip("sqlalchemy")
@@ -91,6 +92,7 @@ def test_tensorboard_has_an_event_file_a_launch(results):
     assert found.PluginTagToContent("hparams")
 
 
+@pytest.mark.slow
 def test_wandb_writes_offline_and_nothing_of_this_machine(results, monkeypatch):
     pytest.importorskip("wandb")
     import platform
