@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,21 @@ class Measure(TrainerCallback):
         #: micro-batches of an epoch, and rows of its last one; None if that is not known
         self._epoch: tuple[int, int] | None = None
         self._tokens = 0
+        #: rows of a micro-batch of this rank
+        self._batch = 0
         #: when the last thing of a step ended
         self._since = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         loader = kwargs.get("train_dataloader")
         rows = _length(getattr(loader, "dataset", None))
-        self._epoch = _epoch(loader, args, rows)
+        # Trainer may have found out that the batch size of its arguments does not fit (`auto_find_batch_size`).
+        self._batch = int(state.train_batch_size or args.train_batch_size)
+        self._epoch = _epoch(loader, args, rows, self._batch)
         self._logged, self._tokens = state.global_step, state.num_input_tokens_seen
-        recorder = self._session.begin(lambda: _case(args, model, rows), model)
+        settings = {**trainer_settings(args), "batch_size": self._batch}
+        recorder = self._session.begin(lambda: _case(model, rows, settings), model)
         recorder.add("data", rows=rows, words=None, tokens=None, planned_steps=state.max_steps)
-        settings = trainer_settings(args)
         recorder.add("model", **described(model, precision=settings["precision"], tf32=settings["tf32"]))
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -65,7 +70,7 @@ class Measure(TrainerCallback):
         self._step = {
             "number": state.global_step,
             "at": self._since,
-            "rows": self._rows(args),
+            "rows": self._rows(),
             **self._seen(args, state),
         }
         self._batches = 0
@@ -126,11 +131,11 @@ class Measure(TrainerCallback):
             step.pop("number")
             recorder.step(**step)
 
-    def _rows(self, args: Any) -> int:
+    def _rows(self) -> int:
         """The rows of this rank's step: whole micro-batches, but for the last one of an epoch."""
-        rows = self._batches * int(args.train_batch_size)
+        rows = self._batches * self._batch
         if self._epoch and self._of_epoch == self._epoch[0]:
-            rows += self._epoch[1] - int(args.train_batch_size)
+            rows += self._epoch[1] - self._batch
         return rows
 
     def _seen(self, args: Any, state: Any) -> dict[str, int]:
@@ -151,18 +156,17 @@ def _length(found: Any) -> int | None:
         return None
 
 
-def _epoch(loader: Any, args: Any, rows: int | None) -> tuple[int, int] | None:
+def _epoch(loader: Any, args: Any, rows: int | None, batch: int) -> tuple[int, int] | None:
     """How many micro-batches an epoch has on this rank, and the rows of its last one; None where that is not known."""
     batches = _length(loader)
     if args.world_size > 1 or args.dataloader_drop_last or batches is None or rows is None:
         # Over several ranks, accelerate fills the last micro-batch with rows from the beginning.
         return None
-    batch = int(args.train_batch_size)
     return batches, rows % batch or batch
 
 
-def _case(args: Any, model: Any, rows: int | None) -> Case:
+def _case(model: Any, rows: int | None, settings: Mapping[str, Any]) -> Case:
     from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
 
     backend = str(AcceleratorState().distributed_type.value).lower()
-    return case_of(model_settings(model), {"name": "own", "rows": rows}, trainer_settings(args), backend)
+    return case_of(model_settings(model), {"name": "own", "rows": rows}, settings, backend)

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from trained import main
+from trained import main, trainer_of
 
 from benchspec import BenchspecError, Results
 from benchspec.results import evidence
@@ -144,3 +144,20 @@ def test_two_processes_are_measured_together(tmp_path):
     (result,) = Results.load(folder)
     assert (result.outcome, result.record["processes"], result.metrics["steps"]) == ("ok", 2, 4)
     assert {event["rows"] for rank in (0, 1) for event in events(folder, "step", rank)} == {4}
+
+
+@pytest.mark.slow
+def test_a_batch_size_that_trainer_finds_is_the_one_that_counts(tmp_path):
+    trainer = trainer_of(tmp_path / "mine", 8, auto_find_batch_size=True)
+
+    def refuse(module, args, kwargs):
+        if len(kwargs["input_ids"]) > 1:
+            raise RuntimeError("CUDA out of memory.")
+
+    trainer.model.register_forward_pre_hook(refuse, with_kwargs=True)
+    trainer.train()
+    failed, found = Results.load(tmp_path / "mine")
+    assert (failed.outcome, found.outcome) == ("crash", "ok")
+    (attempt,) = (tmp_path / "mine").glob(f"cases/training/{found.case}/*")
+    rows = [event["rows"] for event in evidence.read(attempt).of(0) if event["event"] == "step"]
+    assert rows == [2] * 8

@@ -270,6 +270,21 @@ def test_zero_options_change_no_losses(checkpoints: dict[str, Path], tmp_path: P
         assert column(record, "loss") == pytest.approx(expected, rel=2e-6)
 
 
+@pytest.mark.slow
+def test_stage_0_and_a_deepspeed_file_train_as_ddp_does(
+    runs: Runs, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "ds.json"
+    file.write_text('{"bf16": {"enabled": "auto"}, "zero_optimization": {"stage": 2, "overlap_comm": false}}')
+    backends = [{"name": "deepspeed", "stage": 0}, {"name": "deepspeed", "config": str(file)}]
+    fixed = {"model": str(checkpoints["opt"]), "folder": str(tmp_path / "training")}
+    keys = [(recipe, place, "opt", kind) for place in (0, 1) for recipe in (ALPACA, LOOP) for kind in ("fp32", "bf16")]
+    plan = [fixed | KINDS[kind] | {"recipe": recipe, "backend": backends[place]} for recipe, place, _, kind in keys]
+    records = dict(zip(keys, zip(*drive(plan, tmp_path / "driven"), strict=True), strict=True))
+    assert_equal(records, runs.of(DDP))
+    assert {ranks[0]["proof"]["sharding"] for ranks in records.values()} == {"none", "zero-2"}
+
+
 def test_every_option_is_described_and_has_a_default() -> None:
     for name in ("single", "ddp", "fsdp", "deepspeed"):
         for option, schema in backend_class(name).options_schema.get("properties", {}).items():

@@ -80,8 +80,8 @@ def test_a_matrix_without_mistakes(opened):
     ("line", "message"),
     [
         ("model: [opt-1.3c]", 'Value is not accepted. Valid values: "bloom"'),
-        ("backend.stage: [4]", "Value is not accepted. Valid values: 1, 2, 3."),
-        ("backend: [{name: deepspeed, stage: 7}]", "Value is not accepted. Valid values: 1, 2, 3."),
+        ("backend.stage: [4]", "Value is not accepted. Valid values: 0, 1, 2, 3."),
+        ("backend: [{name: deepspeed, stage: 7}]", "Value is not accepted. Valid values: 0, 1, 2, 3."),
         ("train.bach_size: [4]", "Property train.bach_size is not allowed."),
         ("train.batch_size: [four]", "Expected integer"),
         ("limits.timeout: [15 mins]", "Expected a number with a unit such as 15 min (units: ms, s, min, h, d)"),

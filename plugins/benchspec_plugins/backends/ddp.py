@@ -9,6 +9,7 @@ from typing import Any
 
 from benchspec import Backend, Engine, hookimpl
 from benchspec_plugins.backends.devices import join_group, on_own_accelerator, own_device
+from benchspec_plugins.backends.equal import differing_parameters
 
 
 class Ddp(Backend):
@@ -50,7 +51,7 @@ class Ddp(Backend):
         world = dist.get_world_size(model.process_group)
         if world != launched:
             raise RuntimeError(f"DistributedDataParallel spans {world} processes of the {launched} that were launched")
-        if differing := _differing(model):
+        if differing := differing_parameters(model):
             raise RuntimeError(f"parameters differ between ranks, the first of {len(differing)} is {differing[0]}")
         return {"sharding": "none", "world": world, "total_parameters": total}
 
@@ -66,21 +67,6 @@ class DdpEngine(Engine):
 
     def _network(self) -> Any:
         return self.module.module
-
-
-def _differing(model: Any) -> list[str]:
-    """Parameters whose sum is not the same on every rank, to the last bit."""
-    import torch
-    import torch.distributed as dist
-
-    names, sums = zip(
-        *((name, p.detach().sum(dtype=torch.float64)) for name, p in model.named_parameters()), strict=True
-    )
-    lowest = torch.stack(sums)
-    highest = lowest.clone()
-    dist.all_reduce(lowest, dist.ReduceOp.MIN)
-    dist.all_reduce(highest, dist.ReduceOp.MAX)
-    return [name for name, equal in zip(names, (lowest == highest).tolist(), strict=True) if not equal]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Optimizer states, gradients and parameters spread over the processes: DeepSpeed's ZeRO 1, 2 and 3."""
+"""Optimizer states, gradients and parameters spread over the processes: DeepSpeed's ZeRO."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from benchspec import Backend, Engine, PluginError, hookimpl
-from benchspec_plugins.backends import deepspeed_masters, deepspeed_setup
+from benchspec_plugins.backends import deepspeed_file, deepspeed_masters, deepspeed_setup
 from benchspec_plugins.backends.devices import PATIENCE, on_own_accelerator
+from benchspec_plugins.backends.equal import differing_parameters
 
+#: options that keep something elsewhere than on the accelerator
+OFFLOADS = ("offload_optimizer", "offload_param")
 #: options that DeepSpeed reads at some stages only
 STAGES = {
     "allgather_bucket_size": (1, 2),
@@ -17,6 +20,7 @@ STAGES = {
     "stage3_param_persistence_threshold": (3,),
     "stage3_max_live_parameters": (3,),
     "sub_group_size": (3,),
+    "offload_optimizer": (1, 2, 3),
     "offload_param": (3,),
 }
 
@@ -28,19 +32,27 @@ def _option(type_: str, description: str) -> dict[str, Any]:
 def _offload(what: str, more: str = "") -> dict[str, Any]:
     return {
         "type": ["object", "null"],
-        "properties": {"device": {"const": "cpu", "description": "where to"}},
+        "properties": {
+            "device": {"enum": ["cpu", "nvme"], "description": "host memory, or files on an NVMe drive (stage 3)"},
+            "nvme_path": {"type": "string", "format": "path", "description": "the folder of the files"},
+        },
         "required": ["device"],
+        "if": {"properties": {"device": {"const": "nvme"}}},
+        "then": {"required": ["nvme_path"]},
+        "else": {"not": {"required": ["nvme_path"]}},
         "additionalProperties": False,
         "default": None,
-        "description": f"keep {what} in host memory{more}",
+        "description": f"keep {what} in host memory or on a drive{more}",
     }
 
 
 class DeepSpeed(Backend):
     """ZeRO: optimizer states (stage 1), gradients too (2) and parameters too (3) in shards, one per process.
 
-    The options carry DeepSpeed's own names; one that is null is left to DeepSpeed. Under stage 3 a model is split up
-    while it is built, so a host never holds more than one full copy; under stages 1 and 2 every process has one.
+    The options carry DeepSpeed's own names; one that is null is left to DeepSpeed. Stage 0 spreads nothing: each
+    process has all of it, as under `ddp`. `config` is a DeepSpeed JSON file, in place of all other options. Under
+    stage 3 a model is split up while it is built, so a host never holds more than one full copy; under the others
+    every process has one.
 
     In bf16 training DeepSpeed's model is bfloat16, with float32 copies in the optimizer. They start from the float32
     weights, as under other backends; DeepSpeed alone would start them from weights rounded to bfloat16. Until training
@@ -53,7 +65,14 @@ class DeepSpeed(Backend):
     optimizers: ClassVar[Collection[str]] = ("adamw", "adamw_fused", "adamw_8bit")
     options_schema = {
         "properties": {
-            "stage": {"enum": [1, 2, 3], "default": 3, "description": "what is spread: see the class"},
+            "stage": {"enum": [0, 1, 2, 3], "default": 3, "description": "what is spread: see the class"},
+            "config": {
+                "type": ["string", "null"],
+                "format": "path",
+                "default": None,
+                "description": "a DeepSpeed JSON file, in place of the other options; what `train` says must be `auto` "
+                "there, or agree",
+            },
             "overlap_comm": _option("boolean", "reduce gradients while others are computed"),
             "contiguous_gradients": _option("boolean", "copy gradients into one buffer as they come"),
             "reduce_bucket_size": _option("integer", "elements reduced at once"),
@@ -73,6 +92,7 @@ class DeepSpeed(Backend):
 
     def __init__(self, options: Mapping[str, Any]):
         super().__init__(options)
+        self._file = deepspeed_file.read(options) if options["config"] else None
         given = (name for name, stages in STAGES.items() if options[name] is not None and self.stage not in stages)
         if idle := next(given, None):
             stages = " or ".join(map(str, STAGES[idle]))
@@ -84,7 +104,13 @@ class DeepSpeed(Backend):
         from benchspec.machine import accelerators
         from benchspec.machine.compiling import REMEDIES, absent_tools
 
-        if not self.options["offload_optimizer"] or not (absent := absent_tools()) or not accelerators():
+        on_drive = [name for name in OFFLOADS if (self._zero().get(name) or {}).get("device") == "nvme"]
+        if on_drive and not accelerators():
+            return [
+                f"{name}: DeepSpeed reads and writes an NVMe drive for GPUs only; choose device: cpu"
+                for name in on_drive
+            ]
+        if not self._zero().get("offload_optimizer") or not (absent := absent_tools()) or not accelerators():
             return ()
         return [
             f"offload_optimizer: DeepSpeed compiles its optimizer, and {it} is not found: {REMEDIES[it]}"
@@ -93,7 +119,7 @@ class DeepSpeed(Backend):
 
     @property
     def stage(self) -> int:
-        return int(self.options["stage"])
+        return int(self._zero().get("stage", 0) if self._file is not None else self.options["stage"])
 
     def arguments(self) -> dict[str, Any]:
         deepspeed_setup.set_up()
@@ -103,6 +129,19 @@ class DeepSpeed(Backend):
         """DeepSpeed's configuration, in which Trainer fills in what is "auto"."""
         import torch
 
+        if self._file is not None:
+            ours = {
+                "train_micro_batch_size_per_gpu": micro_batch,
+                "gradient_accumulation_steps": accumulation,
+                "gradient_clipping": max_grad_norm,
+            }
+            return {
+                "zero_force_ds_cpu_optimizer": torch.cuda.is_available(),
+                **self._file,
+                **ours,
+                "bf16": {**self._file.get("bf16", {}), "enabled": bf16},
+                "zero_optimization": self._zero(),
+            }
         return {
             "train_micro_batch_size_per_gpu": micro_batch,
             "gradient_accumulation_steps": accumulation,
@@ -114,16 +153,19 @@ class DeepSpeed(Backend):
         }
 
     def _zero(self) -> dict[str, Any]:
+        if self._file is not None:
+            given = dict(self._file.get("zero_optimization", {}))
+            return given | ({"stage3_gather_16bit_weights_on_model_save": True} if given.get("stage") == 3 else {})
         given = {name: value for name, value in self.options.items() if value is not None}
         return given | ({"stage3_gather_16bit_weights_on_model_save": True} if self.stage == 3 else {})
 
     def building(self) -> AbstractContextManager[Any]:
-        if self.options["offload_optimizer"]:
+        if self._zero().get("offload_optimizer"):
             deepspeed_setup.compile_optimizer()
         if self.stage == 3:
             return deepspeed_setup.splitting(self._zero())
         # If the optimizer is offloaded, the accelerator may have no room for the model in float32 either.
-        return nullcontext() if self.options["offload_optimizer"] else on_own_accelerator()
+        return nullcontext() if self._zero().get("offload_optimizer") else on_own_accelerator()
 
     def trainer(self, cls: type) -> type:
         backend = self
@@ -141,6 +183,7 @@ class DeepSpeed(Backend):
 
             def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
                 prepared = super()._prepare_for_training(*args, **kwargs)
+                deepspeed_setup.keep_norms(self.deepspeed)
                 if self._parts is not None:
                     deepspeed_masters.restore(self.model, self._parts)
                     self._parts = None
@@ -176,6 +219,7 @@ class DeepSpeed(Backend):
         config |= {"zero_allow_untested_optimizer": True, "steps_per_print": float("inf")}
         chosen = self._offloaded(optimizer(model))
         engine, *_ = deepspeed.initialize(model=model, optimizer=chosen, config=config, dist_init_required=False)
+        deepspeed_setup.keep_norms(engine)
         if parts is not None:
             deepspeed_masters.restore(model, parts)
         return ZeroEngine(engine, chosen, train)
@@ -185,7 +229,7 @@ class DeepSpeed(Backend):
         import torch
         from accelerate.utils import map_pytorch_optim_to_deepspeed  # type: ignore[import-untyped]
 
-        on_host = self.options["offload_optimizer"] and torch.cuda.is_available()
+        on_host = self._zero().get("offload_optimizer") and torch.cuda.is_available()
         return map_pytorch_optim_to_deepspeed(optimizer) if on_host else optimizer
 
     def local(self, parameter: Any) -> Any:
@@ -203,6 +247,11 @@ class DeepSpeed(Backend):
         if (stage := model.zero_optimization_stage()) != self.stage:
             raise RuntimeError(f"DeepSpeed runs ZeRO stage {stage}, not {self.stage}")
         world = dist.get_world_size()
+        if stage == 0:
+            if differing := differing_parameters(model.module):
+                raise RuntimeError(f"parameters differ between ranks, the first of {len(differing)} is {differing[0]}")
+            total = sum(parameter.numel() for parameter in model.module.parameters())
+            return {"sharding": "none", "world": world, "local_parameters": total, "total_parameters": total}
         local, total, pieces = _states(model) if self.stage < 3 else _partitions(model)
         # Every piece is padded, by less than two elements a rank.
         if not 0 <= local * world - total < 2 * world * pieces:

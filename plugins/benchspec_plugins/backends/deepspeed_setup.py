@@ -64,6 +64,17 @@ def set_up() -> None:
             handler.setStream(sys.stderr)
 
 
+def keep_norms(engine: Any) -> None:
+    """Have an engine keep the gradient's norm in fp32 training at stage 0 too, where it clips and forgets it."""
+    from deepspeed.runtime.utils import clip_grad_norm_
+
+    def clip() -> None:
+        parameters, most = engine.module.parameters(), engine.gradient_clipping()
+        engine._global_grad_norm = float(clip_grad_norm_(parameters=parameters, max_norm=most, mpu=engine.mpu))
+
+    engine.clip_fp32_gradients = clip
+
+
 def compile_optimizer() -> None:
     """Have DeepSpeed's optimizer for offloaded states compiled, where there are GPUs, and before anything is measured.
 

@@ -1,0 +1,52 @@
+"""A DeepSpeed JSON file in place of the backend's options."""
+
+import json
+
+import pytest
+from drive_backend import create
+
+from benchspec import PluginError
+from benchspec_plugins.backends.deepspeed import DeepSpeed
+
+
+@pytest.fixture
+def given(tmp_path):
+    def make(content, **options):
+        file = tmp_path / "ds.json"
+        file.write_text(content if isinstance(content, str) else json.dumps(content))
+        return create(DeepSpeed, {"config": str(file), **options})
+
+    return make
+
+
+def test_the_stage_is_the_files(given):
+    assert given({"zero_optimization": {"stage": 2}}).stage == 2
+    assert given({"zero_optimization": {"stage": 1}}, stage=1).stage == 1
+    assert given({}).stage == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        ("{", {}, "is not valid JSON"),
+        ([], {}, "is no DeepSpeed configuration: it is a list"),
+        ({"zero_optimization": {"stage": 2}}, {"stage": 1}, "says stage 2, and the spec 1: leave `stage` out"),
+        ({}, {"overlap_comm": True}, "takes overlap_comm or a config, not both"),
+        ({"optimizer": {"type": "AdamW"}}, {}, "has optimizer, which a spec says by train.optimizer"),
+        ({"fp16": {"enabled": True}}, {}, r"has fp16, which a spec says by train.precision"),
+        ({"gradient_clipping": 0.5}, {}, "has a fixed gradient_clipping, which follows from the spec's `train`"),
+        ({"zero_optimization": 3}, {}, "zero_optimization is no mapping"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(given, content, options, said):
+    with pytest.raises(PluginError, match=said):
+        given(content, **options)
+
+
+def test_what_is_switched_off_or_automatic_is_no_contradiction(given):
+    given({"fp16": {"enabled": False}, "gradient_clipping": "auto", "train_batch_size": "auto"})
+
+
+def test_a_drive_is_for_gpus(given):
+    options = {"offload_param": {"device": "nvme", "nvme_path": "/tmp"}}
+    assert "for GPUs only" in create(DeepSpeed, options).missing(False)[0]
