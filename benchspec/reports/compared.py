@@ -17,6 +17,8 @@ from benchspec.terms.strict import without_infinities
 
 #: the verdicts by which a system for tests takes a case as failed, and as not run
 _FAILED, _SKIPPED = ("worse",), ("undecided", "not comparable")
+#: the largest ratio that an end of an interval shows
+FARTHEST = 100
 
 
 def headline(comparison: Comparison) -> str:
@@ -69,8 +71,15 @@ def change_text(pair: Pair) -> str:
     if pair.ratio is None:
         return ABSENT
     text = _form(pair.ratio)
-    ends = f" ({text(pair.interval[0])} to {text(pair.interval[1])})" if pair.interval else ""
+    ends = f" ({' to '.join(_end(end, text) for end in pair.interval)})" if pair.interval else ""
     return f"{text(pair.ratio)}{ends}"
+
+
+def _end(ratio: float, text: Callable[[float], str]) -> str:
+    """An end of an interval; of few launches it can be so far away that its number says nothing."""
+    if ratio > FARTHEST:
+        return f"over {FARTHEST}×"
+    return f"under 1/{FARTHEST}" if ratio < 1 / FARTHEST else text(ratio)
 
 
 def change_text_of(ratio: float) -> str:

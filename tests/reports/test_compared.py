@@ -34,6 +34,7 @@ def comparison(*pairs):
         (1.004, None, "+0.4%"),
         (3.1, (2.9, 3.31), "3.10× (2.90× to 3.31×)"),
         (None, None, "–"),
+        (0.6, (1e-9, 7e9), "-40.0% (under 1/100 to over 100×)"),
     ],
 )
 def test_a_change_in_words(ratio, interval, text):
