@@ -8,6 +8,7 @@ from plugged import beside
 from small import HEAD
 
 from benchspec import Launcher, Model, PluginError, Recipe, load
+from benchspec.cases.check import checked
 from benchspec.cases.expand import expand
 from benchspec.cases.needs import needs
 
@@ -124,3 +125,25 @@ def test_a_plugin_that_cannot_tell_what_is_needed_is_one_line(write, base, metho
     spec = load(file, registry=beside(cls))
     with pytest.raises(PluginError, match=r"a plugin cannot tell what the case needs: .*test_needs\.py:\d+\)"):
         needed(spec)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("full", 6_658_473_984 * 16),
+        # One of 32 blocks; the norm after it is left out.
+        ("frozen", 6_658_473_984 * 4 + 201_379_840 * 12),
+        ("lora", 6_658_473_984 * 4 + 4_194_304 * 16),
+        ("{name: lora, targets: [fc1]}", None),
+    ],
+)
+def test_the_state_depends_on_what_a_method_trains(write, method, parameters) -> None:
+    file = write(f"""
+        benchspec: 1
+        name: x
+        experiments:
+          one: {{model: opt-6.7b, dataset: synthetic, method: {method}}}
+    """)
+    _, expansion, needed, _ = checked(str(file))
+    (case,) = expansion.cases
+    assert needed[case.key]["training_state_bytes"] == parameters

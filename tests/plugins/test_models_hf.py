@@ -61,3 +61,22 @@ def test_an_unknown_architecture(tmp_path: Path) -> None:
     said = error_of(create(HF, path=str(tmp_path), tokenizer="bytes").build)
     assert "from-the-future" in said
     assert said.endswith("give `path: FOLDER`")
+
+
+CONFIG = {
+    "model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "vocab_size": 300,
+}  # fmt: skip
+
+
+def test_a_network_of_any_shape_without_a_checkpoint() -> None:
+    model = create(HF, path="any-name", config=CONFIG, weights="random", tokenizer="bytes")
+    network = model.build()
+    assert model.shape().parameters == sum(parameter.numel() for parameter in network.parameters()) == 39_840
+    assert network.config.name_or_path == ""
+
+
+def test_a_configuration_that_transformers_does_not_accept() -> None:
+    model = create(HF, path="any-name", config={"model_type": "nothing"}, weights="random", tokenizer="bytes")
+    assert "has a `config` that transformers does not accept" in error_of(model.build)
+    assert model.shape() is None

@@ -57,8 +57,10 @@ def steps(done: DrivenJob) -> list[Any]:
         {"epochs": 1.5, "warmup_ratio": 0.4, "max_grad_norm": 0.1},
         {"max_steps": 8, "batch_size": 3, "gradient_accumulation": 3},
         {"precision": "bf16", "activation_checkpointing": True, "lr_scheduler": "inverse_sqrt"},
+        {"max_steps": 4, "optimizer": "adamw_fused", "weight_decay": 0.5},
+        {"max_steps": 4, "optimizer": "adafactor", "weight_decay": 0.5},
     ],
-    ids=["decay", "fraction", "max-steps", "bf16"],
+    ids=["decay", "fraction", "max-steps", "bf16", "fused", "adafactor"],
 )
 def test_the_loop_does_what_trainer_does(tmp_path: Path, train: dict[str, Any]) -> None:
     loop, trainer = job(tmp_path, **train), job(tmp_path, **train)
