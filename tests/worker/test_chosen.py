@@ -37,7 +37,7 @@ def test_a_recipe_may_have_an_optimizer_of_its_own_if_the_spec_names_none() -> N
 
 
 def test_another_optimizer_than_the_spec_names_is_refused() -> None:
-    with pytest.raises(RuntimeError, match="trained with SGD, though train.optimizer is adamw"):
+    with pytest.raises(RuntimeError, match=r"trained with SGD, though train.optimizer is adamw"):
         prove(None, stepped(torch.optim.SGD), PLAIN, {"optimizer": "adamw"})
 
 
@@ -50,5 +50,5 @@ def test_kernels_that_are_not_fused_are_refused() -> None:
 
 def test_a_case_that_compiled_nothing_is_refused() -> None:
     torch._dynamo.utils.counters.clear()
-    with pytest.raises(RuntimeError, match="no block was compiled, though train.compile is true"):
+    with pytest.raises(RuntimeError, match=r"no block was compiled, though train.compile is true"):
         prove(None, Optimizers(), PLAIN | {"compile": True}, {})
