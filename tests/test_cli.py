@@ -228,7 +228,7 @@ def test_plugins_ends_with_1_where_something_did_not_load(folder, installed, mon
 
 def test_plugins_with_a_name_shows_its_options(folder, monkeypatch, capsys):
     assert called(monkeypatch, "plugins", "deepspeed") == 0
-    assert "stage: 1 or 2 or 3 (default: 3)" in capsys.readouterr().out
+    assert "stage: 0 or 1 or 2 or 3 (default: 3)" in capsys.readouterr().out
     assert called(monkeypatch, "plugins", "deepsped") == 2
     assert "no plugin is called 'deepsped'; did you mean 'deepspeed'?" in capsys.readouterr().err
 
