@@ -127,6 +127,7 @@ def test_a_preset_has_the_size_that_was_published_and_that_transformers_builds(n
         {"model_type": "llama", "num_hidden_layers": 0},
         {"model_type": "llama", "hidden_size": 10, "num_attention_heads": 4},
         {"model_type": "qwen3_moe", "decoder_sparse_step": 2},
+        {"model_type": "qwen2_moe", "mlp_only_layers": [0]},
         {"model_type": "opt", "hidden_size": "wide"},
         {"model_type": "opt", "enable_bias": False},
         {"model_type": ["llama"]},

@@ -70,8 +70,8 @@ class DeepSpeed(Backend):
                 "type": ["string", "null"],
                 "format": "path",
                 "default": None,
-                "description": "a DeepSpeed JSON file, in place of the other options; what `train` says must be `auto` "
-                "there, or agree",
+                "description": "a DeepSpeed JSON file, in place of the other options; what `train` says is `auto` "
+                "there, or left out",
             },
             "overlap_comm": _option("boolean", "reduce gradients while others are computed"),
             "contiguous_gradients": _option("boolean", "copy gradients into one buffer as they come"),

@@ -32,9 +32,8 @@ class Architecture:
     gated: bool = True
     #: vectors of a norm: 2 with a bias, 0 if it has no parameters
     norm: int = 1
-    #: norms of a block, and after the last one
+    #: norms of a block; one more stands after the last
     norms: int = 2
-    final_norms: int = 1
     #: norms of queries and keys: None, over each head (shared by all heads), or over all of them
     query_key_norm: str | None = None
     #: rows of a table of positions beyond the longest sequence; None: no table
@@ -60,7 +59,8 @@ def shape_of(config: Config) -> Shape | None:
     if known is None:
         return None
     whole = {**known.defaults, **_usual_names(known, config), **config}
-    if any(whole.get(name, value) != value for name, value in known.only.items()):
+    # An empty list, false and null say the same.
+    if any((whole.get(name) or None) != (value or None) for name, value in known.only.items()):
         return None
     try:
         return _count(known, whole)
@@ -136,7 +136,7 @@ def _count(known: Architecture, config: Config) -> Shape:
     words = sizes.vocabulary * sizes.hidden
     table = 0 if known.positions is None else (sizes.positions + known.positions) * sizes.hidden
     head = (0 if tied else words) + (sizes.vocabulary if _is(config, known.head_bias) else 0)
-    rest = known.final_norms * known.norm * sizes.hidden + words + table + head
+    rest = known.norm * sizes.hidden + words + table + head
     parameters = sizes.layers * (attention + norms + whole) + rest
     return Shape(
         layers=sizes.layers,
@@ -255,7 +255,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         },
         qkv_bias="qkv_bias", shared_expert="shared_expert_intermediate_size",
         experts=("num_experts", "num_experts_per_tok", "moe_intermediate_size"),
-        only={"decoder_sparse_step": 1},
+        only={"decoder_sparse_step": 1, "mlp_only_layers": None},
     ),
     "qwen3_moe": Architecture(
         defaults=_llama(
@@ -266,7 +266,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         },
         qkv_bias="attention_bias", output_bias="attention_bias", query_key_norm="head",
         experts=("num_experts", "num_experts_per_tok", "moe_intermediate_size"),
-        only={"decoder_sparse_step": 1},
+        only={"decoder_sparse_step": 1, "mlp_only_layers": None},
     ),
     "gemma": Architecture(
         defaults=_llama(
