@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchspec.kinds.bases import FIELDS
+from benchspec.terms.layout import CASE
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -31,6 +34,8 @@ class Case:
     train: Mapping[str, Any]
     measure: Mapping[str, Any]
     limits: Mapping[str, Any]
+    #: what the trained model is asked; None: nothing
+    query: Mapping[str, Any] | None = None
     #: how often it is launched
     repeats: int = 1
 
@@ -61,6 +66,14 @@ class Case:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
         return cls(**{**data, "expected": tuple(data["expected"])})
+
+
+def read_case(folder: Path) -> tuple[Case, str]:
+    """The case of an attempt's folder, and the id of the run's invocation that started it."""
+    data = json.loads((folder / CASE).read_text(encoding="utf-8"))
+    invocation = data.pop("invocation")
+    data.pop("launch", None)
+    return Case.from_json(data), invocation
 
 
 class Launch(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion
-from benchspec.kinds.bases import Plugin
+from benchspec.kinds.bases import Method, Plugin
 from benchspec.kinds.faults import explained, returned
-from benchspec.kinds.values import Shape, Share
+from benchspec.kinds.values import Shape
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
 
@@ -46,22 +46,27 @@ def needs(spec: Spec, case: Case, plugins: Mapping[str, Plugin]) -> dict[str, An
 def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any, method: Any) -> dict[str, Any]:
     rows, processes, shape = _whole(dataset.size, dataset.size()), launcher.processes(), model.shape()
     steps = recipe.steps(rows, case.train, processes) if rows else case.train["max_steps"]
+    rows_per_step = case.train["batch_size"] * case.train["gradient_accumulation"] * processes
+    if not method.trains:
+        rows, steps, rows_per_step = 0, 0, 0
     return {
         "processes": processes,
         "hosts": _whole(launcher.hosts, launcher.hosts()),
-        "rows_per_step": case.train["batch_size"] * case.train["gradient_accumulation"] * processes,
+        "rows_per_step": rows_per_step,
         "rows": rows,
         "steps": _whole(recipe.steps, steps),
         "parameters": shape.parameters if shape else None,
-        "training_state_bytes": _state(shape, method.share(shape)) if shape else None,
+        "training_state_bytes": _state(shape, method) if shape else None,
         "shape": shape.to_json() if shape else None,
         "timeout": case.limits["timeout"],
     }
 
 
-def _state(shape: Shape, share: Share | None) -> int | None:
+def _state(shape: Shape, method: Method) -> int | None:
     """Bytes of weights, gradients and Adam's moments; None if it is not known how much is trained."""
-    if share is None:
+    if not method.trains:
+        return shape.parameters * WEIGHT_BYTES
+    if (share := method.share(shape)) is None:
         return None
     # A share counts what is multiplied with; if that is all, what is only looked up is trained too.
     everything = share.learning == shape.multiplied

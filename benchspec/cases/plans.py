@@ -128,22 +128,28 @@ def _row(case: Case, need: Mapping[str, Any]) -> list[str]:
         case.full_name,
         count_text(need["parameters"]) if need["parameters"] else "?",
         size_text(state) if state else "?",
-        _dataset(case, need["rows"]),
+        _dataset(case, need),
         case.backend["name"],
         str(need["processes"]),
         str(need["rows_per_step"]),
-        _length(case),
+        _length(case, need["steps"]),
         duration_text(need["timeout"]) if need["timeout"] else "none",
     ]
 
 
-def _dataset(case: Case, rows: int | None) -> str:
-    name = str(case.dataset["name"])
+def _dataset(case: Case, need: Mapping[str, Any]) -> str:
+    """The data set and its rows; none if nothing is trained."""
+    name, rows = str(case.dataset["name"]), need["rows"]
+    if need["steps"] == 0:
+        return "none"
     return name if rows is None else f"{name}, {rows:,} rows"
 
 
-def _length(case: Case) -> str:
-    steps = case.train["max_steps"]
-    epochs = case.train["epochs"]
-    length = f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+def _length(case: Case, planned: int | None) -> str:
+    """How much there is to do: `3 epochs, 8 prompts`; nothing is trained in 0 planned steps."""
+    steps, epochs = case.train["max_steps"], case.train["epochs"]
+    training = f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+    asked = len(case.query["prompts"]) if case.query else 0
+    prompts = f"{asked} prompt{'' if asked == 1 else 's'}" if asked else ""
+    length = ", ".join(filter(None, ("" if planned == 0 else training, prompts)))
     return f"{case.repeats} × {length}" if case.repeats > 1 else length

@@ -142,6 +142,10 @@ class Method(Plugin):
     """Which parameters are trained."""
 
     kind = "method"
+    #: whether there is any training; without it, a case only asks the model (`query`)
+    trains: ClassVar[bool] = True
+    #: whether `load` can read what a recipe saves in `final`; without that, there can be no `query` after training
+    loads: ClassVar[bool] = True
 
     @abstractmethod
     def apply(self, model: Any) -> Any:
@@ -155,6 +159,15 @@ class Method(Plugin):
     def share(self, shape: Shape) -> Share | None:
         """How much of a model of this shape is trained, to compute MFU; None: not known, so no MFU is reported."""
         return None
+
+    def load(self, folder: str, dtype: Any) -> Any:
+        """The trained model, as its users would load it from a folder that a recipe has saved; `dtype` is torch's.
+
+        By default, the folder holds a whole model of `transformers`. Raise `BenchspecError` if it is not complete.
+        """
+        from benchspec.kinds.checkpoints import load_whole
+
+        return load_whole(folder, dtype)
 
 
 class Backend(Plugin):
@@ -416,6 +429,6 @@ KINDS: Mapping[str, type[Plugin]] = {
 #: the kinds that are fields of a case; the others belong to the run
 CASE_KINDS = ("model", "dataset", "method", "recipe", "backend", "launcher")
 #: the other fields of a case that say what it is: mappings of settings
-SECTIONS = ("train", "measure", "limits")
+SECTIONS = ("train", "measure", "query", "limits")
 #: every field of a case; `repeats` says how often it is launched
 FIELDS = (*CASE_KINDS, *SECTIONS, "repeats")

@@ -90,8 +90,11 @@ def kind_of(fragment: Mapping[str, Any]) -> str | None:
     return kind if kind in KINDS else None
 
 
-def section(definition: Mapping[str, Any], given: Mapping[str, Any]) -> Options:
-    """The completed section `train`, `measure` or `limits`."""
+def section(definition: Mapping[str, Any], given: Mapping[str, Any] | None) -> Options | None:
+    """A completed section, such as `train`; one that is not given and can be null stays None."""
+    if given is None and "null" in definition["type"]:
+        return None
+    given = given or {}
     return {
         key: converted(fragment, given.get(key, fragment.get("default")))
         for key, fragment in definition["properties"].items()

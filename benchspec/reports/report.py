@@ -40,6 +40,8 @@ class Section:
     published: Sequence[Column]
     #: lines to show below the tables: how cases failed, what was not measured
     notes: Sequence[str]
+    #: a row per prompt of each case, with the answer; may be empty
+    answers: Sequence[Column] = ()
 
     def __post_init__(self) -> None:
         _keep(self, title=one_line(self.title), notes=_lines(self.notes))

@@ -148,7 +148,20 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
             *_no_currency(group),
             *known.differences(experiment),
         ],
+        answers=_answers(group, axes),
     )
+
+
+def _answers(group: Sequence[Result], axes: Sequence[Column]) -> list[Column]:
+    """A row per prompt of each case that was asked, with the answer."""
+    rows = [(number, answer) for number, result in enumerate(group) for answer in result.answers]
+    if not rows:
+        return []
+    return [
+        *(replace(axis, cells=[axis.cells[number] for number, _ in rows], numbers=None) for axis in axes),
+        Column("prompt", [brief(one_line(answer["prompt"])) for _, answer in rows]),
+        Column("answer", [brief(one_line(answer["text"])) for _, answer in rows]),
+    ]
 
 
 def _details(group: Sequence[Result], axes: Sequence[Column], first: Sequence[str]) -> list[Column]:

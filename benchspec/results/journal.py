@@ -105,5 +105,5 @@ def _parse(line: bytes, where: str, check: Draft202012Validator | None) -> Resul
 def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
     """A line converted to schema 3, without the published values of schema 1, which are in run.json now."""
     old = ("references",) if data["schema"] == 1 else ()
-    newer: dict[str, Any] = {"record": {}, "warnings": []}
+    newer: dict[str, Any] = {"record": {}, "warnings": [], "answers": []}
     return newer | {key: value for key, value in data.items() if key not in old} | {"schema": 3}

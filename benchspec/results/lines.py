@@ -86,6 +86,7 @@ _COUNT = Need("a whole number from 0", _is_count)
 _FROM_1 = Need("a whole number from 1", lambda value: _is_count(value) and value > 0)
 _COUNT_OR_NULL = Need("a whole number from 0 or null", lambda value: value is None or _is_count(value))
 _NUMBER_OR_NULL = Need("a finite number or null", lambda value: value is None or _is_number(value))
+_NUMBER_FROM_0 = Need("a finite number from 0", lambda value: _is_number(value) and value >= 0)
 _PID = Need("the id of a process", lambda value: _is_count(value) and value < 2**31)
 _TIME = Need("a time in seconds", _is_time)
 _TEXT = Need("a text", lambda value: isinstance(value, str))
@@ -110,6 +111,16 @@ def _counts(names: Sequence[str]) -> Need:
 def _are_counts(value: Mapping[str, Any], names: Sequence[str]) -> bool:
     optional = (name for name in _OPTIONAL if value.get(name) is not None)
     return all(_is_count(value.get(name)) for name in (*names, *optional))
+
+
+def _is_answer(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"prompt", "text"}:
+        return False
+    return all(isinstance(text, str) for text in value.values())
+
+
+def _are_answers(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_answer, value))
 
 
 #: kind of event -> what its fields must be
@@ -140,8 +151,14 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
             **dict.fromkeys(("loss", "grad_norm"), _NUMBER_OR_NULL),
         },
         "memory": {**dict.fromkeys(("allocated", "reserved"), _COUNT_OR_NULL), "host": _COUNT},
-        "energy": {"joules": Need("a finite number from 0", lambda value: _is_number(value) and value >= 0)},
+        "energy": {"joules": _NUMBER_FROM_0},
         "proof": {},
+        "answers": {
+            "answers": Need("a list of {prompt, text}", _are_answers),
+            **dict.fromkeys(("first_token", "seconds"), _NUMBER_FROM_0),
+            "tokens": _COUNT,
+            "peak_memory": _COUNT_OR_NULL,
+        },
         "failure": {
             "outcome": _OUTCOME,
             "phase": _PHASE,

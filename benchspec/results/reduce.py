@@ -56,6 +56,7 @@ def reduce(
         "energy": _energy(ranks),
         "first_loss": _first_loss(ranks),
         "final_loss": _final_loss(ended),
+        **_answering(ranks),
         **_counts(ranks),
     }
     metrics = {id: value for id in METRICS if (value := known.get(id)) is not None and math.isfinite(value)}
@@ -166,6 +167,20 @@ def _final_loss(ended: Sequence[Step]) -> float | None:
     tokens = sum(weight or 0 for _, weight in last)
     parts = [loss * weight for loss, weight in last if loss is not None and weight is not None]
     return math.fsum(parts) / tokens if tokens and len(parts) == len(last) else None
+
+
+def _answering(ranks: Ranks) -> dict[str, float | None]:
+    """What answering took, of all batches of prompts."""
+    batches = list(of_kind(ranks, "answers"))
+    first = sorted(batch["first_token"] for batch in batches for _ in batch["answers"])
+    seconds = math.fsum(batch["seconds"] for batch in batches)
+    if not first or seconds <= 0:
+        return {}
+    return {
+        "first_token_time": percentile(first, 50),
+        "generated_tokens_per_second": sum(batch["tokens"] for batch in batches) / seconds,
+        "query_peak_memory": max((batch["peak_memory"] for batch in batches if batch["peak_memory"]), default=None),
+    }
 
 
 def _counts(ranks: Ranks) -> dict[str, int]:

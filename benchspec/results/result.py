@@ -38,6 +38,8 @@ class Result:
     basis: Mapping[str, str] = field(default_factory=dict)
     #: metric id -> [low, high]
     intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    #: what the model was asked and what it said, `{prompt, text}` each
+    answers: Sequence[Mapping[str, str]] = field(default_factory=list)
     #: evidence that the model learned and was distributed over the processes as configured
     proof: Mapping[str, Any] = field(default_factory=dict)
     #: what it depends on beside the case, as the schema describes it; empty if that was not recorded

@@ -49,6 +49,7 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
         currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
+        answers=[answer for batch in of_kind(ranks, "answers") for answer in batch["answers"]],
         record={**kept, "data": _data(ranks)},
         started=ran.started,
         finished=ran.finished,

@@ -103,8 +103,8 @@ def _given(registry: Registry, fields: Node) -> dict[str, Any]:
     }
 
 
-def _plain(node: Node | None) -> dict[str, Any]:
-    return node.plain() if node else {}
+def _plain(node: Node | None) -> dict[str, Any] | None:
+    return node.plain() if node else None
 
 
 def _settle(spec: Spec, fields: Node, found: Fields) -> None:
@@ -126,11 +126,13 @@ def _settle(spec: Spec, fields: Node, found: Fields) -> None:
         found.values["backend"] = completed(spec.registry, "backend", name)
     plugins = found.plugins
     plugins |= _created(spec, fields, found)
+    if method := cast(Method | None, plugins.get("method")):
+        found.problems += _unanswerable(fields, found.values, method)
     if count is not None and {"backend", "recipe"} <= plugins.keys():
         backend, recipe = cast(Backend, plugins["backend"]), cast(Recipe, plugins["recipe"])
         found.problems += _incompatible(fields, found.values, count, backend, recipe)
     if model := cast(Model | None, plugins.get("model")):
-        found.problems += _misshapen(spec, fields, found.values, model, cast(Method | None, plugins.get("method")))
+        found.problems += _misshapen(spec, fields, found.values, model, method)
 
 
 def _process_count(launcher: Launcher) -> int:
@@ -143,8 +145,11 @@ def _process_count(launcher: Launcher) -> int:
 def _settled_launcher(spec: Spec, values: dict[str, Any], facts: Facts) -> Launcher:
     """The launcher after it has settled its options, which are also written to the case's values."""
     backend = spec.registry.find("backend", values["backend"]["name"]).cls if "backend" in values else Backend
+    method = spec.registry.find("method", values["method"]["name"]).cls
     launcher = cast(Launcher, spec.registry.create("launcher", values["launcher"]))
-    options = launcher.settle(facts, cast(type[Backend], backend).processes)
+    # One process is enough to ask a model that is not trained.
+    only = cast(type[Backend], backend).processes if cast(type[Method], method).trains else 1
+    options = launcher.settle(facts, only)
     settled = returned(launcher.settle, options, Mapping, "a mapping of its options")
     plain = {key: value for key, value in settled.items() if not isinstance(value, Plugin)}
     values["launcher"] |= plain
@@ -191,6 +196,20 @@ def _incompatible(
         yield fields.at(["recipe"]).problem(_no_common_dialect(names, recipe.drives))
 
 
+def _unanswerable(fields: Node, values: Mapping[str, Any], method: Method) -> Iterator[Problem]:
+    """Problems of what the model is asked: nothing, although it is not trained, or what cannot be loaded again."""
+    name, query = values["method"]["name"], values["query"]
+    if query is None and not method.trains:
+        yield fields.at(["method"]).problem(
+            f"the method '{name}' does not train, so there is nothing to measure without a `query`; "
+            "give one, such as `query: {prompts: [Give three tips for staying healthy.]}`"
+        )
+    if query is not None and not method.loads:
+        yield fields.at(["query"]).problem(
+            f"the method '{name}' saves nothing that can be loaded again, so its model cannot be asked; remove `query`"
+        )
+
+
 def _no_common_dialect(names: Mapping[str, str], drives: str) -> str:
     wanted = {
         "engine": "has a training loop of its own, which needs a backend with the method 'spread'",
@@ -203,8 +222,8 @@ def _no_common_dialect(names: Mapping[str, str], drives: str) -> str:
 def _misshapen(
     spec: Spec, fields: Node, values: Mapping[str, Any], model: Model, method: Method | None
 ) -> Iterator[Problem]:
-    """Problems of a model's shape: it takes no sequence of `train.max_length`, or the method is not for it."""
-    length = values["train"]["max_length"]
+    """Problems of a model's shape: it is too short for what is asked of it, or the method is not for it."""
+    lengths = _lengths(values, method)
     try:
         shape = returned(model.shape, model.shape(), (Shape, type(None)), "a Shape or None")
     except Exception as error:
@@ -215,6 +234,14 @@ def _misshapen(
             method.share(shape)
         except Exception as error:
             yield _refusal(spec, fields, values, "method", error)
-    if shape and shape.positions is not None and length > shape.positions:
-        node = fields.at(["train", "max_length"])
-        yield node.problem(f"max_length {length} is more than the {shape.positions} positions of the model")
+    for path, length in lengths.items():
+        if shape and shape.positions is not None and length > shape.positions:
+            message = f"{path[-1]} {length} is more than the {shape.positions} positions of the model"
+            yield fields.at(list(path)).problem(message)
+
+
+def _lengths(values: Mapping[str, Any], method: Method | None) -> dict[tuple[str, str], int]:
+    """The path of each setting that is a number of tokens, and its value."""
+    trains = {"train": "max_length"} if method is None or method.trains else {}
+    asks = {"query": "max_new_tokens"} if values["query"] is not None else {}
+    return {(section, key): values[section][key] for section, key in {**trains, **asks}.items()}

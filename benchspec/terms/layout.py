@@ -34,6 +34,8 @@ RECORD = "record.json"
 HANDLE = "handle"
 #: the kernel's count of out-of-memory kills when the case started
 KERNEL_KILLS = "oom-kills"
+#: the folder with what was trained, as `save_pretrained` writes it
+CHECKPOINT = "final"
 #: what the ranks wrote to stdout and stderr
 STDOUT = "stdout.log"
 STDERR = "stderr.log"

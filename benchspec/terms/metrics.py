@@ -112,6 +112,28 @@ _TABLE = (
         "Loss of the last 10 steps, or of all if there are fewer: the mean over their labelled tokens of all ranks.",
         "final loss",
     ),
+    Metric(
+        "first_token_time",
+        "s",
+        "lower",
+        "Time from when a batch of prompts is given to the model until it has the first token of each answer, the "
+        "median over prompts.",
+        "first token",
+    ),
+    Metric(
+        "generated_tokens_per_second",
+        "tokens/s",
+        "higher",
+        "Tokens of all answers per second of answering; the one that ends an answer counts.",
+        "generated tokens/s",
+    ),
+    Metric(
+        "query_peak_memory",
+        "bytes",
+        "lower",
+        "Peak memory of the process that loads and asks the model: of tensors on an accelerator, without one resident.",
+        "query memory",
+    ),
     Metric("dataset_rows", "rows", None, "Rows of the data set; a row drawn twice counts twice.", "data rows"),
     Metric("dataset_words", "words", None, "Words in the data set's rows, without the template.", "data words"),
     Metric("dataset_tokens", "tokens", None, "Tokens in the data set's rows, without the template.", "data tokens"),
@@ -124,6 +146,8 @@ METRICS: Mapping[str, Metric] = {metric.id: metric for metric in _TABLE}
 SHOWN = (
     "train_runtime",
     "rows_per_second",
+    "first_token_time",
+    "generated_tokens_per_second",
     "mfu",
     "peak_memory_allocated",
     "host_peak_memory",

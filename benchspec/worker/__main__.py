@@ -6,24 +6,18 @@ is `done`.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-import traceback
-from contextlib import suppress
 from pathlib import Path
 
 from benchspec.machine.host import host
 from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
-from benchspec.terms.errors import BenchspecError
-from benchspec.worker import device, pulse
-from benchspec.worker.failure import outcome_of, place_of, reason_of
+from benchspec.worker import pulse
+from benchspec.worker.farewell import exit_now, leave_group, report_failure
 from benchspec.worker.phases import run
+from benchspec.worker.query import AlreadyReported
 from benchspec.worker.rank import Rank
-
-#: seconds to wait for the other ranks to finish; less than the time after which the parent stops the group
-BARRIER_SECONDS = 10
 
 
 def main(folder: Path) -> None:
@@ -32,11 +26,13 @@ def main(folder: Path) -> None:
     try:
         run(job)
         job.log.add("done")
+    except AlreadyReported:
+        exit_now(1)
     except BaseException as error:
         report_failure(job, error)
-        _exit(1)
-    _leave_group(job)
-    _exit(0)
+        exit_now(1)
+    leave_group(job)
+    exit_now(0)
 
 
 def _start(folder: Path) -> Rank:
@@ -47,78 +43,6 @@ def _start(folder: Path) -> Rank:
     pulse.start(job)
     log.add("start", rank=rank, world=world, pid=os.getpid(), host=host())
     return job
-
-
-def report_failure(job: Rank, error: BaseException) -> None:
-    """Report an exception, the event first: memory or disk may be full, so any of the reports may itself fail."""
-    for report in (_log_failure, _print_error, _log_memory):
-        with suppress(Exception):
-            report(job, error)
-
-
-def _log_failure(job: Rank, error: BaseException) -> None:
-    outcome = outcome_of(error)
-    job.log.add(
-        "failure",
-        outcome=outcome,
-        # Between phases, only the recipe and the proof of its training can fail.
-        phase=job.open[-1] if job.open else "train",
-        reason=reason_of(error) + place_of(error, outcome, job.packages),
-        mistake=isinstance(error, BenchspecError),
-    )
-
-
-def _print_error(job: Rank, error: BaseException) -> None:
-    """Print the error to stderr: one line for a user's mistake, a traceback for anything else."""
-    if isinstance(error, BenchspecError):
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-    else:
-        traceback.print_exception(error)
-
-
-def _log_memory(job: Rank, error: BaseException) -> None:
-    job.log.add("memory", **device.memory_peaks())
-
-
-def _leave_group(job: Rank) -> None:
-    """Leave the process group together: no rank ends while another one still needs it."""
-    import torch.distributed as dist
-
-    if not (dist.is_available() and dist.is_initialized()):
-        return
-    try:
-        if dist.get_backend() == "gloo":
-            _leave_gloo(job)
-        else:
-            # Another host's rank may still be in its last collective.
-            dist.barrier()
-    except Exception:
-        traceback.print_exc()
-
-
-def _leave_gloo(job: Rank) -> None:
-    """Leave a gloo group, which aborts a rank whose peer has left early."""
-    from datetime import timedelta
-
-    import torch.distributed as dist
-
-    dist.monitored_barrier(timeout=timedelta(seconds=BARRIER_SECONDS))
-    del job.model, job.backend
-    gc.collect()
-    dist.destroy_process_group()
-
-
-def _exit(code: int) -> None:
-    """End the process immediately, without Python's teardown.
-
-    A failed rank would otherwise wait for the others in a collective for half an hour, and a process group that aborts
-    in its teardown would turn success into failure.
-    """
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)
 
 
 if __name__ == "__main__":

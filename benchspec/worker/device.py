@@ -103,16 +103,24 @@ def finish_work() -> None:
         torch.cuda.synchronize()
 
 
-def reset_memory_peaks() -> None:
-    """Reset the accelerator's peak counters; the host's cannot be reset."""
+def free_memory() -> None:
+    """Give back what nothing needs any more, also the accelerator's memory that torch keeps for later."""
     import gc
 
     import torch
 
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def reset_memory_peaks() -> None:
+    """Reset the accelerator's peak counters; the host's cannot be reset."""
+    import torch
+
     if torch.cuda.is_available():
         # What building and sharding left in the allocator is not training's.
-        gc.collect()
-        torch.cuda.empty_cache()
+        free_memory()
         torch.cuda.reset_peak_memory_stats()
 
 

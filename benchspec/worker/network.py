@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.faults import returned
@@ -16,23 +17,24 @@ if TYPE_CHECKING:
 
 
 def build(job: Rank, model: Model, method: Method) -> Any:
-    """The network to train, in the training or evaluation mode that the model returns it in."""
+    """The network to train or to ask, in the training or evaluation mode that the model returns it in."""
     import torch
     from transformers import set_seed
 
     seed = job.case.train["seed"]
     set_seed(seed)
-    with job.backend.building():
+    # Without training, nothing is spread over processes.
+    with job.backend.building() if method.trains else nullcontext():
         network = returned(model.build, model.build(), torch.nn.Module, "a torch.nn.Module")
     _check_dtype(network)
-    _set_attention(network, job.case.train["attention"], job.device.type)
+    set_attention(network, job.case.train["attention"], job.device.type)
     _set_blocks(network, model)
     # The method's random numbers must not depend on how many the building used: with `pretrained` weights, or on the
     # meta device, it uses none.
     set_seed(seed)
     network = returned(method.apply, method.apply(network), torch.nn.Module, "a torch.nn.Module")
     _describe(job, network, model, method)
-    if job.case.train.get("compile"):
+    if method.trains and job.case.train.get("compile"):
         _compile(network)
     return network
 
@@ -46,7 +48,8 @@ def _check_dtype(network: Any) -> None:
 _ATTENTIONS = {"flash": "flash_attention_2", "flex": "flex_attention"}
 
 
-def _set_attention(network: Any, attention: str, device: str) -> None:
+def set_attention(network: Any, attention: str, device: str) -> None:
+    """Choose the implementation of attention on a type of device; raises `BenchspecError` if there is no such one."""
     if attention == "auto":
         return
     if attention in _ATTENTIONS and device == "cpu":

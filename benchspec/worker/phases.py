@@ -1,26 +1,26 @@
-"""The phases of a case in order: start, data, build, then the recipe's phases, and the proof at the end."""
+"""The phases of a case in order: start, data, build, then the recipe's phases and the proof, then the query."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, cast
 
-from benchspec.cases.case import Case
+from benchspec.cases.case import read_case
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
 from benchspec.kinds.faults import returned, wrong
 from benchspec.kinds.registry import Registry
 from benchspec.results import events
 from benchspec.terms import layout
-from benchspec.worker import chosen, device, network, proof
+from benchspec.worker import answering, chosen, device, network, proof, query
+from benchspec.worker.farewell import leave_group
 from benchspec.worker.rank import Rank
 
 
 def run(job: Rank) -> None:
     """Run a case, phase by phase."""
     with job.phase("start"):
-        job.case, invocation = _read_case(job.folder)
+        job.case, invocation = read_case(job.folder)
         registry = Registry.load()
         job.packages = registry.packages
         plugins = {kind: registry.create(kind, job.case.fields[kind]) for kind in CASE_KINDS}
@@ -28,29 +28,52 @@ def run(job: Rank) -> None:
         job.device = device.choose()
         if job.device.type == "cuda":
             _record_device(job)
-    model, recipe = cast(Model, plugins["model"]), cast(Recipe, plugins["recipe"])
+    model, method = cast(Model, plugins["model"]), cast(Method, plugins["method"])
+    recipe = cast(Recipe, plugins["recipe"])
+    if not method.trains:
+        if job.rank == 0:
+            _ask_untrained(job, model, method)
+        return
     with job.phase("data"):
         job.tokenizer = _tokenizer(model)
         job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
     with job.phase("build"):
-        job.model = network.build(job, model, cast(Method, plugins["method"]))
-    optimizers = chosen.Optimizers()
+        job.model = network.build(job, model, method)
+    _train(job, recipe)
+    if job.case.query is not None:
+        # The ranks that ask nothing give up their accelerators, and rank 0 its memory, as if it had ended.
+        leave_group(job)
+        job.release()
+        if job.rank == 0:
+            query.ask(job)
+
+
+def _train(job: Rank, recipe: Recipe) -> None:
+    """Train, and prove it."""
+    optimizers, asked = chosen.Optimizers(), job.case
+    if asked.query is not None:
+        # What is asked is what was saved.
+        save = asked.train["save"] or {"every": None, "keep": None}
+        job.case = replace(asked, train={**asked.train, "save": {**save, "final": True}})
     trained = recipe.train(job)
+    job.case = asked
     _prove(job, job.model if trained is None else trained, optimizers)
+
+
+def _ask_untrained(job: Rank, model: Model, method: Method) -> None:
+    """Build the network and ask it: this process is as fresh as one that loads what another has saved."""
+    with job.phase("build"):
+        tokenizer = _tokenizer(model)
+        dtype = answering.dtype_of(job.case.train["precision"])
+        job.model = network.build(job, model, method).to(dtype)
+    with job.phase("query"):
+        answering.ask(job, job.model, tokenizer, templates=None)
 
 
 def _record_device(job: Rank) -> None:
     """Write the event `device`, and see that no other rank has the same accelerator."""
     job.log.add("device", **device.described(job.device))
     device.check_own(job.rank, {rank: events.read(file) for rank, file in layout.rank_files(job.folder).items()})
-
-
-def _read_case(folder: Path) -> tuple[Case, str]:
-    """The case, and the id of the run's invocation that started it."""
-    data = json.loads((folder / layout.CASE).read_text(encoding="utf-8"))
-    invocation = data.pop("invocation")
-    data.pop("launch", None)
-    return Case.from_json(data), invocation
 
 
 def _tokenizer(model: Model) -> Any:

@@ -42,6 +42,8 @@ class Rank:
         self.packages: set[str] = set()
         #: phases that have begun and not ended, the innermost last
         self.open: list[str] = []
+        #: whether it has left its process group
+        self.left = False
         self.steps = proof.Steps()
         #: some values of each parameter when training began
         self.before: dict[str, Any] = {}
@@ -100,6 +102,13 @@ class Rank:
             self._end(FIRST_STEP)
             self._begin(STEADY)
         return True
+
+    def release(self) -> None:
+        """Let go of the network and all that may hold it, and of the accelerator's memory."""
+        for name in ("model", "backend"):
+            self.__dict__.pop(name, None)
+        self._watch = None
+        device.free_memory()
 
     def _leave_saves(self) -> None:
         """End a save that an exception has left open, and that the recipe can do without."""

@@ -71,6 +71,12 @@ def test_rows_and_steps_are_given_if_known_without_reading_data(needing, fields,
     assert (found["rows"], found["steps"]) == (rows, steps)
 
 
+def test_a_case_without_training_needs_weights_and_no_rows(needing):
+    found = needing("model: opt-6.7b\nmethod: none\nquery: {prompts: [Hello.]}")
+    assert (found["steps"], found["rows"], found["rows_per_step"], found["processes"]) == (0, 0, 0, 1)
+    assert found["training_state_bytes"] == 4 * 6_658_473_984
+
+
 def test_rows_per_step_count_all_processes(needing):
     found = needing("launcher: {name: torchrun, processes: 2}\ntrain: {batch_size: 3, gradient_accumulation: 5}")
     assert (found["processes"], found["rows_per_step"]) == (2, 30)

@@ -71,11 +71,12 @@ def tiny(family: str) -> Any:
 
 
 def small_tokenizer() -> Any:
-    from tokenizers import Tokenizer, models
+    from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     words = {"<unk>": 0, "<pad>": 1, "</s>": EOS} | {f"w{number}": number for number in range(3, VOCABULARY)}
     backend = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", bos_token="</s>", pad_token="<pad>")
 
 

@@ -47,6 +47,17 @@ def test_what_has_no_room_is_in_the_details():
     assert build_report(results(result(metrics={"train_runtime": 1.0}))).sections[0].details == []
 
 
+def test_answers_are_a_table_of_their_own_and_cannot_move_the_cursor():
+    answers = [{"prompt": "Name two.\nQuickly.", "text": "Red\x1b[2J"}, {"prompt": "And?", "text": ""}]
+    (section,) = build_report(results(result(answers=answers), result("opt-13b"))).sections
+    assert [[column.heading, *column.cells] for column in section.answers] == [
+        ["model", "opt-6.7b", "opt-6.7b"],
+        ["prompt", "Name two. Quickly.", "And?"],
+        ["answer", "Red\\x1b[2J", ""],
+    ]
+    assert build_report(results(result())).sections[0].answers == []
+
+
 PLANNED = [["sizes", "opt-6.7b-1f9c2a"], ["sizes", "opt-30b-1f9c2a"]]
 
 

@@ -56,6 +56,13 @@ EVENTS = {
         "parameters_changed": 196,
         "sharded": ["OPTDecoderLayer"],
     },
+    "answers": {
+        "answers": [{"prompt": "Name a colour.", "text": "Red."}],
+        "first_token": 0.02,
+        "seconds": 0.5,
+        "tokens": 12,
+        "peak_memory": 7 * 2**30,
+    },
     "failure": {"outcome": "oom", "phase": "first-step", "reason": "CUDA out of memory", "mistake": False},
     "done": {},
 }
@@ -101,6 +108,7 @@ def test_every_field_is_required_that_the_first_version_had(kind, key):
         ("model", {"shape": {**SHAPE, "positions": None}}),
         ("step", {"loss": None, "grad_norm": None}),
         ("memory", {"allocated": None, "reserved": None}),
+        ("answers", {"peak_memory": None}),
     ],
 )
 def test_what_need_not_be_known_may_be_null(kind, changes):

@@ -73,6 +73,7 @@ CHECKS = {
     ("device", "name"): lambda value: value == "x",
     ("device", "uuid"): lambda value: value == "x",
     ("arithmetic", "dtype"): lambda value: value == "x",
+    ("answers", "answers"): lambda value: value == [],
     ("step", "loss"): lambda value: value == -1,
     ("step", "grad_norm"): lambda value: value == -1,
 }

@@ -308,6 +308,21 @@ def test_energy_is_the_sum_of_all_ranks_or_absent():
     assert "energy" not in metrics(ranks[0])
 
 
+def test_answering_is_of_all_batches_of_prompts():
+    def batch(prompts, **took):
+        return event("answers", 9.0, answers=[{"prompt": "?", "text": "!"}] * prompts, **took)
+
+    found = metrics(
+        [
+            batch(3, first_token=0.2, seconds=1.0, tokens=60, peak_memory=GIB),
+            batch(2, first_token=0.1, seconds=1.0, tokens=20, peak_memory=2 * GIB),
+        ]
+    )
+    assert found["first_token_time"] == 0.2
+    assert found["generated_tokens_per_second"] == 40
+    assert found["query_peak_memory"] == 2 * GIB
+
+
 def test_counts_are_taken_from_any_rank():
     data = event("data", 1.0, rows=52002, words=3025587, tokens=3986889, planned_steps=612)
     found = metrics([], [data, event("model", 2.0, **MODEL)])

@@ -5,7 +5,20 @@ from commands import called
 from plugged import beside
 from small import SMALL, mistakes, replaced
 
-from benchspec import Backend, BenchspecError, Fact, Facts, Hardware, Launcher, Model, Recipe, SpecError, load, run
+from benchspec import (
+    Backend,
+    BenchspecError,
+    Fact,
+    Facts,
+    Hardware,
+    Launcher,
+    Method,
+    Model,
+    Recipe,
+    SpecError,
+    load,
+    run,
+)
 
 
 def test_defaults_are_filled_in_everywhere(cases):
@@ -44,6 +57,49 @@ def test_max_length_beyond_the_models_positions(cases):
     with pytest.raises(SpecError, match=r"train.max_length: max_length 4096 is more than the 2048 positions"):
         cases("train: {max_length: 4096}")
     assert cases("model: bloom-tiny\ntrain: {max_length: 4096}")
+
+
+ASKED = "query: {prompts: [Hello.]}"
+
+
+def test_a_query_is_completed_and_null_switches_it_off(cases):
+    (case,) = cases("query: {prompts: [Hello., {instruction: Add., input: two}], temperature: 0.7}")
+    assert case.query == {
+        "prompts": ["Hello.", {"instruction": "Add.", "input": "two"}],
+        **{"max_new_tokens": 64, "temperature": 0.7, "seed": 42, "batch_size": 8},
+    }
+    assert cases("title: x")[0].query is None
+    assert cases("query: null")[0].query is None
+
+
+def test_a_model_that_is_not_trained_is_asked_in_one_process(cases):
+    (case,) = cases(f"method: none\n{ASKED}", "hardware=xe9680-h100")
+    assert (case.launcher["processes"], case.backend["name"]) == (1, "single")
+
+
+def test_without_training_there_must_be_a_query(cases):
+    with pytest.raises(SpecError, match=r"one.method: the method 'none' does not train, .* give one, such as `query: "):
+        cases("method: none")
+
+
+def test_more_new_tokens_than_positions(cases):
+    with pytest.raises(SpecError, match=r"query.max_new_tokens: max_new_tokens 4096 is more than the 2048 positions"):
+        cases("query: {prompts: [Hello.], max_new_tokens: 4096}")
+    assert cases(f"method: none\ntrain: {{max_length: 4096}}\n{ASKED}")
+
+
+class Unsaved(Method):
+    name = "unsaved"
+    loads = False
+
+    def apply(self, model):
+        return model
+
+
+def test_a_query_needs_a_method_whose_checkpoint_can_be_loaded(write):
+    text = f"{SMALL}    method: unsaved\n    {ASKED}\n"
+    (line,) = mistakes(write(text), registry=beside(Unsaved))
+    assert "one.query: the method 'unsaved' saves nothing that can be loaded again" in line
 
 
 def test_a_required_option_that_nobody_gives(cases):

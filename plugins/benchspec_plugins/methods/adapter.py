@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec import BenchspecError, Method, PluginError, Shape, Share, hookimpl
+from benchspec.kinds.checkpoints import load_whole
 from benchspec_plugins.methods.base import BASE, keep_base
 from benchspec_plugins.methods.parts import attention_inputs, attention_output, find_blocks
 
@@ -38,6 +39,9 @@ class Adapter(Method):
         insert(model, self.options["size"])
         model.save_pretrained = partial(save, model, self.options["size"])
         return model
+
+    def load(self, folder: str, dtype: Any) -> Any:
+        return load(folder, dtype=dtype)
 
     def share(self, shape: Shape) -> Share | None:
         if shape.block_parameters is None:
@@ -98,16 +102,14 @@ def save(
     (target / CONFIG).write_text(json.dumps({"method": "adapter", "size": size, "base": base}, indent=2) + "\n")
 
 
-def load(folder: str, base: str | None = None) -> Any:
+def load(folder: str, base: str | None = None, dtype: Any = "float32") -> Any:
     """The model with its adapters, in evaluation mode, from a folder that this method has saved.
 
-    `base` is the folder or the hub name of the model that they belong to; by default the one that was trained. Raises
-    `BenchspecError` if the folder is not complete.
+    `base` is the folder or the hub name of the model that they belong to; by default the one that was trained. `dtype`
+    is the type of the parameters, torch's or its name. Raises `BenchspecError` if the folder is not complete.
     """
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
-    from transformers import AutoModelForCausalLM
 
     try:
         config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
@@ -117,14 +119,15 @@ def load(folder: str, base: str | None = None) -> Any:
         raise BenchspecError(f"{folder} is no checkpoint of the method 'adapter': {error}") from error
     if (beside := Path(folder) / BASE).is_dir():
         named = str(beside)
-    model: Any = AutoModelForCausalLM.from_pretrained(base or named, dtype=torch.float32, trust_remote_code=False)
+    model = load_whole(base or named, dtype)
     insert(model, size)
     wanted = {name for name in model.state_dict() if _is_added(name)}
     if wanted != set(weights):
         other = sorted(wanted ^ set(weights))[0]
         raise BenchspecError(f"{folder} does not have the adapters of {base or named}: {other} is in one of them only")
     model.load_state_dict(weights, strict=False)
-    return model.eval()
+    # The adapters were inserted as float32.
+    return model.to(model.dtype).eval()
 
 
 @hookimpl

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from benchspec import Method, PluginError, Shape, Share, hookimpl
+from benchspec import BenchspecError, Method, PluginError, Shape, Share, hookimpl
+from benchspec.kinds.checkpoints import load_whole
 from benchspec.terms.errors import install
 from benchspec_plugins.methods.base import keep_base
 from benchspec_plugins.methods.parts import attention_inputs, attention_output
@@ -74,6 +76,19 @@ class Lora(Method):
             raise PluginError(f"the method 'lora' cannot adapt {type(model).__name__}: {error}") from error
         self._added = sum(map(self._matrices, adapted.modules()))
         adapted.save_pretrained = partial(save, adapted)
+        return adapted
+
+    def load(self, folder: str, dtype: Any) -> Any:
+        from peft import PeftConfig, PeftModel, get_peft_model_state_dict
+        from peft.utils import SAFETENSORS_WEIGHTS_NAME
+        from safetensors.torch import load_file
+
+        named = PeftConfig.from_pretrained(folder).base_model_name_or_path
+        adapted: Any = PeftModel.from_pretrained(load_whole(str(named), dtype), folder)
+        # peft only warns of matrices that the folder lacks, and makes them up.
+        wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+        if missing := sorted(wanted - set(load_file(Path(folder) / SAFETENSORS_WEIGHTS_NAME))):
+            raise BenchspecError(f"{folder} lacks {len(missing)} of the method's matrices, such as {missing[0]}")
         return adapted
 
     def share(self, shape: Shape) -> Share | None:

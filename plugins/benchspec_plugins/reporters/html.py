@@ -111,6 +111,7 @@ def _section(section: Section, group: Sequence[Result], results: Results, with_s
         "table": section.table,
         "published": section.published,
         "details": section.details,
+        "answers": section.answers,
         "notes": section.notes,
         "figures": list(_figures(group[0].experiment, results)),
         "anchors": [_anchor(group[0].experiment, found[0].name) for found in launched],

@@ -57,8 +57,9 @@ def _tables(section: Section) -> str:
     from benchspec.reports.markdown import bullets, folded, table
 
     parts = [table(section.table), table(section.published) if section.published else "", bullets(section.notes)]
-    details = folded("further metrics", table(section.details)) if section.details else ""
-    return "\n\n".join(filter(None, (*parts, details)))
+    further = {"further metrics": section.details, "answers": section.answers}
+    details = [folded(title, table(columns)) for title, columns in further.items() if columns]
+    return "\n\n".join(filter(None, (*parts, *details)))
 
 
 def _footer(report: Report) -> Iterator[str]:

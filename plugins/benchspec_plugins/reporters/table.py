@@ -44,7 +44,18 @@ def _head(report: Report) -> str:
 def _section(section: Section) -> str:
     tables = [_table(columns) for columns in (section.table, section.published) if columns]
     notes = "\n".join(fill(note, WIDTH, subsequent_indent="  ", break_long_words=False) for note in section.notes)
-    return f"{section.title}\n\n" + "\n\n".join(filter(None, (*tables, notes)))
+    return f"{section.title}\n\n" + "\n\n".join(filter(None, (*tables, notes, _answers(section.answers))))
+
+
+def _answers(columns: Sequence[Column]) -> str:
+    """What was asked, and below each prompt the answer."""
+    rows = zip(*(column.cells for column in columns), strict=True)
+    lines = [(", ".join(filter(None, axes)), prompt, answer) for *axes, prompt, answer in rows]
+    return "\n".join(
+        fill(text, WIDTH, initial_indent=indent, subsequent_indent="    ")
+        for case, prompt, answer in lines
+        for text, indent in ((f"{case}: {prompt}", ""), (answer or "(nothing)", "  → "))
+    )
 
 
 def _table(columns: Sequence[Column]) -> str:
