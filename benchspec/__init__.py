@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from benchspec.kinds import (
         Backend as Backend,
         Dataset as Dataset,
+        End as End,
         Engine as Engine,
         Fact as Fact,
         Facts as Facts,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _KINDS = (
     "Backend",
     "Dataset",
+    "End",
     "Engine",
     "Fact",
     "Facts",

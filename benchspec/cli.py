@@ -12,7 +12,7 @@ import click
 
 from benchspec import arguments, output
 from benchspec.arguments import FORMAT, REPORTER, SET, SPEC, completing
-from benchspec.terms.errors import BenchspecError, SpecError, distinct
+from benchspec.terms.errors import BenchspecError, HungUp, SpecError, distinct
 from benchspec.terms.harmless import json_text
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
     # come already, Python would then print a traceback.
     for each in _SIGNALS:
         signal.signal(each, _pass_over)
-    raise KeyboardInterrupt
+    raise HungUp if signum == signal.SIGHUP else KeyboardInterrupt
 
 
 def _pass_over(signum: int, frame: Any) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.cases.needs import Needed, needed
 from benchspec.cases.training import missing_to_train
-from benchspec.kinds.bases import FIELDS, Plugin
+from benchspec.kinds.bases import FIELDS, Launcher, Plugin
 from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
 from benchspec.spec import fields, spec as specs
@@ -86,7 +86,7 @@ def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Prob
             yield node.problem(str(need))
             continue
         each = need["processes"] // (need["hosts"] or 1)
-        if cores and each > cores:
+        if cores and each > cores and not cast(Launcher, expansion.plugins[case.key]["launcher"]).elsewhere:
             here = f"{cores:g} core{'' if cores == 1 else 's'}: this machine has no GPU"
             yield node.at(["launcher"]).problem(f"{each} processes on {here}")
         warmup, steps = case.measure["warmup_steps"], need["steps"]

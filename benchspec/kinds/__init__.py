@@ -18,13 +18,14 @@ from benchspec.kinds.bases import (
 from benchspec.kinds.engine import Engine
 from benchspec.kinds.hookspecs import hookimpl
 from benchspec.kinds.registry import Registry
-from benchspec.kinds.values import Fact, Facts, Row, Shape, Share
+from benchspec.kinds.values import End, Fact, Facts, Row, Shape, Share
 
 __all__ = [
     "CASE_KINDS",
     "KINDS",
     "Backend",
     "Dataset",
+    "End",
     "Engine",
     "Fact",
     "Facts",

@@ -47,7 +47,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from benchspec.kinds.engine import Engine
-from benchspec.kinds.values import Facts, Row, Shape, Share
+from benchspec.kinds.values import End, Facts, Row, Shape, Share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +110,10 @@ class Dataset(Plugin):
         """A string that changes whenever the rows change, for rows that are slow to read: while it stays the same,
         tokens from earlier runs are reused. None: the rows are read again in each run."""
         return None
+
+    def progress(self, done: int, total: int) -> None:
+        """Call this from `rows` every few seconds if rows take long to make: it shows how many there are, of how many,
+        and that the case does not stand still. Do not override it: benchspec does while a case runs."""
 
 
 class Model(Plugin):
@@ -316,6 +320,8 @@ class Handle:
 
     #: identifies the group, so that a later process can `attach` to it
     id: str
+    #: whether the group goes on without benchspec, as a scheduler's job does: a hang-up then leaves it running
+    lasting: ClassVar[bool] = False
 
     def poll(self) -> int | None:
         """The exit code, or None while the group runs."""
@@ -336,6 +342,9 @@ class Launcher(Plugin):
     kind = "launcher"
     #: how many cases may run at the same time
     parallel: int = 1
+    #: whether processes run on other machines than the one that benchspec is started on, as with a scheduler. They
+    #: describe themselves then: `start` also runs `python -m benchspec.running.there CASE_DIR` on one of them
+    elsewhere: ClassVar[bool] = False
 
     def settle(self, facts: Facts, only: int | None) -> Mapping[str, Any]:
         """The options, with a value in place of each one that depends on the machine, such as `processes: auto`.
@@ -373,6 +382,13 @@ class Launcher(Plugin):
         A negative code is a signal, as in `subprocess`. Called once the group has ended.
         """
         return {}
+
+    def end(self, case_dir: Path) -> End | None:
+        """How a case ended that is over, if a scheduler knows better than its processes; None otherwise.
+
+        It counts unless the processes have finished, or have reported more than a crash.
+        """
+        return None
 
 
 class Hardware(Plugin):

@@ -72,6 +72,15 @@ class Share(NamedTuple):
     added: int = 0
 
 
+class End(NamedTuple):
+    """How a case ended, as whatever manages its processes says."""
+
+    #: an outcome other than `ok`, such as `timeout`
+    outcome: str
+    #: in one sentence
+    reason: str
+
+
 class Fact(NamedTuple):
     """A figure and its source."""
 

@@ -131,6 +131,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "device": {"name": _TEXT, "uuid": _TEXT_OR_NULL, "memory": _COUNT, "mig": _FLAG},
         "begin": {"phase": _PHASE},
         "end": {"phase": _PHASE},
+        "progress": {"done": _COUNT, "total": _COUNT},
         "data": {
             **dict.fromkeys(("rows", "words", "tokens"), _COUNT_OR_NULL),
             "planned_steps": _COUNT_OR_NULL,

@@ -39,7 +39,8 @@ class Dependencies:
         origins = {entry.origin.project: entry.origin for entry in _entries(self._registry, case)}
         return {
             "processes": self._processes(case),
-            "machine": self._machine,
+            # A machine elsewhere describes itself.
+            "machine": {} if self._elsewhere(case) else self._machine,
             "libraries": {**self._libraries, **{name: origin.version for name, origin in origins.items()}},
             "commits": {
                 **{name: self._code(name) for name in ("benchspec", *origins)},
@@ -50,6 +51,9 @@ class Dependencies:
     def with_data(self, case: Case) -> dict[str, Any]:
         """The same with what the data set says its rows depend on, to compare it with a result."""
         return {**self.of(case), "data": {"fingerprint": None, "identity": self._identity(case)}}
+
+    def _elsewhere(self, case: Case) -> bool:
+        return cast(type[Launcher], self._registry.find("launcher", case.launcher["name"]).cls).elsewhere
 
     def _processes(self, case: Case) -> int | None:
         """None if the launcher fails to say, as it will when it is asked to start."""

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchspec.kinds.values import End
 from benchspec.results.clocks import moment, offsets
 from benchspec.results.events import Event
 from benchspec.results.evidence import Evidence, furthest_behind, open_phase
@@ -39,14 +40,15 @@ def judge(
     timeout: float | None = None,
     hang: Hang | None = None,
     kernel_killed: bool = False,
+    end: End | None = None,
 ) -> Ending:
     """How a process group ended; it must have no process left.
 
     `deaths` are the exit codes that the launcher reports; `timeout` is the limit in seconds if the group was stopped
     for it, and `hang` what was seen if it was stopped because it stood still; `kernel_killed` says whether the kernel's
-    out-of-memory killer has killed processes during the case.
+    out-of-memory killer has killed processes during the case; `end` is what a scheduler says.
     """
-    ending = _judged(evidence, deaths, timeout, hang, kernel_killed)
+    ending = _judged(evidence, deaths, timeout, hang, kernel_killed, end)
     if evidence.unusable is None:
         return ending
     phase, log = ending.phase or "train", evidence.log
@@ -55,7 +57,12 @@ def judge(
 
 
 def _judged(
-    evidence: Evidence, deaths: Mapping[int, int], timeout: float | None, hang: Hang | None, kernel_killed: bool
+    evidence: Evidence,
+    deaths: Mapping[int, int],
+    timeout: float | None,
+    hang: Hang | None,
+    kernel_killed: bool,
+    end: End | None,
 ) -> Ending:
     """How a process group ended, from those of its events that can be used."""
     log = evidence.log
@@ -65,6 +72,9 @@ def _judged(
     if evidence.finished:
         return Ending("ok")
     failure, death = _first_failure(evidence), _first_death(evidence, deaths)
+    if end and (failure is None or failure[1]["outcome"] == "crash"):
+        rank_behind, phase = furthest_behind(evidence.ranks)
+        return Ending(end.outcome, phase, rank_behind, end.reason, log)
     if death and (failure is None or _follows(failure[1], death[1])):
         rank, code = death
         outcome, reason = _cause(evidence.stderr, code, kernel_killed)

@@ -11,6 +11,7 @@ from benchspec.kinds.bases import Launcher
 from benchspec.kinds.checks import is_count
 from benchspec.kinds.faults import defined_at
 from benchspec.running.dependencies import Dependencies
+from benchspec.running.there import There
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
 
@@ -37,6 +38,8 @@ class Run:
     least_stall: float
     #: the cases that failed because of a user's mistake, by key, and what it is
     mistakes: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: the machine that cases ran on, if it is another one than this
+    there: There | None = None
     #: the warnings about cases that were shown
     warned: set[str] = field(default_factory=set)
 

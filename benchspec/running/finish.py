@@ -9,12 +9,13 @@ from pathlib import Path
 
 from benchspec.cases.case import Case, Launch
 from benchspec.kinds.bases import Launcher
-from benchspec.kinds.faults import explained, wrong
-from benchspec.machine import kernel_kills
+from benchspec.kinds.faults import explained, returned, wrong
+from benchspec.kinds.values import End
+from benchspec.machine import kernel_kills, text
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
 from benchspec.results.plausible import contradiction
-from benchspec.running import when
+from benchspec.running import there, when
 from benchspec.running.ending import Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight, Stop
@@ -22,6 +23,7 @@ from benchspec.running.record import data_warnings, record
 from benchspec.running.when import When
 from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
+from benchspec.terms.outcomes import OUTCOMES
 
 
 def launcher_failed(run: Run, case: Case, error: Exception) -> Ending:
@@ -65,10 +67,11 @@ def judge_group(
     """How a process group ended; it must have no process left."""
     try:
         deaths = {} if seen.finished else _deaths(launcher, attempt)
+        end = None if seen.finished else _end(launcher, attempt)
     except Exception as error:
         return launcher_failed(run, case, error)
     timeout, hang = (stop.timeout, stop.hang) if stop else (None, None)
-    return judge(seen, deaths, timeout=timeout, hang=hang, kernel_killed=_kernel_killed(attempt))
+    return judge(seen, deaths, timeout=timeout, hang=hang, kernel_killed=_kernel_killed(attempt), end=end)
 
 
 def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
@@ -76,6 +79,13 @@ def _deaths(launcher: Launcher, attempt: Path) -> Mapping[int, int]:
     if not isinstance(found, Mapping) or not all(type(number) is int for pair in found.items() for number in pair):
         raise wrong(launcher.deaths, found, "a mapping of ranks to exit codes")
     return found
+
+
+def _end(launcher: Launcher, attempt: Path) -> End | None:
+    end = returned(launcher.end, launcher.end(attempt), (End, type(None)), "an End or None")
+    if end and (end.outcome not in OUTCOMES or end.outcome == "ok"):
+        raise wrong(launcher.end, end, f"an End with one of the outcomes {', '.join(OUTCOMES[1:])}")
+    return end
 
 
 def _kernel_killed(attempt: Path) -> bool:
@@ -95,16 +105,20 @@ def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
 
 def finish(run: Run, launch: Launch, attempt: Path, seen: Evidence, ending: Ending, ran: When) -> None:
     """Record how an attempt ended."""
-    case = launch.case
+    case, other = launch.case, there.read(attempt)
+    run.there = other or run.there
+    facts = other.facts if other else run.spec.facts
     try:
         ending = _unless_contradicted(case, seen, ending)
-        result = record(launch, attempt, seen, ending, run.spec.facts, ran)
+        result = record(launch, attempt, seen, ending, facts, ran)
     except Exception as error:
         # Whatever stands in a case's evidence, it costs that case alone.
         unusable = f"{type(error).__name__}: {error}"
         ending = Ending("crash", ending.phase or "train", reason=f"the events cannot be used: {unusable}")
         seen = replace(seen, unusable=unusable)
-        result = record(launch, attempt, seen, ending, run.spec.facts, ran)
+        result = record(launch, attempt, seen, ending, facts, ran)
+    if other:
+        result = replace(result, record={**result.record, "machine": text.parts(other.machine)})
     journal.append(run.folder, result)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes[case.key] = f"{case.full_name}: {ending.reason}"

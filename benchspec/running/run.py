@@ -25,7 +25,7 @@ from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
 from benchspec.running.start import start_next
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import RunError, SpecError, distinct, install
+from benchspec.terms.errors import HungUp, RunError, SpecError, distinct, install
 from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
@@ -111,6 +111,9 @@ def _run_in(
     for text in agenda.notes(changed, pending):
         progress.note(text)
     _run_all(current, pending, done=len(cases) - len(_cases(pending)))
+    if current.there:
+        machine = {**machine, **runfile.machine_there(spec, current.there)}
+        runfile.write(folder, spec, every, machine, changed)
     if not (folder / RUN).exists():
         progress.note(f"warning: {folder / RUN} was removed while the cases ran; it is written again")
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,6 +166,10 @@ def _run_all(run: Run, pending: Sequence[Launch], done: int) -> None:
             running = [flight for flight in running if not collect(run, flight)]
             waiting = _without_mistakes(run, waiting)
             time.sleep(INTERVAL if running else 0)
+    except HungUp:
+        # Whatever goes on without benchspec, the next run follows.
+        running = [flight for flight in running if not getattr(flight.handle, "lasting", False)]
+        raise
     finally:
         _stop_all(running)
         run.progress.end()

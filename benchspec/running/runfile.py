@@ -14,8 +14,10 @@ from benchspec.cases.case import Case
 from benchspec.cases.shared import shared
 from benchspec.cases.statements import statements
 from benchspec.kinds.options import completed
+from benchspec.kinds.values import Facts
 from benchspec.machine import identity
 from benchspec.running.agenda import Changed
+from benchspec.running.there import There
 from benchspec.spec import choices
 from benchspec.spec.spec import Spec, facts_of
 from benchspec.terms.layout import RUN, write_json
@@ -77,6 +79,18 @@ def machine_here(spec: Spec, found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def machine_there(spec: Spec, there: There) -> dict[str, Any]:
+    """The machine that cases ran on, if it is another one."""
+    from benchspec.machine import text
+
+    name = _named_hardware(spec)
+    return {
+        "hardware": name or _title_of(spec, there.facts),
+        "machine": there.machine,
+        "machine_line": text.line(there.machine),
+    }
+
+
 def machine_of(earlier: Mapping[str, Any]) -> dict[str, Any]:
     """The machine in an existing run.json, where all results of the run directory were measured."""
     return {key: earlier.get(key) for key in ("hardware", "machine", "machine_line", "other_figures", "started")}
@@ -96,10 +110,14 @@ def spec_hash(spec: Spec) -> str:
 
 def hardware_title(spec: Spec) -> str:
     """The accelerators of this machine, and the published machines that have the same."""
+    return _title_of(spec, spec.facts)
+
+
+def _title_of(spec: Spec, here: Facts) -> str:
     published = dict.fromkeys(reference.hardware for reference in spec.references if reference.hardware)
     known = [name for name in published if spec.registry.has("hardware", name)]
     facts = {name: facts_of(spec.registry, completed(spec.registry, "hardware", name)) for name in known}
-    return identity.title(spec.facts, facts)
+    return identity.title(here, facts)
 
 
 def _named_hardware(spec: Spec) -> str | None:

@@ -128,6 +128,14 @@ class Watch:
             place = self.places.setdefault(rank, Place())
             place.take(event, waited=self._apart > place.moved)
             place.moved = self._clock
+            if event["event"] == "progress":
+                self._wait_with(place)
+
+    def _wait_with(self, busy: Place) -> None:
+        """Let no time have passed for the ranks that wait for the rows that one of them makes."""
+        for place in self.places.values():
+            if place.phase == busy.phase:
+                place.moved = self._clock
 
     def wait(self) -> None:
         """Let no time have passed: the case is waiting in a queue."""

@@ -15,7 +15,7 @@ from benchspec.running import attempts, when
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
-from benchspec.terms.layout import HANDLE, KERNEL_KILLS, RECORD, write_json, write_whole
+from benchspec.terms.layout import HANDLE, HARDWARE, KERNEL_KILLS, RECORD, write_json, write_whole
 from benchspec.terms.outcomes import FINAL
 
 
@@ -48,6 +48,8 @@ def _start(run: Run, launch: Launch) -> list[Flight]:
     if (count := kernel_kills()) is not None:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
     launcher, started, begun = launcher_of(run.spec, case), time.time(), time.monotonic()
+    if launcher.elsewhere:
+        write_json(attempt / HARDWARE, run.spec.hardware_options)
     try:
         handle = _started(launcher, attempt)
     except Exception as error:

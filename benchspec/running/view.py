@@ -33,6 +33,8 @@ class View:
         self.first: float | None = None
         self.last = 0.0
         self.rows = 0
+        #: rows that a data set has made, of how many
+        self.made = ""
         #: the place that was printed last
         self.said = ""
 
@@ -44,6 +46,8 @@ class View:
             self.phase = event["phase"]
         elif kind == "end" and event["phase"] == "save":
             self.phase = "train"
+        elif kind == "progress":
+            self.made = f"{event['done']:,} of {event['total']:,} rows"
         elif kind == "data":
             self.planned = event["planned_steps"]
         elif kind == "step":
@@ -59,7 +63,7 @@ class View:
     def place(self) -> str:
         """Where it is: its phase or its step."""
         if not self.step:
-            return self.phase
+            return f"{self.phase}  {self.made}" if self.phase == "data" and self.made else self.phase
         steps = f"step {self.step}" + (f" of {self.planned}" if self.planned and self.planned >= self.step else "")
         return f"{steps}  save" if self.phase == "save" else steps
 

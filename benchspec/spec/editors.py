@@ -99,7 +99,8 @@ def _options(
             if fragment not in alike.setdefault(inner, []):
                 alike[inner].append(fragment)
     for inner, fragments in alike.items():
-        yield inner, fragments[0] if len(fragments) == 1 else _any_of(fragments)
+        one_kind = len({kind_of(fragment) for fragment in fragments}) == 1 and kind_of(fragments[0])
+        yield inner, fragments[0] if len(fragments) == 1 or one_kind else _any_of(fragments)
 
 
 def _inner(path: str, fragment: Mapping[str, Any]) -> Iterator[tuple[str, Fragment]]:

@@ -83,10 +83,14 @@ class Spec:
     @cached_property
     def facts(self) -> Facts:
         """The facts of the spec's machine; raises `PluginError` if the hardware plugin fails."""
+        return facts_of(self.registry, self.hardware_options)
+
+    @cached_property
+    def hardware_options(self) -> dict[str, Any]:
+        """The spec's hardware as `{name, option…}`, with every option."""
         default = self.registry.own("hardware", self.schema["properties"]["hardware"]["default"])
         node = self.hardware or document.bare(default)
-        value = completed(self.registry, "hardware", choices.with_absolute_paths(self.registry, "hardware", node))
-        return facts_of(self.registry, value)
+        return completed(self.registry, "hardware", choices.with_absolute_paths(self.registry, "hardware", node))
 
     def plain(self) -> dict[str, Any]:
         """The resolved document, includes and `--set` applied, as plain values."""

@@ -73,6 +73,10 @@ class SpecError(BenchspecError):
         self.problems = problems
 
 
+class HungUp(KeyboardInterrupt):
+    """The terminal or the login shell has gone; what lasts without it goes on."""
+
+
 def install(extra: str) -> str:
     """How to install the libraries of an extra. There is no release, and PyPI's benchspec is another project."""
     return f"in benchspec's checkout, run pip install -e '.[{extra}]'"

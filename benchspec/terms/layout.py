@@ -28,6 +28,8 @@ RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 
 #: in an attempt's folder: the resolved case, which each rank reads
 CASE = "case.json"
+#: which hardware the spec names, where a case runs on another machine, and what that machine says it is
+HARDWARE, MACHINE = "hardware.json", "machine.json"
 #: what the attempt's result depends on beside the case
 RECORD = "record.json"
 #: the attempt's folder, a NUL, and the id of the process group, so that a later benchspec can find it

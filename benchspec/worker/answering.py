@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchspec.cases.case import read_case
 from benchspec.kinds.bases import Method, Recipe
+from benchspec.kinds.generation import Batch, Prompt, answer
 from benchspec.kinds.registry import Registry
 from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
 from benchspec.terms.layout import CHECKPOINT
-from benchspec.worker import device, generation, network
+from benchspec.worker import device, network
 from benchspec.worker.farewell import report_failure
 from benchspec.worker.rank import Rank
 
@@ -29,9 +30,28 @@ def ask(job: Rank, model: Any, tokenizer: Any, templates: Mapping[str, str] | No
     query = job.case.query
     assert query is not None
     network.set_attention(model, job.case.train["attention"], job.device.type)
-    asked = generation.prompts(query, templates)
-    for batch in generation.answer(model.to(job.device), tokenizer, asked, query, job.device):
-        job.log.add("answers", **batch._asdict(), peak_memory=_peak(job.device))
+    asked = prompts(query, templates)
+    for batch in answer(model.to(job.device), tokenizer, asked, query, job.device, warm_up=True):
+        job.log.add("answers", **_told(batch), peak_memory=_peak(job.device))
+
+
+def prompts(query: Mapping[str, Any], templates: Mapping[str, str] | None) -> list[Prompt]:
+    """The prompts of a case's `query`, in a recipe's templates; without templates, as they are."""
+    return [_prompt(given, templates) for given in query["prompts"]]
+
+
+def _prompt(given: str | Mapping[str, str], templates: Mapping[str, str] | None) -> Prompt:
+    given = {"instruction": given} if isinstance(given, str) else given
+    instruction, data = given["instruction"], given.get("input", "")
+    said = f"{instruction}\n{data}" if data else instruction
+    if templates is None:
+        return Prompt(said, said)
+    template = templates["with_input" if data else "without_input"]
+    return Prompt(said, template.format(instruction=instruction, input=data))
+
+
+def _told(batch: Batch) -> dict[str, Any]:
+    return {key: value for key, value in batch._asdict().items() if key != "ended"}
 
 
 def dtype_of(precision: str) -> torch.dtype:

@@ -10,6 +10,7 @@ from benchspec.cases.case import read_case
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
 from benchspec.kinds.faults import returned, wrong
 from benchspec.kinds.registry import Registry
+from benchspec.machine.cache import cache_folder
 from benchspec.results import events
 from benchspec.terms import layout
 from benchspec.worker import answering, chosen, device, network, proof, query
@@ -87,8 +88,9 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     """The token arrays, prepared by whichever process of this host needs them first."""
     from benchspec.worker.data import answers
     from benchspec.worker.data.encode import encoder_for
-    from benchspec.worker.data.prepare import Request, cache_folder, prepare
+    from benchspec.worker.data.prepare import Request, prepare
 
+    _show_progress(job, dataset)
     request = Request(
         dataset=dataset,
         settings=job.case.dataset,
@@ -104,6 +106,14 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     known = {name: getattr(tokens.prepared, name) for name in _TOLD}
     job.log.add("data", **known, warning=warning, planned_steps=steps)
     return tokens
+
+
+def _show_progress(job: Rank, dataset: Dataset) -> None:
+    """Have a data set, and those that it is made of, tell how far they are."""
+    setattr(dataset, "progress", job.progress)  # noqa: B010
+    for option in dataset.options.values():
+        if isinstance(option, Dataset):
+            _show_progress(job, option)
 
 
 #: what the event `data` says of the tokens

@@ -103,6 +103,10 @@ class Rank:
             self._begin(STEADY)
         return True
 
+    def progress(self, done: int, total: int) -> None:
+        """Tell how many rows are made, and how many there will be; see `Dataset.progress`."""
+        self.log.add("progress", done=done, total=total)
+
     def release(self) -> None:
         """Let go of the network and all that may hold it, and of the accelerator's memory."""
         for name in ("model", "backend"):

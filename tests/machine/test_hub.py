@@ -71,6 +71,10 @@ def test_random_weights_and_a_built_in_tokenizer_need_no_hub(home, value):
 def test_a_folder_that_is_not_there_is_missing(home, tmp_path):
     (line,) = made("model", {"name": "hf", "path": str(tmp_path / "gone")}).missing(online=False)
     assert line == f"'{tmp_path}/gone' is not a folder; give one with the weights and tokenizer"
+    (line,) = made("model", {"name": "hf", "path": str(tmp_path)}).missing(online=False)
+    assert line.startswith(f"the folder '{tmp_path}' has no weights and no tokenizer (*.safetensors, *.bin, tokenizer*")
+    for name in ("model.safetensors", "tokenizer.json"):
+        (tmp_path / name).touch()
     assert made("model", {"name": "hf", "path": str(tmp_path)}).missing(online=False) == []
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
 
 import psutil
 import pytest
+from small import HEAD, mistakes
 
+from benchspec import Facts, PluginError
+from benchspec.kinds.options import completed
+from benchspec.kinds.registry import Registry
 from benchspec.machine.process import MARK
-from benchspec_plugins.launchers import group
+from benchspec_plugins.launchers import commands, group, hosts
+from benchspec_plugins.launchers.commands import Host
 from benchspec_plugins.launchers.group import Group, Left
 
 
@@ -68,17 +74,17 @@ def test_a_supervisor_that_is_killed_or_does_not_answer_leaves_none_either(tmp_p
 
 
 def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(group, "_cores", lambda: 8)
+    monkeypatch.setattr(commands, "_cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert group._environment(tmp_path, 2)["OMP_NUM_THREADS"] == "4"
-    assert group._environment(tmp_path, 16)["OMP_NUM_THREADS"] == "1"
+    assert commands.environment(tmp_path, Host(2))["OMP_NUM_THREADS"] == "4"
+    assert commands.environment(tmp_path, Host(16))["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert group._environment(tmp_path, 2)["OMP_NUM_THREADS"] == "3"
+    assert commands.environment(tmp_path, Host(2))["OMP_NUM_THREADS"] == "3"
 
 
 def test_variables_that_set_torchruns_options_do_not_reach_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PET_NNODES", "2")
-    assert "PET_NNODES" not in group._environment(tmp_path, 1)
+    assert "PET_NNODES" not in commands.environment(tmp_path, Host(1))
 
 
 @pytest.mark.parametrize(
@@ -107,6 +113,76 @@ def test_a_group_of_which_no_rank_ended_has_no_deaths(tmp_path):
     assert group.deaths(tmp_path) == {}
 
 
+def made(**options):
+    registry = Registry.load()
+    return registry.create("launcher", completed(registry, "launcher", {"name": "torchrun", **options}))
+
+
+@pytest.mark.parametrize(
+    ("options", "hosts", "processes"),
+    [
+        ({}, 1, 8),
+        ({"nodes": 2}, 2, 16),
+        ({"hosts": ["b", "user@c"]}, 3, 24),
+        ({"hosts": ["b"], "nodes": 2, "processes": 4}, 2, 4),
+    ],
+)
+def test_processes_are_those_of_all_hosts(options, hosts, processes):
+    found = made(**options)
+    assert found.hosts() == hosts
+    assert found.settle(Facts(accelerator="GPU", accelerators=8), None)["processes"] == processes
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"hosts": ["b"], "nodes": 4}, "has 1 other hosts, which are not 4 nodes"),
+        ({"nodes": 2, "processes": 3}, "cannot spread 3 processes evenly over 2 hosts"),
+    ],
+)
+def test_hosts_that_contradict_the_processes_are_refused(options, said):
+    with pytest.raises(PluginError, match=said):
+        made(**options)
+
+
+def test_a_host_is_no_option_of_ssh(write):
+    (line,) = mistakes(write(f"{HEAD}    launcher: {{name: torchrun, hosts: [-oProxyCommand=reboot]}}\n"))
+    assert "launcher.hosts[0]" in line
+
+
+def test_ssh_is_needed_to_start_other_hosts(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert made(hosts=["b"]).missing(online=False) == [
+        "ssh is not installed, which starts the processes on other hosts"
+    ]
+    assert made(nodes=2).missing(online=False) == []
+
+
+def test_the_command_for_another_host_has_no_secrets(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_HOME", "/shared/hub")
+    place = Host(4, nodes=2, node=1, address="10.0.0.1", port=29500, interface="ib0")
+    command = hosts.command_for(tmp_path / "a case", place)
+    assert "secret" not in command
+    words = shlex.split(command)
+    assert {"HF_HOME=/shared/hub", "BENCHSPEC_NODE=1", "NCCL_SOCKET_IFNAME=ib0", "--node-rank=1"} <= set(words)
+    assert str(tmp_path / "a case") in words
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ([], ["1 3", "stopped"], [(1, 3)]),
+        (["0 1", "stopped"], ["1 -15", "stopped"], [(0, 1)]),
+        (["0 0", "stopped"], ["1 0", "stopped"], [(0, 0), (1, 0)]),
+    ],
+)
+def test_ranks_that_ended_on_another_host_are_told_too(tmp_path, first, second, found):
+    for name, lines in (("exits", first), ("exits-1", second)):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
+    assert list(group.deaths(tmp_path).items()) == found
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the guarantees about processes are Linux's")
 def test_torchrun_starts_the_ranks_and_puts_its_files_into_the_case(tmp_path, monkeypatch):
@@ -116,7 +192,7 @@ def test_torchrun_starts_the_ranks_and_puts_its_files_into_the_case(tmp_path, mo
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     (folder / "case.json").write_text("no case")
-    started = group.start(folder, 1)
+    started = group.start(folder, Host(1))
     while started.poll() is None:
         time.sleep(0.1)
     started.stop()

@@ -28,6 +28,7 @@ EVENTS = {
     "device": {"name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-1", "memory": 84_929_347_584, "mig": False},
     "begin": {"phase": "first-step"},
     "end": {"phase": "train"},
+    "progress": {"done": 120, "total": 1000},
     "data": {"rows": 52002, "words": 3025587, "tokens": 3986889, "planned_steps": 612},
     "model": {
         "parameters": 125_239_296,

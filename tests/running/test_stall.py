@@ -189,6 +189,18 @@ def test_a_group_of_which_nothing_was_heard_stalls_too():
     assert watch.stalled().rank == 0
 
 
+def test_ranks_that_wait_for_rows_that_one_of_them_makes_are_no_stall():
+    data = {"event": "begin", "phase": "data", "clock": 0.0}
+    watch = Watch(100.0)
+    watch.look([(0, start(2)), (0, data), (1, data)], 0.0)
+    for done in range(50):
+        watch.look([(1, {"event": "progress", "done": done, "total": 50, "clock": 0.0})], 4.0)
+    assert watch.stalled() is None
+    for _ in range(26):
+        watch.look([], 4.0)
+    assert watch.stalled()
+
+
 def test_time_in_a_queue_counts_for_nothing():
     group = Group(stall=600.0)
     group.wait(599)

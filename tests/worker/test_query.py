@@ -11,14 +11,23 @@ from drive_backend import FAMILIES, create, small_tokenizer, tiny
 from ranks import logged, rank
 
 from benchspec.terms.errors import BenchspecError
-from benchspec.worker import query
+from benchspec.worker import answering, query
 from benchspec_plugins.methods.adapter import Adapter
 from benchspec_plugins.methods.frozen import Frozen
 from benchspec_plugins.methods.full import Full
 from benchspec_plugins.methods.lora import Lora
 
+TEMPLATES = {"with_input": "Do {instruction} with {input}:", "without_input": "Do {instruction}:"}
 METHODS = {"full": Full, "frozen": Frozen, "lora": Lora, "adapter": Adapter}
 IDS = torch.tensor([[3, 4, 5, 6]])
+
+
+def test_prompts_are_put_into_the_template_with_an_input_or_without():
+    query = {"prompts": ["sums", {"instruction": "sums", "input": "2, 3"}, {"instruction": "{x}", "input": ""}]}
+    found = answering.prompts(query, TEMPLATES)
+    assert [prompt.text for prompt in found] == ["Do sums:", "Do sums with 2, 3:", "Do {x}:"]
+    assert [prompt.said for prompt in found] == ["sums", "sums\n2, 3", "{x}"]
+    assert [prompt.text for prompt in answering.prompts(query, None)] == ["sums", "sums\n2, 3", "{x}"]
 
 
 def saved(folder, family, method):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -79,12 +78,6 @@ def prepare(request: Request, *, invocation: str, pointers: Path, cache: Path) -
             answer = _answer(request, cache)
             prepared.write(pointer, answer, invocation)
     return TokenData(cache, answer)
-
-
-def cache_folder() -> Path:
-    """Where this host keeps token arrays: `$BENCHSPEC_CACHE`, or `benchspec` in the user's cache folder."""
-    own = os.environ.get("BENCHSPEC_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchspec"
 
 
 @contextmanager

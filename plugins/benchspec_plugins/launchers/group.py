@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,37 +18,40 @@ from benchspec.machine.process import MARK
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import STDERR, STDOUT
 from benchspec_plugins.launchers import supervisor
+from benchspec_plugins.launchers.commands import Host, environment, supervised, torchrun
 
 #: in the case's folder, torchrun's own output; its workers write to stdout.log and stderr.log
 LOG = "torchrun.log"
-#: in the case's folder, torchrun's own files
-FILES = "torchrun"
 #: seconds in which a supervisor ends its case, before everything that bears the case's mark is killed
 STOP_TIMEOUT = 10.0
 #: seconds after which a process that survives SIGKILL counts as stuck in the kernel
 KILL_TIMEOUT = 60.0
 
 
-def start(case_dir: Path, processes: int) -> Group:
+def start(case_dir: Path, host: Host) -> Group:
     """Start torchrun for the case in a folder; the ranks' output is appended to stdout.log and stderr.log there."""
     for name in (STDOUT, STDERR):
         (case_dir / name).touch()
     with (case_dir / LOG).open("ab") as log:
-        return Group(_spawn(case_dir, processes, log), case_dir)
+        return Group(_spawn(case_dir, host, log), case_dir)
 
 
 def deaths(case_dir: Path) -> dict[int, int]:
-    """The ranks that ended by themselves and their exit codes, the first to end first.
+    """The ranks that ended by themselves and their exit codes, on each host the first to end first.
 
     After the first, SIGTERM is how torchrun ends the others.
     """
-    file = case_dir / supervisor.EXITS
-    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    files = sorted(case_dir.glob(f"{supervisor.EXITS}*"))
+    ends = [end for file in files for end in _ends(file.read_text(errors="replace").splitlines())]
+    return {rank: code for number, (rank, code) in enumerate(ends) if not number or code != -signal.SIGTERM}
+
+
+def _ends(lines: list[str]) -> list[tuple[int, int]]:
+    """(rank, exit code) in the lines that one host has written."""
     if supervisor.STOPPED in lines:
         lines = lines[: lines.index(supervisor.STOPPED)]
     # A full disk cuts off a line.
-    ends = [(int(found[1]), int(found[2])) for line in lines if (found := _EXIT.fullmatch(line))]
-    return {rank: code for number, (rank, code) in enumerate(ends) if not number or code != -signal.SIGTERM}
+    return [(int(found[1]), int(found[2])) for line in lines if (found := _EXIT.fullmatch(line))]
 
 
 _EXIT = re.compile(r"([0-9]{1,9}) (-?[0-9]{1,9})", re.ASCII)
@@ -121,38 +123,16 @@ def _copy_own_log(case_dir: Path) -> None:
             file.write(own.read_text(errors="replace"))
 
 
-def _spawn(case_dir: Path, processes: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    # Without `site`, which takes as long as all the rest of the start.
-    supervising = [sys.executable, "-P", "-S", supervisor.__file__]
-    torchrun = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    # -P: a module in the working directory, such as a user's struct.py, must not replace one of Python's.
-    worker = [sys.executable, "-P", "-m", "benchspec.worker", str(case_dir)]
+def _spawn(case_dir: Path, host: Host, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [
-            *(*supervising, "group", str(os.getpid()), str(case_dir)),
-            *(*torchrun, "--log-dir", str(case_dir / FILES), "--no-python"),
-            *(*supervising, "rank", str(case_dir), *worker),
-        ],
+        [*supervised("group", str(os.getpid()), str(case_dir)), *torchrun(case_dir, host)],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        env=_environment(case_dir, processes),
+        env=environment(case_dir, host),
         # Ctrl-C reaches only benchspec, which then stops the group.
         start_new_session=True,
     )
-
-
-def _environment(case_dir: Path, processes: int) -> dict[str, str]:
-    # torchrun's default of one thread per process would leave other CPU cores idle.
-    threads = max(1, _cores() // processes)
-    # A job of several hosts, such as Kubeflow's, sets torchrun's options by such variables, the number of hosts among
-    # them; this group is on one.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PET_")}
-    return {"OMP_NUM_THREADS": str(threads), **kept, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _members(case_dir: Path) -> list[psutil.Process]:

@@ -4,8 +4,11 @@
 case whose own parent has ended, whatever session or environment that process has given itself. When torchrun ends, on
 SIGTERM, or when the process with the id BENCHSPEC has gone, however it went, it kills them all, then ends itself.
 
+`supervisor.py host CASE_DIR COMMAND…` does the same on another host, for as long as its standard input is open: whoever
+started it from afar holds the other end.
+
 `supervisor.py rank CASE_DIR COMMAND…` runs one rank's worker, its output appended to the logs of the case's folder, and
-adds a line to the file `exits` there: the rank and its exit code.
+adds a line to the file `exits` there, of a further host `exits-1` and so on: the rank and its exit code.
 
 It is run by its path and imports nothing but the standard library, to start in a few hundredths of a second.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import sys
 import time
@@ -26,6 +30,8 @@ EXITS = "exits"
 STOPPED = "stopped"
 #: in a process's environment, the id of the process that must outlive it
 PARENT = "BENCHSPEC_PARENT"
+#: in a process's environment, the number of its host among those of the case; absent on the first
+NODE = "BENCHSPEC_NODE"
 #: <linux/prctl.h>
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 #: seconds between looks at torchrun and at benchspec
@@ -34,8 +40,11 @@ _INTERVAL = 0.05
 _KILL_TIMEOUT = 60.0
 
 
-def group(benchspec: int, case_dir: str, command: list[str]) -> int:
-    """Run torchrun until it or benchspec ends or SIGTERM comes; its exit code, and no process of the case is left."""
+def group(case_dir: str, command: list[str], wanted: Callable[[], bool]) -> int:
+    """Run torchrun until it ends, is not wanted any more, or SIGTERM comes; its exit code.
+
+    By then, no process of the case is left.
+    """
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
     for ignored in (signal.SIGINT, signal.SIGHUP):
@@ -43,11 +52,17 @@ def group(benchspec: int, case_dir: str, command: list[str]) -> int:
         signal.signal(ignored, lambda number, frame: None)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     torchrun = _spawn(command, _bind)
-    while (code := _reap().get(torchrun)) is None and not stopped and os.getppid() == benchspec:
+    while (code := _reap().get(torchrun)) is None and not stopped and wanted():
         time.sleep(_INTERVAL)
     _write_line(case_dir, STOPPED)
     _end_all()
     return 1 if code is None else code
+
+
+def _is_open(descriptor: int) -> bool:
+    """Whether somebody holds the other end of a pipe or a connection; what comes from there is read and dropped."""
+    readable, _, _ = select.select([descriptor], [], [], 0)
+    return not readable or bool(os.read(descriptor, 1 << 16))
 
 
 def rank(case_dir: str, command: list[str]) -> int:
@@ -94,7 +109,8 @@ def _prctl(option: int, value: int) -> None:
 
 def _write_line(case_dir: str, line: str) -> None:
     # On a full disk there is still everything else to do. Importing pathlib would take 10 ms.
-    with suppress(OSError), open(f"{case_dir}/{EXITS}", "a") as file:  # noqa: PTH123
+    node = os.environ.get(NODE)
+    with suppress(OSError), open(f"{case_dir}/{EXITS}{f'-{node}' if node else ''}", "a") as file:  # noqa: PTH123
         file.write(f"{line}\n")
 
 
@@ -152,4 +168,7 @@ if __name__ == "__main__":
     role, *arguments = sys.argv[1:]
     if role == "rank":
         sys.exit(rank(arguments[0], arguments[1:]))
-    sys.exit(group(int(arguments[0]), arguments[1], arguments[2:]))
+    if role == "host":
+        sys.exit(group(arguments[0], arguments[1:], lambda: _is_open(0)))
+    starter = int(arguments[0])
+    sys.exit(group(arguments[1], arguments[2:], lambda: os.getppid() == starter))

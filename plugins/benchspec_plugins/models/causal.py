@@ -310,7 +310,9 @@ def _lacking(name: str, parts: Mapping[str, Sequence[str]], online: bool) -> str
     """Why parts of a folder or of a name on the hub cannot be had, or None."""
     # `Path.is_dir` raises an error for a name that is too long.
     if os.path.isdir(name):  # noqa: PTH112
-        return None
+        absent = [part for part, files in parts.items() if not any(any(Path(name).glob(file)) for file in files)]
+        wanted = ", ".join(file for part in absent for file in parts[part])
+        return f"the folder '{name}' has no {' and no '.join(absent)} ({wanted})" if absent else None
     if Path(name).is_absolute():
         return f"'{name}' is not a folder; give one with the {' and '.join(parts)}"
     return lacking(name, parts, online)

@@ -1,4 +1,4 @@
-"""Answers to prompts, batch by batch, and how long they took."""
+"""Answers of a causal model of `transformers` to prompts, batch by batch, and how long they took."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchspec.terms.errors import BenchspecError
-from benchspec.worker import device
 
 if TYPE_CHECKING:
     import torch
 
-#: tokens that are generated for the first batch before anything is timed, so that no kernel is loaded or chosen later
+#: tokens that a warm-up generates, so that no kernel is loaded or chosen while answers are timed
 WARM_UP = 2
 
 
@@ -36,30 +35,24 @@ class Batch(NamedTuple):
     seconds: float
     #: generated tokens, the one that ends an answer included
     tokens: int
-
-
-def prompts(query: Mapping[str, Any], templates: Mapping[str, str] | None) -> list[Prompt]:
-    """The prompts of a case's `query`, in a recipe's templates; without templates, as they are."""
-    return [_prompt(given, templates) for given in query["prompts"]]
-
-
-def _prompt(given: str | Mapping[str, str], templates: Mapping[str, str] | None) -> Prompt:
-    given = {"instruction": given} if isinstance(given, str) else given
-    instruction, data = given["instruction"], given.get("input", "")
-    said = f"{instruction}\n{data}" if data else instruction
-    if templates is None:
-        return Prompt(said, said)
-    template = templates["with_input" if data else "without_input"]
-    return Prompt(said, template.format(instruction=instruction, input=data))
+    #: whether each ended by itself, before it reached the most tokens
+    ended: list[bool]
 
 
 def answer(
-    network: Any, tokenizer: Any, asked: Sequence[Prompt], query: Mapping[str, Any], target: torch.device
+    network: Any,
+    tokenizer: Any,
+    asked: Sequence[Prompt],
+    query: Mapping[str, Any],
+    target: torch.device,
+    *,
+    warm_up: bool = False,
 ) -> Iterator[Batch]:
     """The answers of a network on the device `target`; raises `BenchspecError` for a prompt that is too long for it.
 
-    Only `query` decides how tokens are chosen: whatever a checkpoint prefers is left aside. Prompts of a batch are
-    padded on the left.
+    `query` has `max_new_tokens`, `temperature`, `seed` and `batch_size`, as a case's `query`. Only it decides how
+    tokens are chosen: whatever a checkpoint prefers is left aside. Prompts of a batch are padded on the left.
+    With `warm_up`, the first batch is answered in part before anything is timed.
     """
     import torch
 
@@ -69,10 +62,19 @@ def answer(
     size = query["batch_size"]
     batches = [asked[start : start + size] for start in range(0, len(asked), size)]
     with torch.inference_mode():
-        _generate(network, tokenizer, batches[0], target, min(WARM_UP, query["max_new_tokens"]))
+        if warm_up:
+            _generate(network, tokenizer, batches[0], target, min(WARM_UP, query["max_new_tokens"]))
         torch.manual_seed(query["seed"])
         for batch in batches:
             yield _generate(network, tokenizer, batch, target, query["max_new_tokens"])
+
+
+def _finish_work(target: torch.device) -> None:
+    """Wait until an accelerator has done what was asked of it."""
+    import torch
+
+    if target.type == "cuda":
+        torch.cuda.synchronize(target)
 
 
 def _set_choice(network: Any, tokenizer: Any, query: Mapping[str, Any]) -> None:
@@ -97,9 +99,15 @@ def _padding(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
+def positions(network: Any) -> int | None:
+    """The longest sequence that a network takes; None if that is not limited, or not known."""
+    config = getattr(network, "config", None)
+    return config and getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
 def _check_lengths(network: Any, tokenizer: Any, asked: Sequence[Prompt], new: int) -> None:
     """Raise `BenchspecError` if a prompt and its answer are longer than the network's positions."""
-    most = getattr(network.config.get_text_config(), "max_position_embeddings", None)
+    most = positions(network)
     for prompt in asked:
         length = len(tokenizer(prompt.text)["input_ids"])
         if most and length + new > most:
@@ -111,11 +119,11 @@ def _check_lengths(network: Any, tokenizer: Any, asked: Sequence[Prompt], new: i
 
 def _generate(network: Any, tokenizer: Any, batch: Sequence[Prompt], target: torch.device, new: int) -> Batch:
     inputs = _encoded(tokenizer, [prompt.text for prompt in batch], target)
-    clock = _FirstToken()
-    device.finish_work()
+    clock = _FirstToken(target)
+    _finish_work(target)
     begun = time.monotonic()
     output = network.generate(**inputs, max_new_tokens=new, stopping_criteria=[clock])
-    device.finish_work()
+    _finish_work(target)
     seconds = time.monotonic() - begun
     rows = output[:, inputs["input_ids"].shape[1] :].tolist()
     ends = set(network.generation_config.eos_token_id)
@@ -127,6 +135,7 @@ def _generate(network: Any, tokenizer: Any, batch: Sequence[Prompt], target: tor
         first_token=clock.at - begun,
         seconds=seconds,
         tokens=sum(_length(row, ends) for row in rows),
+        ended=[not ends.isdisjoint(row) for row in rows],
     )
 
 
@@ -154,10 +163,13 @@ class _FirstToken:
 
     at = 0.0
 
+    def __init__(self, target: torch.device):
+        self._target = target
+
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         import torch
 
         if not self.at:
-            device.finish_work()
+            _finish_work(self._target)
             self.at = time.monotonic()
         return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)

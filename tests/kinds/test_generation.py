@@ -7,13 +7,12 @@ pytest.importorskip("transformers")
 
 from drive_backend import FAMILIES, small_tokenizer, tiny
 
+from benchspec.kinds import generation
+from benchspec.kinds.generation import Prompt
 from benchspec.terms.errors import BenchspecError
-from benchspec.worker import generation
-from benchspec.worker.generation import Prompt
 
 QUERY = {"max_new_tokens": 6, "temperature": 0.0, "seed": 1, "batch_size": 2}
 CPU = torch.device("cpu")
-TEMPLATES = {"with_input": "Do {instruction} with {input}:", "without_input": "Do {instruction}:"}
 
 
 def asked(*texts):
@@ -26,14 +25,6 @@ def answered(network, prompts, **changes):
 
 def texts(batches):
     return [answer["text"] for batch in batches for answer in batch.answers]
-
-
-def test_prompts_are_put_into_the_template_with_an_input_or_without():
-    query = {"prompts": ["sums", {"instruction": "sums", "input": "2, 3"}, {"instruction": "{x}", "input": ""}]}
-    found = generation.prompts(query, TEMPLATES)
-    assert [prompt.text for prompt in found] == ["Do sums:", "Do sums with 2, 3:", "Do {x}:"]
-    assert [prompt.said for prompt in found] == ["sums", "sums\n2, 3", "{x}"]
-    assert [prompt.text for prompt in generation.prompts(query, None)] == ["sums", "sums\n2, 3", "{x}"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -75,7 +66,7 @@ def test_an_answer_ends_with_the_token_that_ends_it():
         network.lm_head.weight[2] = 1.0
         network.model.decoder.final_layer_norm.bias.fill_(1.0)
     (batch,) = answered(network, asked("w5"))
-    assert (batch.tokens, batch.answers[0]["text"]) == (1, "")
+    assert (batch.tokens, batch.answers[0]["text"], batch.ended) == (1, "", [True])
 
 
 def test_a_prompt_that_is_too_long_for_the_model_is_named():

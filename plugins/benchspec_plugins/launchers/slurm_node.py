@@ -1,0 +1,45 @@
+"""A node's part of a case's job: `slurm_node.py CASE_DIR PROCESSES INTERFACE`, run by srun once a node.
+
+It becomes the supervisor of this node's ranks. On the first node, it also has the machine described.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchspec_plugins.launchers.commands import Host, environment, supervised, torchrun
+
+#: the first of the ports at which processes of several nodes meet, and how many there are: a job takes its own
+PORTS = 20_000, 20_000
+
+
+def main(case_dir: Path, processes: int, interface: str) -> None:
+    """Start this node's part; does not return."""
+    nodes, node = int(os.environ.get("SLURM_NNODES", 1)), int(os.environ.get("SLURM_NODEID", 0))
+    first, count = PORTS
+    host = Host(
+        processes,
+        nodes=nodes,
+        node=node,
+        address=_first_node() if nodes > 1 else "127.0.0.1",
+        port=first + int(os.environ["SLURM_JOB_ID"]) % count,
+        interface=interface or None,
+    )
+    if node == 0:
+        # Beside the ranks, which take seconds to import their libraries.
+        subprocess.Popen([sys.executable, "-P", "-m", "benchspec.running.there", str(case_dir)])
+    os.environ.update(environment(case_dir, host))
+    command = [*supervised("group", str(os.getppid()), str(case_dir)), *torchrun(case_dir, host)]
+    os.execv(command[0], command)
+
+
+def _first_node() -> str:
+    command = ["scontrol", "show", "hostnames", os.environ["SLURM_JOB_NODELIST"]]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
