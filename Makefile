@@ -12,7 +12,8 @@ quickstart: $(VENV)/.train  ## install what runs need, then run a benchmark that
 
 test: $(VENV)/.dev lint  ## everything that a change must pass
 	$(BIN)/python -m pytest -n 2 -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests/*/
+	$(BIN)/python -m pytest -m slow tests/test_*.py
 
 fast: $(VENV)/.dev lint  ## the same without the tests that train or install packages
 	$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -35,7 +36,7 @@ $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable plugins/benchspec-trl
 	$(COMPILE)
 	touch $@
 

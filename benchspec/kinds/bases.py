@@ -296,6 +296,8 @@ class Recipe(Plugin):
     kind = "recipe"
     #: what it trains with: "trainer" for `transformers.Trainer`, "engine" for what `Backend.spread` returns
     drives: ClassVar[str] = "trainer"
+    #: whether an optimizer step has other numbers of rows than `train` says, as where a micro-batch is packed
+    rows_vary: bool = False
     #: prompt templates for rows with and without an input: `str.format` strings over a row's fields
     templates: Mapping[str, str] = {
         "with_input": "{instruction}\n{input}\n",

@@ -16,6 +16,7 @@ from benchspec.reports.report import Column, Report, Section
 from benchspec.results.launches import Launches, launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
+from benchspec.results.scaling import efficiencies
 from benchspec.results.verdicts import headline
 from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS, SHOWN
@@ -130,12 +131,18 @@ def metric_column(results: Sequence[Result], metric: str) -> Column:
 
 def _section(title: str, group: Sequence[Result], known: Published, results: Results) -> Section:
     axes, shown = axis_columns(group), shown_metrics(group)
-    first = shown[: max(1, MAX_COLUMNS - len(axes) - 1)]
+    scaling = _efficiency_columns(group)
+    first = shown[: max(1, MAX_COLUMNS - len(axes) - len(scaling) - 1)]
     experiment = group[0].experiment
     changes = [results.changes(result) for result in group]
     return Section(
         title=title,
-        table=[*axes, _marked(outcome_column(group), changes), *(metric_column(group, metric) for metric in first)],
+        table=[
+            *axes,
+            _marked(outcome_column(group), changes),
+            *(metric_column(group, metric) for metric in first),
+            *scaling,
+        ],
         details=_details(group, axes, first),
         published=known.table(experiment),
         notes=[
@@ -150,6 +157,14 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
         ],
         answers=_answers(group, axes),
     )
+
+
+def _efficiency_columns(group: Sequence[Result]) -> list[Column]:
+    """The parallel efficiency of each case, where numbers of processes vary."""
+    found = efficiencies(group)
+    numbers = [found.get(result.case) for result in group]
+    cells = ["" if number is None else f"{number:.0%}" for number in numbers]
+    return [Column("parallel efficiency", cells, right=True, numbers=numbers)] if found else []
 
 
 def _answers(group: Sequence[Result], axes: Sequence[Column]) -> list[Column]:

@@ -135,6 +135,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "data": {
             **dict.fromkeys(("rows", "words", "tokens"), _COUNT_OR_NULL),
             "planned_steps": _COUNT_OR_NULL,
+            "rows_vary": _FLAG._replace(always=False),
             **dict.fromkeys(("fingerprint", "identity", "warning"), _TEXT_OR_NULL._replace(always=False)),
         },
         "model": {

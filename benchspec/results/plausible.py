@@ -39,7 +39,8 @@ def _count(ranks: Ranks, found: Sequence[Step], train: Mapping[str, Any]) -> str
 def _size(ranks: Ranks, found: Sequence[Step], train: Mapping[str, Any]) -> str | None:
     """A step with more rows, or more tokens, than all ranks' micro-batches hold."""
     batch, accumulation, length = train["batch_size"], train["gradient_accumulation"], train["max_length"]
-    rows = rows_of_full_step(ranks, train) or 0
+    if (rows := rows_of_full_step(ranks, train)) is None:
+        return None
     terms = f"train.batch_size {batch} × train.gradient_accumulation {accumulation} × ranks {group_size(ranks)}"
     for step in found:
         if step.rows > rows:

@@ -55,9 +55,9 @@ def group_size(ranks: Ranks) -> int:
 def rows_of_full_step(ranks: Ranks, train: Mapping[str, Any]) -> int | None:
     """The rows of all ranks in a step whose accumulation is full; `train` are the fields of the case's `train`.
 
-    None if they do not say it, as those of a loop that was measured from outside.
+    None if they do not say it, as those of a loop that was measured from outside, or of a recipe that packs rows.
     """
-    if train["batch_size"] is None:
+    if train["batch_size"] is None or any(event.get("rows_vary") for event in of_kind(ranks, "data")):
         return None
     return int(train["batch_size"] * train["gradient_accumulation"] * group_size(ranks))
 

@@ -104,7 +104,7 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     returned(recipe.steps, steps, (int, type(None)), "an integer or None")
     warning = answers.check(tokens, dataset.name, job.case.train["max_length"])
     known = {name: getattr(tokens.prepared, name) for name in _TOLD}
-    job.log.add("data", **known, warning=warning, planned_steps=steps)
+    job.log.add("data", **known, warning=warning, planned_steps=steps, rows_vary=recipe.rows_vary)
     return tokens
 
 

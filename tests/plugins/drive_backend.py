@@ -195,7 +195,7 @@ def train(training: dict[str, Any]) -> dict[str, Any]:
     )
     meta = sum(parameter.is_meta for parameter in job.model.parameters())
     parameters = sum(job.backend.numel(parameter) for parameter in job.model.parameters())
-    trained = create(registered(training["recipe"]), {}).train(job)
+    trained = create(registered(training["recipe"]), training.get("options", {})).train(job)
     proof = job.backend.prove(job.model if trained is None else trained)
     local = sum(job.backend.local(parameter).numel() for parameter in job.model.parameters())
     held = {"meta": meta, "parameters": parameters, "local": local, "arithmetic": job.watch and job.watch.dtype}

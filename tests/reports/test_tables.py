@@ -47,6 +47,15 @@ def test_what_has_no_room_is_in_the_details():
     assert build_report(results(result(metrics={"train_runtime": 1.0}))).sections[0].details == []
 
 
+def test_parallel_efficiency_is_a_column_where_processes_vary():
+    cases = [
+        result(str(n), {"rows_per_second": rate}, case=str(n), axes={"launcher.processes": n}, record={"processes": n})
+        for n, rate in ((8, 100.0), (16, 170.0))
+    ]
+    assert [row["parallel efficiency"] for row in rows(*cases)] == ["100%", "85%"]
+    assert "parallel efficiency" not in rows(result())[0]
+
+
 def test_answers_are_a_table_of_their_own_and_cannot_move_the_cursor():
     answers = [{"prompt": "Name two.\nQuickly.", "text": "Red\x1b[2J"}, {"prompt": "And?", "text": ""}]
     (section,) = build_report(results(result(answers=answers), result("opt-13b"))).sections

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 
+#: counts a micro-batch: its rows, positions, tokens and labelled tokens
+Count = Callable[[Mapping[str, Any]], tuple[int, int, Any, Any]]
 #: `train.optimizer` -> what Trainer calls it
 OPTIMIZERS = {
     "adamw": "adamw_torch",
@@ -49,13 +51,20 @@ class Alpaca(Recipe):
         with ExitStack() as open_phase:
             phases = Phases(job, open_phase)
             phases.enter("shard")
-            trainer = build_trainer(job, phases)
+            trainer = self.trainer(job, phases)
             trainer.train()
         save = job.case.train["save"]
         if save and save["final"]:
             with job.phase("save"):
                 trainer.save_model(str(job.folder / "final"))
         return trainer.model_wrapped
+
+    def trainer(self, job: Job, phases: Phases) -> Any:
+        """The trainer of a job; overridden by recipes on trainers that are made from `transformers.Trainer`."""
+        from transformers import Trainer, TrainingArguments
+
+        data = {"train_dataset": job.data, "data_collator": job.collate}
+        return build_trainer(job, phases, Trainer, TrainingArguments(**arguments(job)), data)
 
     def steps(self, rows: int, train: Mapping[str, Any], ranks: int) -> int:
         return count_steps(rows, train, ranks)
@@ -76,17 +85,18 @@ class Phases:
         self._stack.close()
 
 
-def build_trainer(job: Job, phases: Phases) -> Any:
-    """Trainer as the backend wants it, counting tokens, and silent on stdout."""
-    from transformers import PrinterCallback, ProgressCallback, TrainingArguments
+def build_trainer(
+    job: Job, phases: Phases, base: type, args: Any, data: Mapping[str, Any], count: Count | None = None
+) -> Any:
+    """A trainer made from `base` as the backend wants it, counting tokens, and silent on stdout.
 
-    trainer = job.backend.trainer(counting_trainer())(
-        model=job.model,
-        args=TrainingArguments(**arguments(job)),
-        train_dataset=job.data,
-        processing_class=job.tokenizer,
-        data_collator=job.collate,
-    )
+    `args` are its arguments, `data` what it is given of the rows, and `count` how it counts a micro-batch, by default
+    one that is padded.
+    """
+    from transformers import PrinterCallback, ProgressCallback
+
+    counting = counting_trainer(base, count or count_padded)
+    trainer = job.backend.trainer(counting)(model=job.model, args=args, processing_class=job.tokenizer, **data)
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
     trainer.on_prepared = job.backend.prove
@@ -150,12 +160,19 @@ def checkpointing_field() -> str:
     return "activation_checkpointing" if "activation_checkpointing" in fields else "gradient_checkpointing"
 
 
-def counting_trainer() -> type:
-    """Trainer that counts what each optimizer step of this rank worked on, and draws rows without a list of them."""
-    import torch
-    from transformers import Trainer
+def count_padded(inputs: Mapping[str, Any]) -> tuple[int, int, Any, Any]:
+    """Rows, positions, tokens and labelled tokens of a padded micro-batch, the latter two as tensors."""
+    mask, labels = inputs["attention_mask"], inputs["labels"]
+    return mask.shape[0], mask.numel(), mask.sum(), labels[:, 1:].ne(-100).sum()
 
-    class CountingTrainer(Trainer):
+
+def counting_trainer(base: type, count: Count) -> type:
+    """A trainer that counts what each optimizer step of this rank worked on, and draws rows without a list of them."""
+    import torch
+
+    parent: Any = base
+
+    class CountingTrainer(parent):  # type: ignore[misc]
         """See `counting_trainer`."""
 
         #: called with the wrapped model, before the clock of training starts
@@ -165,12 +182,12 @@ def counting_trainer() -> type:
         _counts: torch.Tensor | int = 0
         _rows = _positions = 0
 
-        def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
-            mask, labels = inputs["attention_mask"], inputs["labels"]
-            self._rows += mask.shape[0]
-            self._positions += mask.numel()
+        def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            rows, positions, *counts = count(inputs)
+            self._rows += rows
+            self._positions += positions
             # On the device and unread: reading here would make it wait for each micro-batch.
-            self._counts = self._counts + torch.stack((mask.sum(), labels[:, 1:].ne(-100).sum()))
+            self._counts = self._counts + torch.stack([torch.as_tensor(each) for each in counts])
             return super().training_step(model, inputs, *args, **kwargs)
 
         def take_counts(self) -> tuple[int, int, int, int]:
@@ -181,7 +198,7 @@ def counting_trainer() -> type:
             return counted
 
         def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
-            prepared = super()._prepare_for_training(*args, **kwargs)  # type: ignore[no-untyped-call]
+            prepared = super()._prepare_for_training(*args, **kwargs)
             self.on_prepared(self.model_wrapped)
             return prepared
 
