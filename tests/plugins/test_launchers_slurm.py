@@ -81,6 +81,12 @@ def test_the_state_in_which_a_job_ended_is_an_outcome(tmp_path, state, end):
     assert found is None if end is None else isinstance(found, End) and found.outcome == end and state in found.reason
 
 
+def test_without_slurm_the_programs_that_are_missing_are_named(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    (line,) = launcher().missing(online=False)
+    assert line == "sbatch, scontrol, scancel not found: this machine has no Slurm; run where jobs are submitted"
+
+
 SHOWN = "JobId=7 JobName=x UserId=root(0) JobState={} Reason=None ExitCode={} RunTime=00:00:02"
 
 
