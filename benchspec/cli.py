@@ -195,13 +195,15 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
     from benchspec.results.results import Results
 
     registry = Registry.load()
-    render.check(registry, [*reporters, "html"] if opening else reporters)
+    if opening and "html" not in reporters:
+        reporters = [*reporters, "html"]
+    render.check(registry, reporters)
     output.complete(run_dir)
     results = Results.load(run_dir)
     if experiment is not None:
         results = results.of_experiment(experiment)
     if opening:
-        output.open_page(registry, results, [*reporters, "html"])
+        output.open_page(registry, results, reporters)
     else:
         output.show_reports(registry, results, reporters)
     return _exit_code(results)
@@ -229,6 +231,8 @@ def compare(base: str, head: str, metric: str, threshold: float, across: Sequenc
     from benchspec.results.comparing.compare import compare as comparing
     from benchspec.results.results import Results
 
+    for folder in (base, head):
+        output.complete(folder)
     found = comparing(Results.load(base), Results.load(head), metric=metric, threshold=threshold, across=across)
     output.show(compared.FORMATS[form](found))
     return _EXIT_CODES.get(found.verdict, 0)

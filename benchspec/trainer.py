@@ -9,7 +9,7 @@
     with measure("runs/mine", model=model) as m:
         for batch in batches:
             ...
-            m.step(rows=len(batch), loss=float(loss))
+            m.step(rows=len(batch), loss=loss.item())
 
 Under torchrun, accelerate or another launcher, the same lines measure all processes. Afterwards, `benchspec report
 runs/mine` shows the result; a further training in the same folder is a further launch, by which `benchspec compare` and

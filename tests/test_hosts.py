@@ -57,8 +57,9 @@ def hosts(tmp_path_factory):
                 ip("-n", name, "link", "set", card, "up")
         # As ssh does, it ends when the command ends, and passes its standard input on.
         (folder / "ssh").write_text(
-            f'#!/bin/sh\n[ "$4" = second ] || {{ echo "ssh: no such host $4" >&2; exit 255; }}\n'
-            f'exec {IP} netns exec {second} sh -c "$5"\n'
+            "#!/bin/sh\nwhile [ $1 != -- ]; do shift; done\n"
+            f'[ "$2" = second ] || {{ echo "ssh: no such host $2" >&2; exit 255; }}\n'
+            f'exec {IP} netns exec {second} sh -c "$3"\n'
         )
         (folder / "ssh").chmod(0o755)
         yield first, second, folder

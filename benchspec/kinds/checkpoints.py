@@ -21,3 +21,14 @@ def load_whole(name: str, dtype: Any) -> Any:
     if missing := sorted(info.get("missing_keys", ())):
         raise BenchspecError(f"{name} lacks {len(missing)} of the network's parameters, such as {missing[0]}")
     return network
+
+
+def cast(network: Any, dtype: Any) -> Any:
+    """The network with its parameters of torch's type `dtype`, as `from_pretrained` makes them.
+
+    `Module.to` would round buffers too, such as the frequencies of rotary positions.
+    """
+    for parameter in network.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+    return network

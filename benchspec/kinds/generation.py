@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchspec.terms.errors import BenchspecError
+from benchspec.terms.harmless import clipped
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +59,7 @@ def answer(
 
     network.eval()
     _set_choice(network, tokenizer, query)
-    _check_lengths(network, tokenizer, asked, query["max_new_tokens"])
+    check_lengths(tokenizer, asked, query["max_new_tokens"], positions(network))
     size = query["batch_size"]
     batches = [asked[start : start + size] for start in range(0, len(asked), size)]
     with torch.inference_mode():
@@ -105,14 +106,15 @@ def positions(network: Any) -> int | None:
     return config and getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
-def _check_lengths(network: Any, tokenizer: Any, asked: Sequence[Prompt], new: int) -> None:
-    """Raise `BenchspecError` if a prompt and its answer are longer than the network's positions."""
-    most = positions(network)
+def check_lengths(tokenizer: Any, asked: Sequence[Prompt], new: int, most: int | None) -> None:
+    """Raise `BenchspecError` for a prompt without tokens, or one that is too long with `new` more."""
     for prompt in asked:
         length = len(tokenizer(prompt.text)["input_ids"])
+        if not length:
+            raise BenchspecError(f"the prompt '{clipped(prompt.said)}' has no tokens")
         if most and length + new > most:
             raise BenchspecError(
-                f"the prompt '{prompt.said[:60]}' has {length} tokens with its template; with {new} new ones "
+                f"the prompt '{clipped(prompt.said)}' has {length} tokens with its template; with {new} new ones "
                 f"(query.max_new_tokens) that is more than the {most} positions of the model"
             )
 

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from benchspec.cases.case import Case
+from benchspec.measuring import group
 from benchspec.measuring.session import Session
 from benchspec.measuring.training import case_of, described, model_settings, trainer_settings
 from benchspec.worker import device
@@ -169,4 +170,4 @@ def _case(model: Any, rows: int | None, settings: Mapping[str, Any]) -> Case:
     from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
 
     backend = str(AcceleratorState().distributed_type.value).lower()
-    return case_of(model_settings(model), {"name": "own", "rows": rows}, settings, backend)
+    return case_of(model_settings(model), {"name": "own", "rows": rows}, settings, backend, group.place()[1])

@@ -34,6 +34,8 @@ WAIT = 30.0
 
 def check(folder: Path) -> None:
     """Raise `BenchspecError` if a training cannot be recorded in a folder; it is made if it does not exist."""
+    if folder == Path():
+        raise BenchspecError("the folder to measure in is empty; give one, such as runs/mine")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

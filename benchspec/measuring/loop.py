@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchspec.measuring import group
 from benchspec.measuring.session import Session
 from benchspec.measuring.training import case_of, described, model_settings
 
@@ -52,7 +53,9 @@ def measure(folder: str | Path, *, name: str | None = None, model: Any = None) -
     session = Session(folder, name)
     settings = model_settings(model) if model is not None else {"name": "own"}
     # A loop says nothing of its settings; its rows a step show in what is measured.
-    recorder = session.begin(lambda: case_of(settings, {"name": "own", "rows": None}, _TRAIN, "own"), model)
+    recorder = session.begin(
+        lambda: case_of(settings, {"name": "own", "rows": None}, _TRAIN, "own", group.place()[1]), model
+    )
     if model is not None:
         recorder.add("model", **described(model, precision="unknown", tf32=False))
     try:

@@ -16,10 +16,19 @@ EXPERIMENT = "training"
 OWN = "own"
 
 
-def case_of(model: Mapping[str, Any], dataset: Mapping[str, Any], train: Mapping[str, Any], backend: str) -> Case:
+def case_of(
+    model: Mapping[str, Any], dataset: Mapping[str, Any], train: Mapping[str, Any], backend: str, processes: int
+) -> Case:
     """A case with these settings; its id is readable, with a digest of all of them."""
     own = {"name": OWN}
-    said = {"model": dict(model), "dataset": dict(dataset), "backend": {"name": backend}, "train": dict(train)}
+    launcher = {"name": OWN, "processes": processes}
+    said = {
+        "model": dict(model),
+        "dataset": dict(dataset),
+        "backend": {"name": backend},
+        "launcher": launcher,
+        "train": dict(train),
+    }
     return Case(
         id=f"{_word(str(model['name']))}-{digest(said)[:DIGITS]}",
         experiment=EXPERIMENT,
@@ -31,7 +40,7 @@ def case_of(model: Mapping[str, Any], dataset: Mapping[str, Any], train: Mapping
         method=own,
         recipe=own,
         backend=said["backend"],
-        launcher=own,
+        launcher=launcher,
         train=said["train"],
         measure={"warmup_steps": None},
         limits={"timeout": None, "stall": None},

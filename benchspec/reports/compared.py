@@ -32,12 +32,12 @@ def headline(comparison: Comparison) -> str:
 def columns(comparison: Comparison) -> list[Column]:
     """A row per case."""
     pairs = comparison.pairs
-    medians = [[_number(comparison, pair, side) for pair in pairs] for side in (0, 1)]
+    means = [[_number(comparison, pair, side) for pair in pairs] for side in (0, 1)]
     return [
         Column("case", [label(pair) for pair in pairs]),
         Column("verdict", [pair.verdict for pair in pairs]),
-        Column("base", medians[0], right=True),
-        Column("head", medians[1], right=True),
+        Column("base", means[0], right=True),
+        Column("head", means[1], right=True),
         Column("change (interval)", [change_text(pair) for pair in pairs], right=True),
         Column("launches", [" / ".join(map(str, pair.launches)) for pair in pairs], right=True),
     ]
@@ -96,8 +96,8 @@ def _percent(ratio: float) -> str:
 
 
 def _number(comparison: Comparison, pair: Pair, side: int) -> str:
-    median = pair.medians[side]
-    return ABSENT if median is None else metric_text(comparison.metric, median, pair.currency)
+    mean = pair.means[side]
+    return ABSENT if mean is None else metric_text(comparison.metric, mean, pair.currency)
 
 
 def as_table(comparison: Comparison, width: int = 110) -> str:
@@ -118,7 +118,8 @@ def as_table(comparison: Comparison, width: int = 110) -> str:
 
 def as_markdown(comparison: Comparison) -> str:
     """For a pull request."""
-    runs = f"base {comparison.base}, head {comparison.head}; medians of launches"
+    what = "geometric means of launches, intervals of 99.5% over all cases"
+    runs = f"base {comparison.base}, head {comparison.head}; {what}"
     head = f"**{markdown.escape(headline(comparison))}**\n\n{markdown.paragraph(runs)}"
     return "\n\n".join(filter(None, (head, markdown.table(columns(comparison)), markdown.bullets(notes(comparison)))))
 

@@ -221,7 +221,7 @@ def _without_result(results: Results) -> list[str]:
 
 def _medians(group: Sequence[Result]) -> list[str]:
     """The remark that numbers are of several launches."""
-    counts = sorted({len(launches_of(result)) for result in group if result.numbers} - {1})
+    counts = sorted({sum(each.outcome == "ok" for each in launches_of(result)) for result in group} - {0, 1})
     return [f"each number is the median of {' or '.join(map(str, counts))} launches, with the range"] if counts else []
 
 

@@ -52,7 +52,10 @@ def _content(file: Path) -> str:
 def _made(block: Block, file: Path) -> Sequence[str]:
     """The lines that a block should have."""
     try:
-        results = Results.load(folder_of(block, file))
+        folder = folder_of(block, file)
+        if not folder.is_dir():
+            raise BenchspecError(f"no run directory '{block.run}' beside the file, nor in the working directory")
+        results = Results.load(folder)
         if block.experiment is not None:
             results = results.of_experiment(block.experiment)
         text = results.report("markdown")

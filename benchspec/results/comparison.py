@@ -65,6 +65,9 @@ def words(metric: str, measured: float, published: float) -> str:
     if measured <= 0 or published <= 0:
         return "less" if less else "more"
     ratio = measured / published
+    if 1 / 1.1 < ratio < 1.1 and (unit in _RATES or unit in _TIMES):
+        more, fewer = ("faster", "slower") if unit in _RATES else (_TIMES[unit][1], _TIMES[unit][0])
+        return f"{100 * abs(ratio - 1):.2g}% {fewer if less else more}"
     if unit in _RATES:
         return f"{_times(max(ratio, 1 / ratio))} {'slower' if less else 'faster'}"
     if unit in _TIMES:

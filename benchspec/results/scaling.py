@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from benchspec.results.result import Result
 
-#: the first parts of axes that change with the number of processes, where the work of a step is kept (strong scaling)
-_WITH_PROCESSES = ("launcher", "train.gradient_accumulation", "train.batch_size")
+#: axes that are the number of processes
+_PROCESSES = ("launcher.processes", "launcher.nodes", "launcher.gpus_per_node")
 
 
 class _Point(NamedTuple):
@@ -25,10 +25,11 @@ def efficiencies(group: Sequence[Result]) -> dict[str, float]:
     micro-batches and accumulation, and strong scaling where the rows of a step are kept.
     """
     alike: dict[str, dict[str, _Point]] = {}
+    follows = _following(group)
     for result in group:
         processes, rate = result.record.get("processes"), result.numbers.get("rows_per_second")
         if processes and rate:
-            alike.setdefault(_else(result.axes), {})[result.case] = _Point(processes, rate)
+            alike.setdefault(_else(result.axes, follows), {})[result.case] = _Point(processes, rate)
     found: dict[str, float] = {}
     for cases in alike.values():
         fewest = min(cases.values())
@@ -38,6 +39,18 @@ def efficiencies(group: Sequence[Result]) -> dict[str, float]:
     return found
 
 
-def _else(axes: Mapping[str, object]) -> str:
+def _following(group: Sequence[Result]) -> set[str]:
+    """The axes that have one value for each number of processes, as where the rows of a step are kept."""
+    found = set(_PROCESSES)
+    for path in {path for result in group for path in result.axes if path.startswith("train.")}:
+        values: dict[object, set[str]] = {}
+        for result in group:
+            values.setdefault(result.record.get("processes"), set()).add(json.dumps(result.axes.get(path)))
+        if len(values) > 1 and all(len(each) == 1 for each in values.values()):
+            found.add(path)
+    return found
+
+
+def _else(axes: Mapping[str, object], follows: set[str]) -> str:
     """The values of the other axes."""
-    return json.dumps({path: value for path, value in axes.items() if not path.startswith(_WITH_PROCESSES)})
+    return json.dumps({path: value for path, value in axes.items() if path not in follows})

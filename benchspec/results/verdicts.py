@@ -18,11 +18,13 @@ says is published stands in run.json as *statements*: each a mapping with
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from benchspec.results.comparison import agrees, beside
+from benchspec.results.launches import launches_of
 from benchspec.results.regression import Line, fit_line
 from benchspec.results.result import Result
 from benchspec.terms.metrics import METRICS, is_count
@@ -94,7 +96,7 @@ def _verdict(statement: Statement, kind: str, there: Sequence[Pair], hardware: s
         "differences": _differences(statement, there),
     }
     if judged is None:
-        return {**verdict, "verdict": "not run", "words": _not_run(statement, there)}
+        return {**verdict, "verdict": "not run", "words": _not_run(statement, there, kind)}
     found = {**verdict, **judged}
     if verdict["differences"]:
         return {**found, "verdict": "not comparable", "words": _difference_words(verdict["differences"])}
@@ -122,10 +124,14 @@ def _judged(statement: Statement, kind: str, there: Sequence[Pair]) -> dict[str,
 
 def _outcome(statement: Statement, there: Sequence[Pair]) -> dict[str, Any] | None:
     # Out of memory beside another's memory says nothing of the case.
-    if not there or there[0][1].beside_others:
+    launches = [each for each in launches_of(there[0][1]) if not each.beside_others] if there else []
+    if not launches:
         return None
-    outcome = there[0][1].outcome
-    same = outcome == statement["published"]
+    counts = Counter(each.outcome for each in launches)
+    same = set(counts) == {statement["published"]}
+    outcome = next(iter(counts))
+    if len(counts) > 1:
+        outcome = ", ".join(f"{count} {each}" for each, count in sorted(counts.items()))
     words = f"{outcome}, as published" if same else f"{outcome}, not {statement['published']}"
     return {"measured": outcome, "verdict": "reproduced" if same else "differs", "words": words}
 
@@ -149,12 +155,15 @@ def _number(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | No
 
 def _ordering(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | None:
     """Whether the cases that ran come in the published order; the others are named."""
-    found = {_name(case["at"]): result.metrics[statement["metric"]] for case, result in usable}
+    found: dict[str, list[float]] = {}
+    for case, result in usable:
+        found.setdefault(_name(case["at"]), []).append(result.metrics[statement["metric"]])
     published = [name for name in map(_name, statement["published"]) if name in found]
     if len(published) < 2:
         return None
     measured = sorted(published, key=lambda name: found[name])
-    same = all(found[one] <= found[other] for one, other in pairwise(published))
+    # Of several cases with one name, such as two stages of a backend, each must be in its place.
+    same = all(max(found[one]) <= min(found[other]) for one, other in pairwise(published))
     missing = [name for name in map(_name, statement["published"]) if name not in found]
     words = "in the published order" if same else f"measured: {' < '.join(measured)}"
     return {
@@ -200,7 +209,8 @@ def _linear(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | No
 
 
 def _line(statement: Statement, usable: Sequence[Pair]) -> Line | None:
-    return fit_line([(float(case["at"]), result.metrics[statement["metric"]]) for case, result in usable])
+    points = [(case["at"], result.metrics[statement["metric"]]) for case, result in usable]
+    return fit_line([(float(at), measured) for at, measured in points if type(at) in (int, float)])
 
 
 _JUDGES: Mapping[str, Callable[[Statement, Sequence[Pair]], dict[str, Any] | None]] = {
@@ -239,8 +249,15 @@ def _name(value: Any) -> str:
     return str(value["name"]) if isinstance(value, Mapping) and "name" in value else str(value)
 
 
-def _not_run(statement: Statement, there: Sequence[Pair]) -> str:
+def _not_run(statement: Statement, there: Sequence[Pair], kind: str) -> str:
     """Why there is nothing to compare."""
+    measured = sum(statement["metric"] in result.numbers for _, result in there)
+    if kind in ("slope", "linear") and 0 < measured == len(statement["cases"]):
+        (path,) = statement["per"]
+        least = 2 if kind == "slope" else POINTS
+        if measured < least:
+            return f"{measured} of at least {least} points"
+        return f"fewer than {least} different numbers of {path}"
     outcomes = [
         f"{_name(case['at'])} {_ending(result)}" if len(statement["cases"]) > 1 else _ending(result)
         for case, result in there

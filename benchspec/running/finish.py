@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -120,6 +121,9 @@ def finish(run: Run, launch: Launch, attempt: Path, seen: Evidence, ending: Endi
     if other:
         result = replace(result, record={**result.record, "machine": text.parts(other.machine)})
     journal.append(run.folder, result)
+    if case.query is not None and not (case.train["save"] or {}).get("final"):
+        # It was saved for the query alone, however that ended.
+        shutil.rmtree(attempt / layout.CHECKPOINT, ignore_errors=True)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes[case.key] = f"{case.full_name}: {ending.reason}"
     log = layout.attempts_folder(run.shown, *case.key) / attempt.name / layout.STDERR

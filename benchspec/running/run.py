@@ -61,11 +61,14 @@ def run(
     from benchspec.running.progress import Quiet
 
     expansion = expansion or expand(spec)
-    if repeats is not None:
-        expansion = replace(expansion, cases=[replace(case, repeats=repeats) for case in expansion.cases])
     if expansion.problems:
         raise SpecError(expansion.problems)
     cases = agenda.selected(expansion.cases, [only] if isinstance(only, str) else only)
+    if repeats is not None:
+        chosen = {case.key for case in cases}
+        every = [replace(case, repeats=repeats) if case.key in chosen else case for case in expansion.cases]
+        expansion = replace(expansion, cases=every)
+        cases = [case for case in every if case.key in chosen]
     _check_libraries()
     folder = Path(out) if out else Path("runs") / spec.name
     if fresh or not (folder / RUN).exists():

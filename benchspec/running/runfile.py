@@ -122,8 +122,8 @@ def _title_of(spec: Spec, here: Facts) -> str:
 
 def _named_hardware(spec: Spec) -> str | None:
     """The name that the spec gives the machine; None if it takes this one as it is, the default."""
-    name = choices.name_of(spec.hardware) if spec.hardware else _default_hardware(spec)
-    return None if name.removeprefix(OWN) == _default_hardware(spec) else name
+    name = (choices.name_of(spec.hardware) if spec.hardware else _default_hardware(spec)).removeprefix(OWN)
+    return None if name == _default_hardware(spec) else name
 
 
 def _default_hardware(spec: Spec) -> str:

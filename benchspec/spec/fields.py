@@ -18,6 +18,9 @@ from benchspec.spec.spec import Spec
 from benchspec.terms.errors import BenchspecError, Problem
 from benchspec.terms.harmless import clipped
 
+#: the lowest temperature at which tokens can be drawn
+LEAST_TEMPERATURE = 0.01
+
 
 @dataclass
 class Fields:
@@ -204,6 +207,12 @@ def _unanswerable(fields: Node, values: Mapping[str, Any], method: Method) -> It
             f"the method '{name}' does not train, so there is nothing to measure without a `query`; "
             "give one, such as `query: {prompts: [Give three tips for staying healthy.]}`"
         )
+    if query is not None and query["prompts"] is None:
+        yield fields.at(["query"]).problem("'prompts' is missing; give the instructions that the model is asked")
+    if query is not None and 0 < query["temperature"] < LEAST_TEMPERATURE:
+        yield fields.at(["query", "temperature"]).problem(
+            f"temperature {query['temperature']:g} is too low to draw with; give 0 for the most likely token each time"
+        )
     if query is not None and not method.loads:
         yield fields.at(["query"]).problem(
             f"the method '{name}' saves nothing that can be loaded again, so its model cannot be asked; remove `query`"
@@ -235,8 +244,11 @@ def _misshapen(
         except Exception as error:
             yield _refusal(spec, fields, values, "method", error)
     for path, length in lengths.items():
-        if shape and shape.positions is not None and length > shape.positions:
-            message = f"{path[-1]} {length} is more than the {shape.positions} positions of the model"
+        # A prompt has at least one token.
+        beside = 1 if path[0] == "query" else 0
+        if shape and shape.positions is not None and length + beside > shape.positions:
+            room = f"the {shape.positions} positions of the model"
+            message = f"{path[-1]} {length} is more than {room}" + (" leave beside a prompt" if beside else "")
             yield fields.at(list(path)).problem(message)
 
 

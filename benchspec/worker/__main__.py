@@ -16,7 +16,6 @@ from benchspec.results.events import EventLog
 from benchspec.worker import pulse
 from benchspec.worker.farewell import exit_now, leave_group, report_failure
 from benchspec.worker.phases import run
-from benchspec.worker.query import AlreadyReported
 from benchspec.worker.rank import Rank
 
 
@@ -26,8 +25,6 @@ def main(folder: Path) -> None:
     try:
         run(job)
         job.log.add("done")
-    except AlreadyReported:
-        exit_now(1)
     except BaseException as error:
         report_failure(job, error)
         exit_now(1)

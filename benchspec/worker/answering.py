@@ -1,6 +1,6 @@
 """The fresh process that loads and asks a trained model: `python -m benchspec.worker.answering CASE_DIR`.
 
-It appends to the events of rank 0, which waits for it.
+It goes on with the events of rank 0, whose process it was.
 """
 
 from __future__ import annotations
@@ -11,18 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchspec.cases.case import read_case
-from benchspec.kinds.bases import Method, Recipe
-from benchspec.kinds.generation import Batch, Prompt, answer
+from benchspec.kinds.bases import Method, Model, Recipe
+from benchspec.kinds.generation import Batch, Prompt, answer, check_lengths
 from benchspec.kinds.registry import Registry
 from benchspec.machine.process import die_with_starter
 from benchspec.results.events import EventLog
+from benchspec.terms.errors import BenchspecError
 from benchspec.terms.layout import CHECKPOINT
-from benchspec.worker import device, network
-from benchspec.worker.farewell import report_failure
+from benchspec.worker import device, network, pulse
+from benchspec.worker.farewell import exit_now, report_failure
 from benchspec.worker.rank import Rank
 
 if TYPE_CHECKING:
     import torch
+
+
+def check(job: Rank, model: Model, templates: Mapping[str, str] | None) -> None:
+    """Raise `BenchspecError` if a prompt is too long for the model, as far as that is known before it is built."""
+    assert job.case.query is not None
+    shape = model.shape()
+    if shape and shape.positions:
+        asked = prompts(job.case.query, templates)
+        check_lengths(job.tokenizer, asked, job.case.query["max_new_tokens"], shape.positions)
 
 
 def ask(job: Rank, model: Any, tokenizer: Any, templates: Mapping[str, str] | None) -> None:
@@ -67,28 +77,39 @@ def _peak(target: torch.device) -> int | None:
 
 
 def main(folder: Path) -> None:
-    """Load and ask the checkpoint of a case; the process ends with exit code 1 if that fails."""
+    """Load and ask the checkpoint of a case, then end the process, with exit code 1 if that failed."""
     job = Rank(folder, EventLog(folder, 0), rank=0, world=1)
     job.open.append("query")
+    pulse.start(job)
     try:
         _load_and_ask(job)
+        job.log.add("end", phase=job.open.pop())
+        job.log.add("done")
     except BaseException as error:
         report_failure(job, error)
-        sys.exit(1)
+        exit_now(1)
+    exit_now(0)
 
 
 def _load_and_ask(job: Rank) -> None:
-    from transformers import AutoTokenizer
-
     job.case, _ = read_case(job.folder)
     registry = Registry.load()
     job.packages, job.device = registry.packages, device.choose()
     method = cast(Method, registry.create("method", job.case.method))
     recipe = cast(Recipe, registry.create("recipe", job.case.recipe))
-    final, auto = str(job.folder / CHECKPOINT), cast(Any, AutoTokenizer)
-    tokenizer = auto.from_pretrained(final, local_files_only=True, trust_remote_code=False)
-    model = method.load(final, dtype_of(job.case.train["precision"]))
-    ask(job, model, tokenizer, recipe.templates)
+    final = job.folder / CHECKPOINT
+    model = method.load(str(final), dtype_of(job.case.train["precision"]))
+    ask(job, model, _tokenizer(final), recipe.templates)
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder; `transformers` would make up an empty one if there is none."""
+    from transformers import AutoTokenizer
+
+    if not any(any(folder.glob(pattern)) for pattern in ("tokenizer*", "vocab*", "*.model")):
+        raise BenchspecError(f"{folder} has no tokenizer")
+    auto: Any = AutoTokenizer
+    return auto.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: seconds to wait for the other ranks to finish; less than the time after which the parent stops the group
 BARRIER_SECONDS = 10
+#: seconds to wait for a rank that may still be saving
+PATIENCE = 2 * 3600
 
 
 def report_failure(job: Rank, error: BaseException) -> None:
@@ -50,7 +52,7 @@ def _log_memory(job: Rank, error: BaseException) -> None:
     job.log.add("memory", **device.memory_peaks())
 
 
-def leave_group(job: Rank) -> None:
+def leave_group(job: Rank, seconds: float = BARRIER_SECONDS) -> None:
     """Leave the process group together, once: no rank ends while another one still needs it."""
     import torch.distributed as dist
 
@@ -61,7 +63,7 @@ def leave_group(job: Rank) -> None:
         return
     try:
         if dist.get_backend() == "gloo":
-            _leave_gloo(job)
+            _leave_gloo(job, seconds)
         else:
             # Another host's rank may still be in its last collective.
             dist.barrier()
@@ -69,13 +71,13 @@ def leave_group(job: Rank) -> None:
         traceback.print_exc()
 
 
-def _leave_gloo(job: Rank) -> None:
+def _leave_gloo(job: Rank, seconds: float) -> None:
     """Leave a gloo group, which aborts a rank whose peer has left early."""
     from datetime import timedelta
 
     import torch.distributed as dist
 
-    dist.monitored_barrier(timeout=timedelta(seconds=BARRIER_SECONDS))
+    dist.monitored_barrier(timeout=timedelta(seconds=seconds))
     job.release()
     dist.destroy_process_group()
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from benchspec.cases.case import read_case
+from benchspec.kinds import checkpoints
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
 from benchspec.kinds.faults import returned, wrong
 from benchspec.kinds.registry import Registry
@@ -14,7 +15,7 @@ from benchspec.machine.cache import cache_folder
 from benchspec.results import events
 from benchspec.terms import layout
 from benchspec.worker import answering, chosen, device, network, proof, query
-from benchspec.worker.farewell import leave_group
+from benchspec.worker.farewell import PATIENCE, leave_group
 from benchspec.worker.rank import Rank
 
 
@@ -38,15 +39,16 @@ def run(job: Rank) -> None:
     with job.phase("data"):
         job.tokenizer = _tokenizer(model)
         job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
+        if job.case.query is not None:
+            answering.check(job, model, recipe.templates)
     with job.phase("build"):
         job.model = network.build(job, model, method)
     _train(job, recipe)
     if job.case.query is not None:
-        # The ranks that ask nothing give up their accelerators, and rank 0 its memory, as if it had ended.
-        leave_group(job)
-        job.release()
+        # The others wait while rank 0 still writes what was saved.
+        leave_group(job, PATIENCE)
         if job.rank == 0:
-            query.ask(job)
+            query.begin(job)
 
 
 def _train(job: Rank, recipe: Recipe) -> None:
@@ -66,7 +68,7 @@ def _ask_untrained(job: Rank, model: Model, method: Method) -> None:
     with job.phase("build"):
         tokenizer = _tokenizer(model)
         dtype = answering.dtype_of(job.case.train["precision"])
-        job.model = network.build(job, model, method).to(dtype)
+        job.model = checkpoints.cast(network.build(job, model, method), dtype)
     with job.phase("query"):
         answering.ask(job, job.model, tokenizer, templates=None)
 
@@ -100,6 +102,8 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     )
     pointers = layout.run_dir(job.folder) / layout.DATA
     tokens = prepare(request, invocation=invocation, pointers=pointers, cache=cache_folder())
+    if job.made_rows:
+        device.reset_host_peak()
     steps = recipe.steps(tokens.rows, job.case.train, job.world)
     returned(recipe.steps, steps, (int, type(None)), "an integer or None")
     warning = answers.check(tokens, dataset.name, job.case.train["max_length"])

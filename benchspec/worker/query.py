@@ -1,59 +1,61 @@
-"""Phase `query`: what was saved is loaded again, in a fresh process, as its users would load it, and asked."""
+"""Phase `query`: what was saved is loaded again, as its users would load it, and asked.
+
+Rank 0's process begins anew as `benchspec.worker.answering`: whatever training has left in its memory, on the
+accelerator and in libraries, is gone then, and whoever watches the rank goes on watching it.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from benchspec.machine.process import PARENT
-from benchspec.results import events
 from benchspec.terms.errors import BenchspecError
-from benchspec.terms.layout import CHECKPOINT, rank_file
+from benchspec.terms.layout import CHECKPOINT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchspec.worker.rank import Rank
 
-#: the beginnings of what launchers and libraries tell a rank; the fresh process is none
+#: the beginnings of what launchers and libraries tell a rank; the process that asks is none
 _OF_RANKS = (
     *("RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_", "NCCL_ASYNC_"),
     *("ACCELERATE_", "FSDP_"),
 )
+#: in a rank's environment: the launcher has set OMP_NUM_THREADS, for ranks that are gone when the model is asked
+THREADS = "BENCHSPEC_THREADS"
+#: more files than this are not open
+_FILES = 1 << 16
 
 
-class AlreadyReported(Exception):  # noqa: N818
-    """The fresh process has failed and has reported why."""
+def begin(job: Rank) -> NoReturn:
+    """Have this process ask the checkpoint in `final`; what it was before ends here."""
+    check(job)
+    job.begin("query")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # A driver's context lives as long as its files are open.
+    os.closerange(3, _FILES)
+    os.execve(sys.executable, command(job.folder), environment())
 
 
-def ask(job: Rank) -> None:
-    """Have the checkpoint in `final` asked; it is removed afterwards unless the spec keeps it."""
-    folder = job.folder / CHECKPOINT
-    with job.phase("query"):
-        if not folder.is_dir():
-            raise BenchspecError(
-                f"the recipe '{job.case.recipe['name']}' has saved no checkpoint in '{CHECKPOINT}', so there is "
-                "nothing to ask; remove `query`, or choose another recipe"
-            )
-        command = [sys.executable, "-m", "benchspec.worker.answering", str(job.folder)]
-        ended = subprocess.run(command, env=_environment(), check=False)
-        if ended.returncode == 1 and _has_reported(job):
-            raise AlreadyReported
-        if ended.returncode:
-            raise RuntimeError(f"the process that loads and asks the model {_ending(ended.returncode)}")
-    if not (job.case.train["save"] or {}).get("final"):
-        shutil.rmtree(folder, ignore_errors=True)
+def check(job: Rank) -> None:
+    """Raise `BenchspecError` if nothing was saved."""
+    if not (job.folder / CHECKPOINT).is_dir():
+        job.begin("query")
+        raise BenchspecError(
+            f"the recipe '{job.case.recipe['name']}' has saved no checkpoint in '{CHECKPOINT}', so there is "
+            "nothing to ask; remove `query`, or choose another recipe"
+        )
 
 
-def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(_OF_RANKS)}
-    return {**kept, PARENT: str(os.getpid())}
+def command(folder: Path) -> list[str]:
+    """The command that loads and asks a case's checkpoint."""
+    return [sys.executable, "-P", "-m", "benchspec.worker.answering", str(folder)]
 
 
-def _has_reported(job: Rank) -> bool:
-    return any(event["event"] == "failure" for event in events.read(job.folder / rank_file(job.rank)))
-
-
-def _ending(code: int) -> str:
-    return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+def environment() -> dict[str, str]:
+    """The environment without what tells a rank of its group."""
+    own = ("OMP_NUM_THREADS",) if THREADS in os.environ else ()
+    return {key: value for key, value in os.environ.items() if not key.startswith(_OF_RANKS) and key not in own}

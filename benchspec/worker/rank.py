@@ -42,6 +42,8 @@ class Rank:
         self.packages: set[str] = set()
         #: phases that have begun and not ended, the innermost last
         self.open: list[str] = []
+        #: whether its data set has made rows, which may have taken more memory than training does
+        self.made_rows = False
         #: whether it has left its process group
         self.left = False
         self.steps = proof.Steps()
@@ -66,9 +68,9 @@ class Rank:
             raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
         if name == "train":
             self._before_training()
-        self._begin(name)
+        self.begin(name)
         if name == "train":
-            self._begin(FIRST_STEP)
+            self.begin(FIRST_STEP)
         yield
         if name == "train":
             device.finish_work()
@@ -100,11 +102,12 @@ class Rank:
         self.log.add("step", step=self.steps.count, **counts, **losses)
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
-            self._begin(STEADY)
+            self.begin(STEADY)
         return True
 
     def progress(self, done: int, total: int) -> None:
         """Tell how many rows are made, and how many there will be; see `Dataset.progress`."""
+        self.made_rows = True
         self.log.add("progress", done=done, total=total)
 
     def release(self) -> None:
@@ -141,7 +144,8 @@ class Rank:
         if now is not None and self._joules is not None:
             self.log.add("energy", joules=now - self._joules)
 
-    def _begin(self, name: str) -> None:
+    def begin(self, name: str) -> None:
+        """Note that a phase begins."""
         self.open.append(name)
         self.log.add("begin", phase=name)
 

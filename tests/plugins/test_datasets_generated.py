@@ -1,6 +1,7 @@
 """Rows that one model makes for another: by a teacher that says prepared texts, and by a small random one."""
 
 import json
+import os
 import re
 
 import pytest
@@ -102,16 +103,59 @@ def test_a_run_that_was_stopped_goes_on_with_the_round_that_it_was_in(options, t
 
 
 def test_a_teacher_that_says_nothing_of_use_is_told_with_the_reasons(options):
-    with pytest.raises(BenchspecError, match=r"0 of 3 rows after 5 rounds; dropped: 10 too short; lower `rows`, raise"):
+    with pytest.raises(BenchspecError, match=r"0 of 3 rows, .* the last 5 rounds .*; dropped: 10 too short; lower"):
         generated(options, lambda prompt: "No.").rows()
 
 
-def test_a_damaged_file_is_named(options, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"round": 3}', "round 0 is missing"),
+        ('{"round": false}', "round 0 is missing"),
+        ('{"round": 0}', "round 0 is none of this version"),
+        (
+            '{"round": 0, "rows": [{"instruction": "x", "input": 5, "output": "y"}], "dropped": {}}',
+            "round 0 is none of",
+        ),
+        ('{"round": 0, "rows": [], "dropped": [1]}', "round 0 is none of"),
+        ("[" * 100_000, "is damaged"),
+    ],
+)
+def test_a_damaged_file_is_named(options, tmp_path, text, why):
     generated(options, talkative()).rows()
     (file,) = (tmp_path / "cache/generated").glob("*.jsonl")
-    file.write_text('{"round": 3}\n')
-    with pytest.raises(BenchspecError, match=f"{file}: is damaged: a round is missing; remove it"):
+    file.write_text(text + "\n")
+    with pytest.raises(BenchspecError, match=f"{file}: is damaged: .*remove it") as caught:
         generated(options, talkative()).rows()
+    assert why in str(caught.value)
+
+
+def test_a_round_that_finds_no_room_is_taken_back(options, tmp_path, monkeypatch):
+    generated(options, talkative()).rows()
+    (file,) = (tmp_path / "cache/generated").glob("*.jsonl")
+    before = file.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BenchspecError, match="cannot be written"):
+        generated(options, talkative(), rows=9).rows()
+    assert file.read_bytes() == before
+
+
+def test_a_teacher_without_room_for_a_prompt_is_told_at_once(options):
+    registry = Registry.load()
+    small = registry.create("model", completed(registry, "model", "opt-tiny"))
+    dataset = create(Generated, {**options, "teacher": small, "max_new_tokens": 2048})
+    with pytest.raises(BenchspecError, match="max_new_tokens leaves the teacher no room for a prompt"):
+        dataset.rows()
+
+
+def test_answers_of_which_none_is_rewritten_are_no_refined_rows(options):
+    dataset = create(Refined, {"of": create(Synthetic, ROWS), "teacher": teacher(lambda prompt: "")})
+    with pytest.raises(BenchspecError, match="the teacher has rewritten none of 4 answers"):
+        dataset.rows()
 
 
 def test_the_identity_changes_with_all_that_the_rows_depend_on(options, tmp_path):

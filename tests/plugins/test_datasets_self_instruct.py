@@ -46,6 +46,8 @@ def test_the_real_seed_tasks_are_read():
         (json.dumps(task(instruction="")), "seeds.jsonl:1: no seed task"),
         (json.dumps(task(instances=[{"input": None, "output": "2"}])), "seeds.jsonl:1: no seed task"),
         (json.dumps(task(instances=["2"])), "seeds.jsonl:1: no seed task"),
+        (json.dumps(task(instances=[{"output": " "}])), "seeds.jsonl:1: no seed task"),
+        (json.dumps(task(instruction="a \ud800")), "seeds.jsonl:1: no seed task"),
     ],
 )
 def test_a_malformed_seed_task_is_one_line_with_its_place(tmp_path, text, said):

@@ -44,7 +44,9 @@ def test_processes_are_spread_evenly_over_nodes():
         ("partition: $(reboot)", "partition"),
         ("sbatch: {wrap: reboot}", "unknown key 'wrap'"),
         ("sbatch: {qos: 'x\\n#SBATCH --wrap=y'}", "qos"),
-        ("interface: -x y", "interface"),
+        ("interface: -x", "interface"),
+        ("partition: --wrap=id", "partition"),
+        ('partition: "a\\n"', "partition"),
         ("time: 0", "time"),
     ],
 )
@@ -58,7 +60,14 @@ def test_the_parameters_of_a_job(monkeypatch):
     found = slurm_job._parameters("benchspec-x", options)
     assert (found["nodes"], found["ntasks_per_node"], found["gpus_per_node"], found["time"]) == (2, 1, 8, 90)
     assert found["exclusive"] is True
-    assert found["additional_parameters"] == {"signal": "CONT@1", "no-requeue": True, "qos": "high"}
+    assert found["additional_parameters"] == {"signal": "CONT@1", "no-requeue": True, "qos": "high", "mem": 0}
+    assert "--kill-on-bad-exit=1" in found["srun_args"]
+
+
+def test_a_spec_may_say_how_much_memory_and_how_many_cores_a_job_has():
+    found = slurm_job._parameters("x", launcher(processes=1, sbatch={"mem": "8G", "cpus-per-task": 4}).options)
+    assert found["additional_parameters"]["mem"] == "8G"
+    assert "--cpus-per-task=4" in found["srun_args"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +93,7 @@ def test_the_state_in_which_a_job_ended_is_an_outcome(tmp_path, state, end):
 def test_without_slurm_the_programs_that_are_missing_are_named(monkeypatch):
     monkeypatch.setenv("PATH", "")
     (line,) = launcher().missing(online=False)
-    assert line == "sbatch, scontrol, scancel not found: this machine has no Slurm; run where jobs are submitted"
+    assert line == "sbatch, scontrol, scancel, sinfo not found: this machine has no Slurm; run where jobs are submitted"
 
 
 SHOWN = "JobId=7 JobName=x UserId=root(0) JobState={} Reason=None ExitCode={} RunTime=00:00:02"

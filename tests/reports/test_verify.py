@@ -88,7 +88,10 @@ def test_a_file_elsewhere_finds_the_run_beside_it(run, monkeypatch, tmp_path):
             "README.md:3: this marker has no <!-- /benchspec",
         ),
         (lambda text: "nothing\n", "README.md: it has no report"),
-        (lambda text: text.replace("runs/demo", "runs/gone"), "README.md:3: runs/gone: no such run directory"),
+        (
+            lambda text: text.replace("runs/demo", "runs/gone"),
+            "README.md:3: no run directory 'runs/gone' beside the file, nor in the working directory",
+        ),
         (lambda text: text.replace("runs/demo", "runs/demo#gone"), "no experiment is called 'gone' (sizes, rows)"),
     ],
 )

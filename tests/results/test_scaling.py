@@ -30,6 +30,12 @@ def test_strong_scaling_keeps_the_rows_of_a_step():
     assert efficiencies([case("a", 8, 10.0, **{key: 8}), case("b", 16, 15.0, **{key: 4})]) == {"a": 1.0, "b": 0.75}
 
 
+def test_a_batch_size_that_varies_by_itself_is_a_group_of_its_own():
+    key = "train.batch_size"
+    cases = [case(f"{n}-{batch}", n, rate * n, **{key: batch}) for n in (8, 16) for batch, rate in ((4, 5.0), (8, 9.0))]
+    assert efficiencies(cases) == {"8-4": 1.0, "16-4": 1.0, "8-8": 1.0, "16-8": 1.0}
+
+
 def test_what_was_not_measured_or_does_not_vary_has_none():
     assert efficiencies([case("a", 8, 10.0), case("b", 8, 11.0)]) == {}
     assert efficiencies([case("a", 8, None), case("b", 16, 11.0)]) == {}

@@ -82,6 +82,22 @@ def test_without_training_there_must_be_a_query(cases):
         cases("method: none")
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("{temperature: 1}", "one.query: 'prompts' is missing; give the instructions"),
+        ("{prompts: [Hello.], temperature: 1.0e-9}", "query.temperature: temperature 1e-09 is too low to draw with"),
+        (
+            "{prompts: [Hello.], max_new_tokens: 2048}",
+            "max_new_tokens 2048 is more than the 2048 positions of the model leave beside a prompt",
+        ),
+    ],
+)
+def test_what_cannot_be_asked(cases, query, said):
+    with pytest.raises(SpecError, match=said):
+        cases(f"query: {query}")
+
+
 def test_more_new_tokens_than_positions(cases):
     with pytest.raises(SpecError, match=r"query.max_new_tokens: max_new_tokens 4096 is more than the 2048 positions"):
         cases("query: {prompts: [Hello.], max_new_tokens: 4096}")

@@ -1,6 +1,7 @@
 """The query: asked of what was saved, in a process of its own."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -10,6 +11,7 @@ pytest.importorskip("transformers")
 from drive_backend import FAMILIES, create, small_tokenizer, tiny
 from ranks import logged, rank
 
+from benchspec.kinds.checkpoints import cast
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker import answering, query
 from benchspec_plugins.methods.adapter import Adapter
@@ -60,6 +62,7 @@ def test_what_a_method_has_saved_is_loaded_as_it_was(tmp_path, family, method):
 def test_a_checkpoint_is_loaded_in_the_precision_that_is_asked_for(tmp_path, method):
     saved(tmp_path, "opt", method)
     loaded = create(METHODS[method], {}).load(str(tmp_path), torch.bfloat16)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.bfloat16}
     assert computed(loaded).dtype == torch.bfloat16
 
 
@@ -94,29 +97,60 @@ def job(folder, **save):
     return made
 
 
+def answered(folder):
+    """What the process that asks ends with, where it is what rank 0 has become."""
+    done = subprocess.run(query.command(folder), env=query.environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
 def test_a_recipe_that_saves_nothing_is_named(tmp_path):
+    asking = job(tmp_path)
     with pytest.raises(BenchspecError, match="the recipe 'mine' has saved no checkpoint in 'final'"):
-        query.ask(job(tmp_path))
+        query.check(asking)
+    assert asking.open == ["query"]
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_fresh_process_answers_and_the_checkpoint_stays_only_if_the_spec_keeps_it(tmp_path, kept, monkeypatch):
-    # What torchrun tells a rank would have the fresh process join a group.
-    monkeypatch.setenv("WORLD_SIZE", "8")
-    monkeypatch.setenv("RANK", "3")
+def test_a_fresh_process_answers_and_ends_the_case(tmp_path, monkeypatch):
+    # What torchrun tells a rank would have the process join a group.
+    for name, value in {"WORLD_SIZE": "8", "RANK": "3", "OMP_NUM_THREADS": "1", "BENCHSPEC_THREADS": "1"}.items():
+        monkeypatch.setenv(name, value)
     saved(tmp_path / "final", "opt", "full")
-    query.ask(job(tmp_path, final=kept))
+    job(tmp_path)
+    assert not {"RANK", "WORLD_SIZE", "OMP_NUM_THREADS"} & set(query.environment())
+    assert answered(tmp_path)[0] == 0
     (batch,) = logged(tmp_path, "answers")
     assert [answer["prompt"] for answer in batch["answers"]] == ["w5 w6", "w7"]
     assert batch["peak_memory"] > 0
-    assert (tmp_path / "final").is_dir() == kept
+    assert [event["phase"] for event in logged(tmp_path, "end")] == ["query"]
+    assert len(logged(tmp_path, "done")) == 1
 
 
-def test_the_fresh_process_reports_what_it_fails_of(tmp_path):
+def test_threads_that_the_user_has_set_stay(monkeypatch):
+    monkeypatch.delenv("BENCHSPEC_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert query.environment()["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize(("broken", "said"), [("model.safetensors", "crash"), ("tokenizer.json", "has no tokenizer")])
+def test_the_fresh_process_reports_what_it_fails_of(tmp_path, broken, said):
     saved(tmp_path / "final", "opt", "full")
-    (tmp_path / "final/model.safetensors").write_bytes(b"cut off")
-    with pytest.raises(query.AlreadyReported):
-        query.ask(job(tmp_path))
+    job(tmp_path)
+    if broken == "model.safetensors":
+        (tmp_path / "final" / broken).write_bytes(b"cut off")
+    else:
+        for file in (tmp_path / "final").glob("tokenizer*"):
+            file.unlink()
+    assert answered(tmp_path)[0] == 1
     (failure,) = logged(tmp_path, "failure")
     assert (failure["phase"], failure["outcome"]) == ("query", "crash")
-    assert (tmp_path / "final").is_dir()
+    assert said in str(failure)
+
+
+def test_rotary_frequencies_are_not_rounded():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+    network = LlamaForCausalLM(LlamaConfig(**sizes, num_key_value_heads=2, vocab_size=64))
+    cast(network, torch.bfloat16)
+    assert network.model.rotary_emb.inv_freq.dtype == torch.float32
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.bfloat16}

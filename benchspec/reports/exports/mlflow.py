@@ -35,7 +35,8 @@ def export(results: Results, records: Sequence[Record], folder: Path) -> list[st
     experiment = _experiment(client, results.name, folder)
     for record in records:
         _replace(client, experiment, record)
-    look = "" if os.environ.get("MLFLOW_TRACKING_URI") else f"; `mlflow ui --backend-store-uri {uri}` shows them"
+    shows = f"; `mlflow ui --backend-store-uri {uri}`, which needs `pip install mlflow`, shows them"
+    look = "" if os.environ.get("MLFLOW_TRACKING_URI") else shows
     return [f"{len(records)} runs of the experiment '{results.name}' in {_shown(uri)}{look}"]
 
 

@@ -22,7 +22,9 @@ def export(results: Results, records: Sequence[Record], folder: Path) -> list[st
     ]
     for name, found in (("results", rows), ("steps", steps)):
         _write(folder / f"{name}.parquet", found)
-    return [f"{folder / 'results.parquet'} ({len(rows)} rows), {folder / 'steps.parquet'} ({len(steps)} rows)"]
+    lost = [record.name for record in records if record.ok and record.metrics.get("steps") and not record.steps]
+    gone = [f"warning: the steps of {', '.join(lost)} are gone with their files in the run directory"] if lost else []
+    return [f"{folder / 'results.parquet'} ({len(rows)} rows), {folder / 'steps.parquet'} ({len(steps)} rows)", *gone]
 
 
 def _write(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import geometric_mean
 from typing import Any
 
 #: the verdicts on a case, the worst first; the last is no verdict on a change
@@ -35,9 +35,9 @@ class Pair:
     currency: str | None = None
 
     @property
-    def medians(self) -> tuple[float | None, float | None]:
-        """The median in base and in head."""
-        base, head = (median(values) if values else None for values in self.values)
+    def means(self) -> tuple[float | None, float | None]:
+        """The geometric mean in base and in head, of which `ratio` is the ratio."""
+        base, head = (geometric_mean(values) if values else None for values in self.values)
         return base, head
 
     def to_json(self) -> dict[str, Any]:

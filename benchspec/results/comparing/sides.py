@@ -62,15 +62,39 @@ class Sides(NamedTuple):
 
 
 def paired(base: Results, head: Results) -> Iterator[Sides]:
-    """The cases of both runs and of either, paired by experiment and axes, in the order of base."""
-    ours, theirs = ({key(each): each for each in results.by_case()} for results in (base, head))
+    """The cases of both runs and of either, paired by experiment and axes, in the order of base.
+
+    Cases of a script's own run, which has no axes that tell them apart, are paired by their ids.
+    """
+    ours, theirs = _by_key(base), _by_key(head)
     for each in {**ours, **theirs}:
-        shown = ours.get(each) or theirs[each]
-        sides = [
-            side(name, results, launches_of(found[each]) if each in found else ())
-            for name, results, found in (("base", base, ours), ("head", head, theirs))
-        ]
-        yield Sides(shown.experiment, shown.axes, *sides)
+        for one, other in _matched(ours.get(each, []), theirs.get(each, [])):
+            shown = one or other
+            assert shown is not None
+            sides = [
+                side(name, results, launches_of(found) if found else ())
+                for name, results, found in (("base", base, one), ("head", head, other))
+            ]
+            yield Sides(shown.experiment, shown.axes, *sides)
+
+
+def _by_key(results: Results) -> dict[tuple[str, str], list[Result]]:
+    found: dict[tuple[str, str], list[Result]] = {}
+    for each in results.by_case():
+        found.setdefault(key(each), []).append(each)
+    return found
+
+
+def _matched(ours: Sequence[Result], theirs: Sequence[Result]) -> Iterator[tuple[Result | None, Result | None]]:
+    """Pairs of cases with the same experiment and axes: the only ones there are, else those with the same id."""
+    if len(ours) <= 1 and len(theirs) <= 1:
+        yield next(iter(ours), None), next(iter(theirs), None)
+        return
+    others = {each.case: each for each in theirs}
+    for each in ours:
+        yield each, others.pop(each.case, None)
+    for each in others.values():
+        yield None, each
 
 
 def key(result: Result) -> tuple[str, str]:
@@ -79,6 +103,7 @@ def key(result: Result) -> tuple[str, str]:
 
 
 def side(name: str, results: Results, launches: Sequence[Result]) -> Side:
-    """Launches of a case in one run, with their case.json."""
+    """Launches of a case in one run, with their case.json; those that ran out of memory beside others say nothing."""
+    launches = [each for each in launches if not each.beside_others]
     folders = [(each, results.folder_of(each)) for each in launches]
     return Side(name, [Launched(each, folder, resolved.read(folder)) for each, folder in folders])

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +23,7 @@ from benchspec_plugins.datasets.written import Written
 #: examples in the prompts that ask for an input and for an output
 FEW = 3
 #: part of every fingerprint: increase it when the same options give other rows
-MAKER = 1
+MAKER = 2
 
 
 class Generated(Dataset):
@@ -61,8 +62,8 @@ class Generated(Dataset):
             "rounds": {
                 "type": "integer",
                 "minimum": 1,
-                "default": 100_000,
-                "description": "give up if there are too few rows after so many rounds",
+                "default": 100,
+                "description": "give up after so many rounds in a row that add no row",
             },
             **OPTIONS,
         },
@@ -73,7 +74,7 @@ class Generated(Dataset):
         lines = list(self.options["teacher"].missing(online))
         if find_spec("rouge_score") is None:
             lines.append(f"the data set 'generated' needs rouge-score: {install('generate')}")
-        if self._seed_file.is_file():
+        if self._seed_file.exists():
             try:
                 self_instruct.read_seed_tasks(self._seed_file)
             except BenchspecError as error:
@@ -89,7 +90,7 @@ class Generated(Dataset):
 
     def rows(self) -> Sequence[Row]:
         """The rows, each made once; the last lines of the case's log say where they are and what was dropped."""
-        written = Written(self._name)
+        written = Written(self._name, _is_round)
         with written.locked():
             made, dropped = self._all(written)
         sys.stderr.write(f"generated: {len(made)} rows in {written.path}; dropped: {_counts(dropped)}\n")
@@ -121,21 +122,31 @@ class Generated(Dataset):
             if len(made) >= self.options["rows"]:
                 return made, dropped
         raise BenchspecError(
-            f"generated: {len(made)} of {self.options['rows']} rows after {self.options['rounds']} rounds; dropped: "
-            f"{_counts(dropped)}; lower `rows`, raise `rounds`, or choose another teacher"
+            f"generated: {len(made)} of {self.options['rows']} rows, and none of the last {self.options['rounds']} "
+            f"rounds added one; dropped: {_counts(dropped)}; lower `rows`, raise `rounds`, or choose another teacher"
         )
 
     def _rounds(
         self, written: Written, seeds: Sequence[Task], made: Sequence[Task], known: Known
     ) -> Iterator[Mapping[str, Any]]:
-        """Each round: those that are kept already, then further ones, of which each is kept before the next begins."""
-        kept = written.rounds()[: self.options["rounds"]]
-        yield from kept
+        """Each round: those that are kept already, then further ones, of which each is kept before the next begins.
+
+        It ends after as many rounds without a row as the option `rounds` says.
+        """
+        kept, idle = written.rounds(), 0
         teacher = Teacher(self.options["teacher"], self.options)
-        for number in range(len(kept), self.options["rounds"]):
-            finished = {"round": number, **_round(number, teacher, self.options, seeds, made, known)}
-            written.add(finished)
+        for number in count():
+            if number < len(kept):
+                finished = kept[number]
+            else:
+                if number == len(kept):
+                    _check_room(teacher)
+                finished = {"round": number, **_round(number, teacher, self.options, seeds, made, known)}
+                written.add(finished)
             yield finished
+            idle = 0 if finished["rows"] else idle + 1
+            if idle >= self.options["rounds"]:
+                return
 
 
 def _round(
@@ -148,8 +159,11 @@ def _round(
     of_this_round = Known(options["similarity"])
     shown = [self_instruct.draw(random, seeds, made, options["examples"]) for _ in range(options["batch_size"])]
     prompts = [teacher.fitted(self_instruct.prompt_for_instructions, examples) for examples in shown]
+    dropped["too long for the teacher"] += prompts.count(None)
     for place, (text, ended) in _said(teacher, prompts, 3 * number):
-        for instruction in self_instruct.instructions_in(text, ended):
+        instructions = list(self_instruct.instructions_in(text, ended))
+        dropped["no instruction"] += not instructions
+        for instruction in instructions:
             new = known.is_new(instruction) and of_this_round.is_new(instruction)
             reason = self_instruct.objection(instruction) or (None if new else "too similar")
             if reason:
@@ -188,8 +202,23 @@ def _said(teacher: Teacher, prompts: Sequence[str | None], seed: int) -> list[tu
     return [(place, each) for (place, _), each in zip(taken, said, strict=True)]
 
 
+def _check_room(teacher: Teacher) -> None:
+    """Raise `BenchspecError` if the teacher cannot take any prompt."""
+    if not teacher.fits(self_instruct.prompt_for_instructions([])):
+        raise BenchspecError("generated: max_new_tokens leaves the teacher no room for a prompt; lower it")
+
+
+def _is_round(found: Mapping[str, Any]) -> bool:
+    """Whether a round in the cache has rows and the reasons for what was dropped."""
+    rows, dropped = found.get("rows"), found.get("dropped")
+    if not isinstance(rows, list) or not isinstance(dropped, dict):
+        return False
+    texts = all(isinstance(row, dict) and all(isinstance(row.get(key), str) for key in Row._fields) for row in rows)
+    return texts and all(type(number) is int for number in dropped.values())
+
+
 def _counts(dropped: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()) if count) or "nothing"
+    return ", ".join(f"{number} {reason}" for reason, number in sorted(dropped.items()) if number) or "nothing"
 
 
 @hookimpl

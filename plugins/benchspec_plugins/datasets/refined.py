@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from benchspec import Dataset, Row, hookimpl
+from benchspec import BenchspecError, Dataset, Row, hookimpl
 from benchspec_plugins.datasets.teacher import OPTIONS, Teacher, fingerprint, known_by
 from benchspec_plugins.datasets.written import Written
 
 #: part of every fingerprint: increase it when the same options give other rows
-MAKER = 1
+MAKER = 2
 
 
 class Refined(Dataset):
@@ -56,10 +56,17 @@ class Refined(Dataset):
         """The distinct rows that the other data set uses, with new answers."""
         before, (_, used) = self.options["of"].rows(), self._used
         rows = before if used is None else [before[place] for place in used]
-        written = Written(fingerprint(MAKER, list(map(list, rows)), known_by(self.options["teacher"], self.options)))
+        written = Written(
+            fingerprint(MAKER, list(map(list, rows)), known_by(self.options["teacher"], self.options)), _is_round
+        )
         with written.locked():
             outputs = self._outputs(rows, written)
         kept = outputs.count(None)
+        if kept == len(rows):
+            raise BenchspecError(
+                f"refined: the teacher has rewritten none of {kept} answers: it said nothing, came to no end within "
+                "`max_new_tokens`, or cannot take such rows; lower `max_new_tokens`, or choose another teacher"
+            )
         sys.stderr.write(f"refined: {len(rows)} rows in {written.path}; {kept} answers stay as they were\n")
         return [row._replace(output=row.output if new is None else new) for row, new in zip(rows, outputs, strict=True)]
 
@@ -82,6 +89,12 @@ class Refined(Dataset):
             outputs += new
             self.progress(len(outputs), len(rows))
         return outputs
+
+
+def _is_round(found: Mapping[str, Any]) -> bool:
+    """Whether a round in the cache has answers."""
+    outputs = found.get("outputs")
+    return isinstance(outputs, list) and all(each is None or isinstance(each, str) for each in outputs)
 
 
 def _rewritten(teacher: Teacher, prompts: Sequence[str], seed: int) -> list[str | None]:

@@ -49,6 +49,8 @@ def read_seed_tasks(path: Path) -> list[Task]:
 
     Raises `BenchspecError` with the line of the first mistake.
     """
+    if not path.is_file():
+        raise BenchspecError(f"{path}: is not a file; {_FORM}")
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -70,9 +72,18 @@ def _seed_task(where: str, number: int, line: str) -> Task:
     instances = found.get("instances") if isinstance(found, dict) else None
     first = instances[0] if isinstance(instances, list) and instances and isinstance(instances[0], dict) else {}
     texts = [text for text in _texts(found, first) if isinstance(text, str)] if first else []
-    if len(texts) != 3 or not texts[0].strip():
+    if len(texts) != 3 or not texts[0].strip() or not texts[2].strip() or not all(map(_is_text, texts)):
         raise BenchspecError(f"{where}: no seed task; {_FORM}")
     return Task(str(found.get("id", f"line {number}")), *texts)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a tokenizer can take it: a lone surrogate is none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _texts(found: Mapping[str, Any], instance: Mapping[str, Any]) -> list[Any]:

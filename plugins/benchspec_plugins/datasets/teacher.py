@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from benchspec import Model
+from benchspec.kinds.checkpoints import cast
 from benchspec.kinds.generation import Prompt, answer, positions
 
 #: options of a data set whose rows a model writes
@@ -96,7 +97,7 @@ class Teacher:
         if self._network is None:
             set_seed(self._options["seed"])
             dtype = torch.bfloat16 if self._options["precision"] == "bf16" else torch.float32
-            self._network = self._model.build().to(target, dtype)
+            self._network = cast(self._model.build(), dtype).to(target)
         return self._network, target
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from benchspec import BenchspecError
@@ -15,7 +15,9 @@ from benchspec.machine.cache import cache_folder
 class Written:
     """A file of JSON lines, one a round, in the cache; a last line that was cut off is written anew."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, usable: Callable[[Mapping[str, Any]], bool]):
+        """`usable` tells whether a round holds what it must."""
+        self._usable = usable
         self.path = cache_folder() / "generated" / f"{name}.jsonl"
 
     @contextmanager
@@ -33,7 +35,7 @@ class Written:
             ) from error
 
     def rounds(self) -> list[dict[str, Any]]:
-        """The whole rounds so far."""
+        """The whole rounds so far; raises `BenchspecError` if the file holds anything else."""
         if not self.path.is_file():
             return []
         text = self.path.read_bytes()
@@ -42,14 +44,28 @@ class Written:
             os.truncate(self.path, len(whole))
         try:
             found = [json.loads(line) for line in whole.splitlines()]
-        except ValueError as error:
-            raise BenchspecError(f"{self.path}: is damaged ({error}); remove it, and its rows are made anew") from error
-        if not all(isinstance(each, dict) and each.get("round") == at for at, each in enumerate(found)):
-            raise BenchspecError(f"{self.path}: is damaged: a round is missing; remove it, and its rows are made anew")
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(str(error)) from error
+        for number, each in enumerate(found):
+            if not isinstance(each, dict) or type(each.get("round")) is not int or each["round"] != number:
+                raise self._damaged(f"round {number} is missing")
+            if not self._usable(each):
+                raise self._damaged(f"round {number} is none of this version")
         return found
 
+    def _damaged(self, why: str) -> BenchspecError:
+        return BenchspecError(f"{self.path}: is damaged: {why}; remove it, and its rows are made anew")
+
     def add(self, made: Mapping[str, Any]) -> None:
-        """Keep a round; once this has returned, it survives a kill."""
-        with self.path.open("ab", buffering=0) as file:
-            file.write(json.dumps(made, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
-            os.fsync(file.fileno())
+        """Keep a round; once this has returned, it survives a kill. A round that finds no room is taken back."""
+        line = json.dumps(made, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        with self.path.open("ab") as file:
+            before = file.tell()
+            try:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    os.truncate(self.path, before)
+                raise

@@ -57,6 +57,8 @@ def settings(case_dir: Path, host: Host) -> dict[str, str]:
     # torchrun's default of one thread per process would leave other CPU cores idle.
     threads = os.environ.get("OMP_NUM_THREADS", str(max(1, _cores() // host.processes)))
     found = {"OMP_NUM_THREADS": threads, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
+    if "OMP_NUM_THREADS" not in os.environ:
+        found["BENCHSPEC_THREADS"] = threads
     if host.node:
         found[supervisor.NODE] = str(host.node)
     if host.interface:

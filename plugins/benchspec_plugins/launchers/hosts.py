@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,9 +12,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from benchspec import Handle
+from benchspec.machine.process import MARK
 from benchspec_plugins.launchers import group
 from benchspec_plugins.launchers.commands import Host, settings, supervised, torchrun
+from benchspec_plugins.launchers.supervisor import NODE
 
+#: ssh asks for no password that nobody types, and notices a host that does not answer
+SSH = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=20", "--")
 #: seconds in which another host ends its part of a case
 STOP_TIMEOUT = 20.0
 #: variables that other hosts are given as they are here, by the beginning of their names; no secret is among them
@@ -47,13 +52,15 @@ def start(case_dir: Path, places: Sequence[Host], names: Sequence[str]) -> Handl
 
 
 def _ssh(case_dir: Path, name: str, place: Host) -> subprocess.Popen[bytes]:
+    command = command_for(case_dir, place)
     with (case_dir / f"ssh-{place.node}.log").open("ab") as log:
-        # BatchMode: ssh must not ask for a password that nobody types.
         return subprocess.Popen(
-            ["ssh", "-o", "BatchMode=yes", "--", name, command_for(case_dir, place)],
+            # Supervised, so that it does not outlive benchspec, and in a file of exits of its own.
+            [*supervised("group", str(os.getpid()), str(case_dir)), shutil.which("ssh") or "ssh", *SSH, name, command],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            env={**os.environ, MARK: str(case_dir), NODE: f"ssh-{place.node}"},
             start_new_session=True,
         )
 

@@ -14,12 +14,16 @@ from benchspec import End, Facts, Handle, Launcher, PluginError, hookimpl
 from benchspec.terms.errors import install
 
 #: a value of an option of sbatch: no blank or quote, so that it is one word to a shell
-_WORD = "^[A-Za-z0-9_.,:@=+*/()&|\\[\\]-]+$"
+_WORD = "^[A-Za-z0-9_.,:@=+*/()&|\\[\\]][A-Za-z0-9_.,:@=+*/()&|\\[\\]-]*$(?!\n)"
 #: further options of sbatch; none of them runs a command
 SBATCH = (
     *("constraint", "cpus-per-gpu", "cpus-per-task", "dependency", "exclude", "gres", "licenses", "mem", "mem-per-cpu"),
     *("mem-per-gpu", "nice", "nodelist", "priority", "qos", "reservation", "switches", "wckey"),
 )
+
+
+#: what is called of Slurm
+PROGRAMS = ("sbatch", "scontrol", "scancel", "sinfo")
 
 
 class Slurm(Launcher):
@@ -41,7 +45,13 @@ class Slurm(Launcher):
                 "pattern": "^auto$",
                 "default": "auto",
             },
-            "nodes": {"description": "nodes of a case", "type": "integer", "minimum": 1, "default": 1},
+            "nodes": {
+                "description": "nodes of a case",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 65536,
+                "default": 1,
+            },
             "gpus_per_node": {
                 "description": "GPUs of each node; null: none are asked for",
                 "type": ["integer", "null"],
@@ -83,7 +93,7 @@ class Slurm(Launcher):
             "interface": {
                 "description": "the network interface between nodes, such as ib0; null: gloo and NCCL choose",
                 "type": ["string", "null"],
-                "pattern": "^[A-Za-z0-9_.,^=-]+$",
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.,-]*$(?!\n)",
                 "default": None,
             },
             "sbatch": {
@@ -112,10 +122,12 @@ class Slurm(Launcher):
         lines = []
         if find_spec("submitit") is None:
             lines.append(f"the launcher 'slurm' needs submitit: {install('slurm')}")
-        if absent := [program for program in ("sbatch", "scontrol", "scancel") if shutil.which(program) is None]:
+        if absent := [
+            program for program in ("sbatch", "scontrol", "scancel", "sinfo") if shutil.which(program) is None
+        ]:
             lines.append(f"{', '.join(absent)} not found: this machine has no Slurm; run where jobs are submitted")
-        elif online and (unknown := self._unknown_partition()):
-            lines.append(unknown)
+        elif online and (refused := self._refused()):
+            lines.append(refused)
         return lines
 
     def settle(self, facts: Facts, only: int | None) -> Mapping[str, Any]:
@@ -147,13 +159,13 @@ class Slurm(Launcher):
 
         return slurm_job.attached(id)
 
-    def _unknown_partition(self) -> str | None:
-        wanted = self.options["partition"]
-        if wanted is None or shutil.which("sinfo") is None:
-            return None
+    def _refused(self) -> str | None:
+        """Why Slurm would refuse every job: it does not answer, or has no such partition."""
         asked = subprocess.run(["sinfo", "--noheader", "--format=%R"], capture_output=True, text=True, check=False)
-        known = asked.stdout.split()
-        if asked.returncode or not known or wanted in known:
+        wanted, known = self.options["partition"], asked.stdout.split()
+        if asked.returncode:
+            return f"Slurm does not answer: {' '.join(asked.stderr.split()) or 'sinfo fails'}"
+        if wanted is None or wanted in known:
             return None
         return f"Slurm has no partition '{wanted}' (there are: {', '.join(known)})"
 

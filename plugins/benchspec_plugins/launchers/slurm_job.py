@@ -72,10 +72,20 @@ def _parameters(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         "ntasks_per_node": 1,
         "gpus_per_node": options["gpus_per_node"],
         "exclusive": options["exclusive"] or None,
+        # Since Slurm 22.05, srun does not take this from sbatch; bound to its share, a task would use few cores. When
+        # a node's part fails, the others would wait for it.
+        "srun_args": ["--kill-on-bad-exit=1", "--cpu-bind=none", *_cpus(options["sbatch"])],
     }
     # submitit has a job warned of its time limit by a signal that ends processes which do not expect it.
     further = {"signal": "CONT@1", "no-requeue": True, **options["sbatch"]}
+    if options["exclusive"] and not any(name.startswith("mem") for name in further):
+        # All of a node that is not shared.
+        further["mem"] = 0
     return {**found, "additional_parameters": further}
+
+
+def _cpus(sbatch: Mapping[str, Any]) -> list[str]:
+    return [f"--cpus-per-task={sbatch['cpus-per-task']}"] if "cpus-per-task" in sbatch else []
 
 
 def attached(id: str) -> Job:

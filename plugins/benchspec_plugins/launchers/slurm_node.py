@@ -31,9 +31,8 @@ def main(case_dir: Path, processes: int, interface: str) -> None:
     if node == 0:
         # Beside the ranks, which take seconds to import their libraries.
         subprocess.Popen([sys.executable, "-P", "-m", "benchspec.running.there", str(case_dir)])
-    os.environ.update(environment(case_dir, host))
     command = [*supervised("group", str(os.getppid()), str(case_dir)), *torchrun(case_dir, host)]
-    os.execv(command[0], command)
+    os.execve(command[0], command, environment(case_dir, host))
 
 
 def _first_node() -> str:

@@ -33,13 +33,14 @@ class Torchrun(Launcher):
                 "description": "hosts, this one included; null: 1 and those in `hosts`",
                 "type": ["integer", "null"],
                 "minimum": 1,
+                "maximum": 65536,
                 "default": None,
             },
             "hosts": {
                 "description": "the other hosts, as ssh calls them: a name or USER@NAME",
                 "type": ["array", "null"],
                 # Nothing that ssh would take for an option.
-                "items": {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@:-]*$"},
+                "items": {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@:-]*$(?!\n)"},
                 "minItems": 1,
                 "uniqueItems": True,
                 "default": None,
@@ -47,7 +48,7 @@ class Torchrun(Launcher):
             "address": {
                 "description": "the name or address by which other hosts reach this one; null: its host name",
                 "type": ["string", "null"],
-                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.:-]*$",
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.:-]*$(?!\n)",
                 "default": None,
             },
             "port": {
@@ -60,7 +61,7 @@ class Torchrun(Launcher):
             "interface": {
                 "description": "the network interface between hosts, such as eth0 or ib0; null: gloo and NCCL choose",
                 "type": ["string", "null"],
-                "pattern": "^[A-Za-z0-9_.,^=-]+$",
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.,-]*$(?!\n)",
                 "default": None,
             },
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec import BenchspecError, Method, PluginError, Shape, Share, hookimpl
-from benchspec.kinds.checkpoints import load_whole
+from benchspec.kinds.checkpoints import cast, load_whole
 from benchspec_plugins.methods.base import BASE, keep_base
 from benchspec_plugins.methods.parts import attention_inputs, attention_output, find_blocks
 
@@ -127,7 +127,7 @@ def load(folder: str, base: str | None = None, dtype: Any = "float32") -> Any:
         raise BenchspecError(f"{folder} does not have the adapters of {base or named}: {other} is in one of them only")
     model.load_state_dict(weights, strict=False)
     # The adapters were inserted as float32.
-    return model.to(model.dtype).eval()
+    return cast(model, model.dtype).eval()
 
 
 @hookimpl

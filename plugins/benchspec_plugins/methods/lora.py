@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec import BenchspecError, Method, PluginError, Shape, Share, hookimpl
-from benchspec.kinds.checkpoints import load_whole
+from benchspec.kinds.checkpoints import cast, load_whole
 from benchspec.terms.errors import install
 from benchspec_plugins.methods.base import keep_base
 from benchspec_plugins.methods.parts import attention_inputs, attention_output
@@ -84,7 +84,8 @@ class Lora(Method):
         from safetensors.torch import load_file
 
         named = PeftConfig.from_pretrained(folder).base_model_name_or_path
-        adapted: Any = PeftModel.from_pretrained(load_whole(str(named), dtype), folder)
+        base = load_whole(str(named), dtype)
+        adapted: Any = cast(PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False), dtype)
         # peft only warns of matrices that the folder lacks, and makes them up.
         wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
         if missing := sorted(wanted - set(load_file(Path(folder) / SAFETENSORS_WEIGHTS_NAME))):
