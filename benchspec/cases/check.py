@@ -16,6 +16,7 @@ from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
 from benchspec.spec import fields, spec as specs
 from benchspec.spec.document import Node
+from benchspec.spec.references import Reference
 from benchspec.spec.sources import assignments
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError, Problem, SpecError, distinct, suggest
@@ -135,7 +136,11 @@ def _has(case: Case, field: str, value: Any) -> bool:
 
 def unused_references(spec: Spec, cases: Sequence[Case]) -> list[Problem]:
     """Warnings about references and expectations that match no case; the spec must have no mistakes."""
-    unmatched = [*_unused_expectations(spec, cases), *_unmatched_references(spec, cases)]
+    unmatched = [
+        *_unused_expectations(spec, cases),
+        *_unmatched_references(spec, cases),
+        *_unmatched_sources(spec, cases),
+    ]
     if spec.sets and len(unmatched) > 1:
         count = f"{len(unmatched)} 'where's of references and expectations match no case"
         unmatched = [replace(unmatched[0], message=f"with --set, {count}; this is the first")]
@@ -148,6 +153,17 @@ def _unmatched_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem
         # A reference that names no experiment, such as one of a pack, is of whatever it matches.
         if reference.experiment is not None and not any(matches(reference.where, case.fields) for case in mine):
             yield reference.node.problem("'where' matches no case", severity="warning")
+
+
+def _unmatched_sources(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
+    """Sources of a pack of which no value at all is one of any case: a name in them may be misspelt."""
+    sources: dict[str, list[Reference]] = {}
+    for reference in spec.references:
+        sources.setdefault(reference.source, []).append(reference)
+    for source, found in sources.items():
+        bound = any(reference.experiment is not None for reference in found)
+        if not bound and not any(matches(each.where, case.fields) for each in found for case in cases):
+            yield found[0].node.problem(f"no value of '{clipped(source)}' matches a case", severity="warning")
 
 
 def _doubtful_references(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:

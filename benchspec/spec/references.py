@@ -65,7 +65,7 @@ def in_group(group: Node) -> Iterator[Reference]:
             metric=metric,
             experiment=value.get("experiment"),
             where=value.get("where", {}),
-            given=shared.get("given", {}),
+            given={key: _condition(key, condition) for key, condition in shared.get("given", {}).items()},
             kind=kind,
             value=value[kind] if kind == "ordering" else _in_unit(value[kind], metric),
             tolerance=_tolerance(tolerance, metric) if kind in WITH_TOLERANCE else None,
@@ -73,6 +73,11 @@ def in_group(group: Node) -> Iterator[Reference]:
             per=value.get("per"),
             node=node,
         )
+
+
+def _condition(key: str, value: Any) -> Any:
+    """A condition: of a metric, a number in its unit."""
+    return _in_unit(value, key) if key in METRICS and isinstance(value, str) else value
 
 
 def _tolerance(given: float | str | None, metric: str | None) -> float:
@@ -102,6 +107,9 @@ def problems(root: Node, fields: Sequence[str]) -> Iterator[Problem]:
     for group in root.at(["references"]).value if root.get("references") else []:
         metric = group.get("metric")
         yield from _where_problems(group, "given", [*fields, *METRICS])
+        for key, node in group.get("given").value.items() if group.get("given") else ():
+            if key in METRICS:
+                yield from _quantity_problem(node, key)
         for node in group.at(["values"]).value:
             yield from _where_problems(node, "where", list(fields))
             yield from _reference_problem(node, metric.value if metric else None, list(experiments), group)

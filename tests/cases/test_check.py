@@ -4,7 +4,7 @@ import pytest
 from plugged import beside
 from small import REFERENCE, SMALL, replaced
 
-from benchspec import Dataset, load, plan
+from benchspec import Dataset, SpecError, load, plan
 from benchspec.cases.check import check, missing, unobtainable, unused_references, warnings
 from benchspec.cases.needs import needed
 
@@ -180,3 +180,19 @@ def test_what_only_the_network_could_bring_is_asked_for_once_and_only_for_the_ca
     (problem,) = unobtainable(expansion, expansion.cases)
     assert (problem.line, problem.message, problem.severity) == (4, "the rows are far away", "error")
     assert unobtainable(expansion, expansion.cases[3:]) == []
+
+
+def test_a_pack_of_which_nothing_matches_gets_a_warning(write):
+    text = (REFERENCE % "value: 1, where: {model: opt-tinyy}").replace("experiment: one, ", "")
+    spec = load(write(text))
+    (warning,) = unused_references(spec, plan(spec))
+    assert str(warning).endswith("no value of 'a paper' matches a case")
+
+
+def test_a_condition_of_a_metric_may_have_a_unit(write):
+    given = "metric: train_runtime\n    given: {peak_memory_reserved: 2 GiB}"
+    text = (REFERENCE % "value: 1").replace("metric: train_runtime", given)
+    (reference,) = load(write(text)).references
+    assert reference.given == {"peak_memory_reserved": 2 << 30}
+    with pytest.raises(SpecError, match=r"given.peak_memory_reserved: .*'2 furlongs'"):
+        load(write(text.replace("2 GiB", "2 furlongs")))

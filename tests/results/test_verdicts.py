@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from example_results import result
 
+from benchspec.results.launches import together
 from benchspec.results.verdicts import headline, judge
 
 MACHINE = "xe9680-h100"
@@ -31,8 +32,8 @@ def statement(kind, published, *cases, metric="train_runtime", **fields):
     }
 
 
-def measured(case="a", seconds=900.0, outcome="ok", **metrics):
-    return result(case=case, outcome=outcome, metrics={"train_runtime": seconds, **metrics})
+def measured(case="a", seconds=900.0, outcome="ok", launch=1, **metrics):
+    return result(case=case, outcome=outcome, launch=launch, metrics={"train_runtime": seconds, **metrics})
 
 
 def verdict(given, *results, hardware=MACHINE):
@@ -253,3 +254,33 @@ def test_without_a_named_experiment_only_cases_that_meet_the_conditions_are_mean
     assert judge([given], [measured(dataset_rows=100)], MACHINE) == []
     assert [each["verdict"] for each in judge([given], [measured(dataset_rows=52002)], MACHINE)] == ["reproduced"]
     assert [each["verdict"] for each in judge([given], [], MACHINE)] == ["not run"]
+
+
+def test_an_outcome_of_launches_that_disagree_is_another_one():
+    launches = together([measured(), *(measured(launch=n, outcome=o) for n, o in ((2, "oom"), (3, "oom")))])
+    assert short(statement("outcome", "oom"), *launches) == ("differs", "1 ok, 2 oom, not oom")
+    assert short(statement("outcome", "oom"), *together([measured(outcome="oom")] * 2)) == (
+        "reproduced",
+        "oom, as published",
+    )
+
+
+def test_several_cases_of_one_name_must_all_be_in_their_place():
+    order = statement(
+        "ordering", ["deepspeed", "fsdp"], ("a", "deepspeed"), ("b", "deepspeed"), ("c", "fsdp"), by="backend"
+    )
+    fast, slow, other = measured("a", 1.0), measured("b", 9.0), measured("c", 5.0)
+    assert short(order, fast, slow, other)[0] == "differs"
+    assert short(order, fast, measured("b", 4.0), other) == ("reproduced", "in the published order")
+
+
+def test_a_slope_over_a_field_that_is_no_number_in_some_case_is_of_the_others():
+    per = {"train.max_steps": 1}
+    given = statement("slope", 10.0, ("a", 1), ("b", 2), ("c", None), per=per)
+    found = judge([given], [measured("a", 10.0), measured("b", 20.0), measured("c", 99.0)], MACHINE)
+    assert [each["verdict"] for each in found] == ["reproduced", "not run"]
+    assert found[1]["words"] == "fewer than 3 different numbers of train.max_steps"
+
+
+def test_a_small_excess_is_told_in_percent():
+    assert short(statement("below", 600), measured(seconds=600.5)) == ("worse", "0.083% slower")

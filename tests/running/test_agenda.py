@@ -118,3 +118,8 @@ def test_more_repeats_add_launches_to_those_there_are(scripted):
     assert [(each.launch, each.attempt) for each in found] == [(1, "1"), (2, "2"), (3, "3")]
     # Fewer take none away.
     assert len(run(scripted("ok"))) == 3
+
+
+def test_repeats_of_one_case_leave_the_others_as_they_are(scripted):
+    found = run(scripted("ok", "oom"), only="end-ok", repeats=2)
+    assert [name.split("/")[1].rpartition("-")[0] for name in found.run["repeats"]] == ["opt-tiny-end-ok"]

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from compared_runs import CASE, add, run_dir
+from compared_runs import CASE, RECORD, add, run_dir
 
 from benchspec.results import Results
 from benchspec.results.comparing.compare import compare
@@ -135,3 +135,27 @@ def test_a_rank_without_steps_is_no_sign_that_both_learn_the_same(tmp_path):
     (pair,) = compare(base, head).pairs
     reason = "head has no steps in rank-0.jsonl of a launch, so whether both learn the same is not known"
     assert (pair.verdict, pair.reasons) == ("not comparable", [reason])
+
+
+def test_cases_of_a_script_that_nothing_but_their_settings_tells_apart_are_paired_by_id(tmp_path):
+    for name, rates in (("base", {"a-1": 100.0, "b-2": 50.0}), ("head", {"b-2": 50.0, "c-3": 10.0})):
+        for number, (case, rate) in enumerate(rates.items(), start=1):
+            (tmp_path / name).mkdir(exist_ok=True)
+            add(tmp_path / name, number, rate, name=case)
+    pairs = compare(Results.load(tmp_path / "base"), Results.load(tmp_path / "head")).pairs
+    assert [(pair.verdict, pair.launches) for pair in pairs] == [
+        ("not comparable", (1, 0)),
+        ("undecided", (1, 1)),
+        ("not comparable", (0, 1)),
+    ]
+
+
+def test_a_launch_that_ran_out_of_memory_beside_another_says_nothing(tmp_path):
+    base = run_dir(tmp_path / "base", [100.0, 101.0])
+    run_dir(tmp_path / "head", [100.0, 101.0])
+    ending = {"outcome": "oom", "phase": "train", "rank": 0, "reason": "out of memory"}
+    others = [{"gpu": "NVIDIA H100", "uuid": "GPU-1", "memory": 40 << 30, "processes": [1]}]
+    add(tmp_path / "head", 3, None, record={**RECORD, "others": others}, **ending)
+    (pair,) = compare(base, Results.load(tmp_path / "head")).pairs
+    assert pair.launches == (2, 2)
+    assert pair.verdict != "worse"
