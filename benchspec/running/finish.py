@@ -104,6 +104,12 @@ def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
     return Ending("crash", "train", reason=reason, log=seen.log) if reason else ending
 
 
+def discard_checkpoint(case: Case, attempt: Path) -> None:
+    """Remove what an attempt has saved for its query alone, however that ended."""
+    if case.query is not None and not (case.train["save"] or {}).get("final"):
+        shutil.rmtree(attempt / layout.CHECKPOINT, ignore_errors=True)
+
+
 def finish(run: Run, launch: Launch, attempt: Path, seen: Evidence, ending: Ending, ran: When) -> None:
     """Record how an attempt ended."""
     case, other = launch.case, there.read(attempt)
@@ -121,9 +127,7 @@ def finish(run: Run, launch: Launch, attempt: Path, seen: Evidence, ending: Endi
     if other:
         result = replace(result, record={**result.record, "machine": text.parts(other.machine)})
     journal.append(run.folder, result)
-    if case.query is not None and not (case.train["save"] or {}).get("final"):
-        # It was saved for the query alone, however that ended.
-        shutil.rmtree(attempt / layout.CHECKPOINT, ignore_errors=True)
+    discard_checkpoint(case, attempt)
     if ending.mistake and ending.outcome not in case.expected:
         run.mistakes[case.key] = f"{case.full_name}: {ending.reason}"
     log = layout.attempts_folder(run.shown, *case.key) / attempt.name / layout.STDERR

@@ -13,7 +13,7 @@ from benchspec.machine import kernel_kills, others
 from benchspec.results import evidence
 from benchspec.running import attempts, when
 from benchspec.running.execution import Run, launcher_of
-from benchspec.running.finish import finish, judge_group, launcher_failed
+from benchspec.running.finish import discard_checkpoint, finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
 from benchspec.terms.layout import HANDLE, HARDWARE, KERNEL_KILLS, RECORD, write_json, write_whole
 from benchspec.terms.outcomes import FINAL
@@ -33,6 +33,7 @@ def start_next(run: Run, launch: Launch) -> list[Flight]:
         return [Flight(launch, left, launcher, handle, ran.started, begun=begun, least_stall=run.least_stall)]
     ending = judge_group(run, case, launcher, left, seen)
     if ending.outcome not in FINAL:
+        discard_checkpoint(case, left)
         return _start(run, launch)
     finish(run, launch, left, seen, ending, ran)
     return []
