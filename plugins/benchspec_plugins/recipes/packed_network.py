@@ -1,0 +1,146 @@
+"""A network that is called with a pack and returns the sum of its losses.
+
+The network, its blocks and its head get a `forward` of their own, on the instance. Every parameter is still used inside
+the `__call__` of the module that owns it, so that the hooks of DDP, FSDP2, ZeRO-3, activation checkpointing and compile
+fire as ever.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn.functional import linear, scaled_dot_product_attention
+
+from benchspec import PluginError
+from benchspec_plugins.recipes.families import FAMILIES, Family, Heads
+from benchspec_plugins.recipes.packing import Pack
+
+#: learnt places whose logits exist at once
+CHUNK = 1024
+
+
+def install(model: Any) -> None:
+    """Have `model(pack)` return the sum of the losses at the pack's learnt places.
+
+    `model` is a network, or one that a method has wrapped. Raises `PluginError` for a network of no known family.
+    """
+    network = model.get_base_model() if hasattr(model, "get_base_model") else model
+    name = type(network).__name__
+    if (family := FAMILIES.get(name)) is None:
+        raise PluginError(f"the recipe 'packed' knows {', '.join(FAMILIES)}, not {name}; choose another recipe")
+    for field, values in family.required.items():
+        if (found := getattr(network.config, field, None)) not in values:
+            raise PluginError(f"the recipe 'packed' does not compute {field} {found}; choose another recipe")
+    for block in family.blocks(network):
+        block.forward = partial(_block, network, block, family)
+    head = network.get_output_embeddings()
+    head.forward = partial(_loss, head)
+    model.forward = partial(_network, network, family)
+
+
+def uninstall(model: Any) -> None:
+    """Give every module its class's `forward` back."""
+    for module in model.modules():
+        vars(module).pop("forward", None)
+
+
+def _network(network: Any, family: type[Family], pack: Pack) -> torch.Tensor:
+    x = family.embed(network, pack)
+    for block in family.blocks(network):
+        x = block(x, pack)
+    x = family.end(network, x)
+    return network.get_output_embeddings()(x[pack.learnt], pack.targets)  # type: ignore[no-any-return]
+
+
+def _block(network: Any, block: Any, family: type[Family], x: torch.Tensor, pack: Pack) -> torch.Tensor:
+    heads = family.heads(network, block, x, pack)
+    return family.rest(block, x, attend(heads, pack, heads[0].shape[2] - family.extra))
+
+
+# Compiled, it would be so anew for each pack.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def attend(heads: Heads, pack: Pack, width: int) -> torch.Tensor:
+    """Causal attention within each segment and what it continues: (tokens, heads × width).
+
+    `heads` are of shape (tokens, heads, columns); `width` of the columns are a head's own.
+    """
+    q, k, v = heads
+    if k.shape[1] < q.shape[1]:
+        k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
+    many = q.is_cuda and q.dtype in (torch.float16, torch.bfloat16)
+    done = (_at_once if many else _one_by_one)(q, k, v, pack, width**-0.5)
+    return done[..., :width].flatten(1)
+
+
+def _at_once(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, pack: Pack, scale: float) -> Any:
+    """With torch's kernel for sequences of many lengths, for CUDA and half precision."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    if pack.keys is not None:
+        k, v = k[pack.keys], v[pack.keys]
+    sizes = pack.starts, pack.key_starts, pack.longest, pack.longest_keys
+    # Aligned at the end: a row sees all of the start, and of itself what came before.
+    return varlen_attn(q, k, v, *sizes, scale=scale, window_size=(-1, 0))
+
+
+def _one_by_one(q: Any, k: Any, v: Any, pack: Pack, scale: float) -> torch.Tensor:
+    """Segment by segment; a row's queries stand behind those of the start that it continues, which are dropped."""
+    queries, keys, values = (x.transpose(0, 1)[None].split(pack.lengths, 2) for x in (q, k, v))
+    done = []
+    for number, (length, other) in enumerate(zip(pack.lengths, pack.continues, strict=True)):
+        seen = [number] if other is None else [other, number]
+        query, key, value = (torch.cat([part[each] for each in seen], 2) for part in (queries, keys, values))
+        out = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
+        done.append(out[0, :, -length:].transpose(0, 1))
+    return torch.cat(done)
+
+
+def _loss(head: Any, x: Any, targets: torch.Tensor) -> Any:
+    """The summed cross-entropy, computed in float32 at least."""
+    weight, bias = head.weight, head.bias
+    if torch.is_autocast_enabled(x.device.type):
+        dtype = torch.get_autocast_dtype(x.device.type)
+        x, weight, bias = (None if each is None else each.to(dtype) for each in (x, weight, bias))
+    function: Any = _Loss
+    return function.apply(x, weight, bias, targets)
+
+
+class _Loss(torch.autograd.Function):
+    """The loss and, with it, its gradients, chunk by chunk: no logits wait for the backward pass.
+
+    `torch.nn.functional.linear_cross_entropy` does so too, but gives a bfloat16 loss, of three digits.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, weight: Any, bias: Any, targets: Any) -> Any:
+        wide = torch.promote_types(x.dtype, torch.float32)
+        total, of_x = x.new_zeros((), dtype=wide), torch.empty_like(x)
+        of_weight = torch.zeros_like(weight, dtype=wide) if ctx.needs_input_grad[1] else None
+        of_bias = torch.zeros_like(bias, dtype=wide) if bias is not None and ctx.needs_input_grad[2] else None
+        for start in range(0, len(x), CHUNK):
+            part, wanted = x[start : start + CHUNK], targets[start : start + CHUNK, None]
+            logits = linear(part, weight, bias).to(wide)
+            norm = logits.logsumexp(1, keepdim=True)
+            total += (norm - logits.gather(1, wanted)).sum()
+            # The gradient of the loss by the logits: softmax, less one at the target.
+            slope = logits.sub_(norm).exp_()
+            slope.scatter_add_(1, wanted, slope.new_full((), -1.0).expand(wanted.shape))
+            if of_bias is not None:
+                of_bias += slope.sum(0)
+            slope = slope.to(x.dtype)
+            torch.mm(slope, weight, out=of_x[start : start + CHUNK])
+            if of_weight is not None:
+                of_weight.addmm_(slope.T, part) if wide == x.dtype else of_weight.add_(slope.T @ part)
+        ctx.gradients = [
+            of_x,
+            None if of_weight is None else of_weight.to(weight.dtype),
+            None if of_bias is None else of_bias.to(bias.dtype),
+        ]
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, factor: Any) -> Any:
+        found, ctx.gradients = ctx.gradients, None
+        return *(None if each is None else each.mul_(factor) for each in found), None

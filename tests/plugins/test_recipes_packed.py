@@ -1,0 +1,204 @@
+"""The recipe `packed`: the loss and the gradients of padded batches, from less work."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from drive_backend import FAMILIES, create, make_rows, small_tokenizer, tiny
+from driving import ALPACA, column, distance, drive
+from torch.overrides import TorchFunctionMode
+
+from benchspec import PluginError
+from benchspec.worker.data.batches import collate
+from benchspec_plugins.methods.adapter import Adapter
+from benchspec_plugins.methods.frozen import Frozen
+from benchspec_plugins.methods.full import Full
+from benchspec_plugins.methods.lora import Lora
+from benchspec_plugins.recipes import as_trainer, packed, packed_network, packing
+
+PACKED = "benchspec_plugins.recipes.packed"
+#: what rows of a template begin with
+START = [7, 8, 9, 10]
+
+
+def rows():
+    """Rows of which some share a start, one has no answer, and one is of one token."""
+    draw = np.random.default_rng(3)
+    found = [{"input_ids": np.array([*START, *draw.integers(11, 99, n)], np.int32), "prompt": 6} for n in (5, 9, 2, 12)]
+    found += [{"input_ids": draw.integers(11, 99, n).astype(np.int32), "prompt": 3} for n in (8, 1)]
+    return found
+
+
+def llama():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    return LlamaForCausalLM(LlamaConfig(**sizes, num_key_value_heads=2, vocab_size=131))
+
+
+def qwen():
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    return Qwen3ForCausalLM(Qwen3Config(**sizes, num_key_value_heads=2, head_dim=16, vocab_size=131))
+
+
+NETWORKS = {**{family: lambda family=family: tiny(family) for family in FAMILIES}, "llama": llama, "qwen3": qwen}
+
+
+class Double(TorchFunctionMode):
+    """float64 in place of the float32 to which networks cast on their way."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        def wide(value):
+            return torch.float64 if value is torch.float32 else value
+
+        if func is torch.Tensor.float:
+            return args[0].double()
+        return func(*map(wide, args), **{key: wide(value) for key, value in (kwargs or {}).items()})
+
+
+def padded_loss(network, found):
+    batch = collate(found, 1)
+    labels = batch["labels"]
+    logits = network(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False).logits
+    kept = labels[:, 1:].ne(-100)
+    return torch.nn.functional.cross_entropy(logits[:, :-1][kept], labels[:, 1:][kept], reduction="sum")
+
+
+def gradients(network):
+    return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+
+
+def both(network, found, wide=False):
+    """Losses and gradients of the padded and of the packed computation."""
+    other = copy.deepcopy(network)
+    with Double() if wide else torch.enable_grad():
+        loss = padded_loss(network.train(), found)
+        loss.backward()
+        packed_network.install(other.train())
+        sums = other(packing.pack(found, [np.array(START, np.int32)]))
+        sums.backward()
+    return (loss, gradients(network)), (sums, gradients(other))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_in_float64_are_those_of_padded_rows(name):
+    network = NETWORKS[name]().double()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    (loss, wanted), (sums, found) = both(network, rows(), wide=True)
+    assert abs(sums.item() - loss.item()) < 1e-11 * loss.item()
+    assert found.keys() == wanted.keys()
+    scale = max(float(grad.abs().max()) for grad in wanted.values())
+    assert max(float((found[key] - wanted[key]).abs().max()) for key in wanted) < 1e-11 * scale
+
+
+@pytest.mark.parametrize("method", [Full, Lora, Adapter, Frozen])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_method_learns_the_same(family, method):
+    torch.manual_seed(1)
+    network = create(method, {}).apply(tiny(family))
+    (loss, wanted), (sums, found) = both(network, rows())
+    assert sums.item() == pytest.approx(loss.item(), rel=1e-6)
+    assert found.keys() == wanted.keys() and wanted
+    scale = max(float(grad.abs().max()) for grad in wanted.values())
+    assert max(float((found[key] - wanted[key]).abs().max()) for key in wanted) < 1e-5 * scale
+
+
+def test_a_network_gets_its_own_forward_back():
+    network = tiny("opt")
+    packed_network.install(network)
+    packed_network.uninstall(network)
+    assert network(input_ids=torch.tensor([[3, 4]])).logits.shape == (1, 2, 131)
+
+
+def test_what_is_not_computed_right_is_refused():
+    network = tiny("opt")
+    network.config.attention_dropout = 0.1
+    with pytest.raises(PluginError, match=r"'packed' does not compute attention_dropout 0.1; choose another recipe"):
+        packed_network.install(network)
+    with pytest.raises(PluginError, match=r"'packed' knows OPTForCausalLM, .*, not Linear"):
+        packed_network.install(torch.nn.Linear(2, 2))
+
+
+def test_a_start_stands_once_and_rows_continue_it():
+    found = packing.pack(rows(), [np.array(START, np.int32)])
+    assert found.lengths == [4, 5, 9, 2, 12, 8, 1]
+    assert found.continues == [None, 0, 0, 0, 0, None, None]
+    assert found.positions[4:9].tolist() == [4, 5, 6, 7, 8]
+    # Rows of 9, 13, 6, 16, 8 and 1 tokens with prompts of 6, 6, 6, 6, 3 and 3.
+    assert len(found.learnt) == len(found.targets) == 3 + 7 + 0 + 10 + 5 + 0
+    assert found.ids[found.learnt + 1][0] == found.targets[0]
+
+
+def test_a_start_that_reaches_the_answer_is_not_shared():
+    row = {"input_ids": np.array([*START, 5, 6], np.int32), "prompt": 4}
+    assert packing.shared_start(row, [np.array(START, np.int32)]) is None
+    assert packing.shared_start({**row, "prompt": 5}, [np.array(START, np.int32)]) == 0
+
+
+def test_ranks_share_a_step_by_length_and_agree_on_it():
+    found = [{"input_ids": np.arange(n, dtype=np.int32), "prompt": 2} for n in (50, 10, 10, 10, 10, 10, 40, 20)]
+    steps = [packing.divide(found, 40, [], rank, 2) for rank in range(2)]
+    assert {len(step.packs) for step in steps} == {2}
+    assert {step.labelled for step in steps} == {sum(n - 2 for n in (50, 10, 10, 10, 10, 10, 40, 20))}
+    assert [step.counts.tokens for step in steps] in ([80, 80], [90, 70], [70, 90])
+    assert sum(step.counts.rows for step in steps) == 8
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_the_rows_of_a_step_are_those_that_alpaca_has(world):
+    """accelerate deals the batches out to ranks; an epoch's end and its first rows included."""
+    from accelerate.data_loader import BatchSamplerShard
+    from torch.utils.data import BatchSampler
+
+    train = {"batch_size": 2, "gradient_accumulation": 2, "seed": 5}
+    mine = packed.step_rows(11, train, world)
+    order = as_trainer.shuffled_rows(11, 5)
+    for _ in range(2):
+        epoch = list(order)
+        batches = [BatchSampler(epoch, 2, drop_last=False) for _ in range(world)]
+        shards = [
+            list(BatchSamplerShard(each, world, rank) if world > 1 else each) for rank, each in enumerate(batches)
+        ]
+        for start in range(0, len(shards[0]), 2):
+            wanted = [place for shard in shards for batch in shard[start : start + 2] for place in batch]
+            assert sorted(next(mine)) == sorted(wanted)
+
+
+@pytest.mark.slow
+def test_it_learns_what_alpaca_learns(tmp_path):
+    for family in FAMILIES:
+        tiny(family).save_pretrained(tmp_path / family)
+        small_tokenizer().save_pretrained(tmp_path / family)
+    kinds = [("opt", {"name": "fsdp"}), ("gpt-j", {"name": "ddp"}), ("bloom", {"name": "deepspeed", "stage": 3})]
+    usual = {"rows": make_rows(27), "weights": "pretrained", "folder": str(tmp_path / "out")}
+    plan = [
+        {
+            **usual,
+            "recipe": recipe,
+            "options": options,
+            "model": str(tmp_path / family),
+            "backend": backend,
+            "train": {"epochs": 2},
+        }
+        for family, backend in kinds
+        for recipe, options in ((ALPACA, {}), (PACKED, {"tokens": 40}))
+    ]
+    found = drive(plan, tmp_path)
+    for number in range(0, len(plan), 2):
+        alpaca, mine = found[0][number], found[0][number + 1]
+        assert distance(mine, alpaca) < 1e-6
+        assert column(mine, "grad_norm") == pytest.approx(column(alpaca, "grad_norm"), rel=1e-5)
+        counted = [[sum(column(rank[at], "rows")) for rank in found] for at in (number, number + 1)]
+        assert sum(counted[0]) == sum(counted[1])
