@@ -111,11 +111,11 @@ def shown_metrics(results: Sequence[Result]) -> list[str]:
 
 
 def axis_columns(results: Sequence[Result]) -> list[Column]:
-    """A column per axis; without axes, one column with the cases' ids."""
+    """A column per axis; one with the cases' ids without axes, or where these do not tell the cases apart."""
     paths = axis_paths(results)
-    if not paths:
-        return [Column("case", [result.case for result in results])]
-    return [_axis_column(results, path, _short(path, paths)) for path in paths]
+    columns = [_axis_column(results, path, _short(path, paths)) for path in paths]
+    apart = len(set(zip(*(column.cells for column in columns), strict=True))) == len(results)
+    return columns if paths and apart else [*columns, Column("case", [result.case for result in results])]
 
 
 def outcome_column(results: Sequence[Result]) -> Column:

@@ -170,6 +170,12 @@ def test_an_axis_that_a_case_lacks_is_blank():
     assert [row["tf32"] for row in found] == ["false", ""]
 
 
+def test_cases_that_their_axes_do_not_tell_apart_are_named():
+    """As of a script that was measured with other settings."""
+    found = rows(result(case="opt-1"), result(case="opt-2"))
+    assert [row["case"] for row in found] == ["opt-1", "opt-2"]
+
+
 def test_without_axes_the_case_is_named():
     (row,) = rows(result(axes={}))
     assert row["case"] == "opt-6.7b-1f9c2a"
