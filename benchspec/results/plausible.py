@@ -13,8 +13,10 @@ def contradiction(ranks: Ranks, train: Mapping[str, Any], recipe: str) -> str | 
 
     `train` are the fields of the case's `train`; `recipe` is the name of its recipe.
     """
+    if problem := _data(ranks):
+        return problem
     found = steps(ranks)
-    problem = _data(ranks) or _apart(ranks) or _count(ranks, found, train) or _size(ranks, found, train)
+    problem = _apart(ranks) or _count(ranks, found, train) or _size(ranks, found, train)
     return f"the recipe '{recipe}' reports {problem}" if problem else None
 
 
@@ -22,7 +24,7 @@ def _data(ranks: Ranks) -> str | None:
     """Ranks whose rows differ, as on hosts that have made them each for itself."""
     found = {event["fingerprint"] for event in of_kind(ranks, "data") if event.get("fingerprint")}
     return (
-        f"{len(found)} different data sets on its ranks, which must all have the same rows" if len(found) > 1 else None
+        f"the ranks had {len(found)} different data sets; they must all have the same rows" if len(found) > 1 else None
     )
 
 

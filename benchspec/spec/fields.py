@@ -202,18 +202,20 @@ def _incompatible(
 def _unanswerable(fields: Node, values: Mapping[str, Any], method: Method) -> Iterator[Problem]:
     """Problems of what the model is asked: nothing, although it is not trained, or what cannot be loaded again."""
     name, query = values["method"]["name"], values["query"]
-    if query is None and not method.trains:
-        yield fields.at(["method"]).problem(
-            f"the method '{name}' does not train, so there is nothing to measure without a `query`; "
-            "give one, such as `query: {prompts: [Give three tips for staying healthy.]}`"
-        )
-    if query is not None and query["prompts"] is None:
+    if query is None:
+        if not method.trains:
+            yield fields.at(["method"]).problem(
+                f"the method '{name}' does not train, so there is nothing to measure without a `query`; "
+                "give one, such as `query: {prompts: [Give three tips for staying healthy.]}`"
+            )
+        return
+    if query["prompts"] is None:
         yield fields.at(["query"]).problem("'prompts' is missing; give the instructions that the model is asked")
-    if query is not None and 0 < query["temperature"] < LEAST_TEMPERATURE:
+    if 0 < query["temperature"] < LEAST_TEMPERATURE:
         yield fields.at(["query", "temperature"]).problem(
             f"temperature {query['temperature']:g} is too low to draw with; give 0 for the most likely token each time"
         )
-    if query is not None and not method.loads:
+    if not method.loads:
         yield fields.at(["query"]).problem(
             f"the method '{name}' saves nothing that can be loaded again, so its model cannot be asked; remove `query`"
         )

@@ -144,6 +144,14 @@ def test_a_round_that_finds_no_room_is_taken_back(options, tmp_path, monkeypatch
     assert file.read_bytes() == before
 
 
+def test_a_teacher_that_fails_is_not_taken_for_a_full_disk(options):
+    def gone(prompt):
+        raise FileNotFoundError(2, "No such file", "weights")
+
+    with pytest.raises(FileNotFoundError, match="weights"):
+        generated(options, gone).rows()
+
+
 def test_a_teacher_without_room_for_a_prompt_is_told_at_once(options):
     registry = Registry.load()
     small = registry.create("model", completed(registry, "model", "opt-tiny"))

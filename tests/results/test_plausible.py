@@ -70,3 +70,13 @@ def test_steps_of_a_recipe_without_a_plan_are_no_more_than_the_case_says():
 def test_ranks_take_the_same_steps():
     ranks = [start(0, 2), step(1), step(2)], [start(1, 2), step(1)]
     assert said(*ranks) == "the recipe 'mine' reports 1 step on rank 1 and 2 steps on rank 0"
+
+
+def test_ranks_must_have_the_same_rows():
+    def rank(fingerprint):
+        return [{"event": "data", "time": 0.0, "planned_steps": None, "fingerprint": fingerprint}]
+
+    train = {"batch_size": 1, "gradient_accumulation": 1, "max_length": 8, "max_steps": None}
+    said = contradiction({0: rank("a"), 1: rank("b")}, train, "alpaca")
+    assert said == "the ranks had 2 different data sets; they must all have the same rows"
+    assert contradiction({0: rank("a"), 1: rank("a")}, train, "alpaca") is None

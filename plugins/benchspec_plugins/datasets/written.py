@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from benchspec import BenchspecError
@@ -25,10 +25,17 @@ class Written:
         """Keep other processes of this host from writing the same rows meanwhile."""
         from filelock import FileLock
 
+        with ExitStack() as held:
+            with self._writing():
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(FileLock(self.path.with_suffix(".lock")))
+            yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A context in which the file's folder or disk may fail."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path.with_suffix(".lock")):
-                yield
+            yield
         except OSError as error:
             raise BenchspecError(
                 f"{self.path}: cannot be written ({error.strerror}); BENCHSPEC_CACHE names another cache"
@@ -59,7 +66,7 @@ class Written:
     def add(self, made: Mapping[str, Any]) -> None:
         """Keep a round; once this has returned, it survives a kill. A round that finds no room is taken back."""
         line = json.dumps(made, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-        with self.path.open("ab") as file:
+        with self._writing(), self.path.open("ab") as file:
             before = file.tell()
             try:
                 file.write(line)

@@ -67,8 +67,8 @@ def _ssh(case_dir: Path, name: str, place: Host) -> subprocess.Popen[bytes]:
 
 def _print_commands(case_dir: Path, places: Sequence[Host]) -> None:
     for place in places:
-        which = f"host {place.node} of 1 to {place.nodes - 1}"
-        sys.stderr.write(f"run on {which}:\n  {command_for(case_dir, place)}\n")
+        which = f"the other host {place.node} of {place.nodes - 1}"
+        sys.stderr.write(f"on {which}, run:\n  {command_for(case_dir, place)}\n")
     sys.stderr.flush()
 
 

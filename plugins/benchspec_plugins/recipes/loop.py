@@ -39,14 +39,17 @@ class Loop(Recipe):
         return as_trainer.count_steps(rows, train, ranks)
 
 
-def set_up(job: Job, steps: int) -> tuple[Engine, Any]:
-    """The spread model with its optimizer, proven, and the schedule of the learning rate."""
+def set_up(job: Job, steps: int, **other: Any) -> tuple[Engine, Any]:
+    """The spread model with its optimizer, proven, and the schedule of the learning rate.
+
+    `other` are settings of the optimizer that are not as `train` says.
+    """
     train = job.case.train
     as_trainer.set_tf32(train)
     job.model.train()
     if train["activation_checkpointing"]:
         getattr(job.model, f"{checkpointing_field()}_enable")()
-    engine = job.backend.spread(job.model, partial(as_trainer.optimizer, train), train)
+    engine = job.backend.spread(job.model, partial(as_trainer.optimizer, {**train, **other}), train)
     job.backend.prove(engine.module)
     return engine, as_trainer.schedule(train, engine.optimizer, steps)
 

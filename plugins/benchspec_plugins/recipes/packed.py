@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from benchspec import Engine, Job, PluginError, Recipe, hookimpl
 from benchspec_plugins.recipes import as_trainer
-from benchspec_plugins.recipes.alpaca import Alpaca, checkpointing_field
-from benchspec_plugins.recipes.loop import all_ranks
+from benchspec_plugins.recipes.alpaca import Alpaca
+from benchspec_plugins.recipes.loop import all_ranks, set_up
 
 if TYPE_CHECKING:
     from benchspec_plugins.recipes.packing import Step
@@ -44,7 +43,10 @@ class Packed(Recipe):
 
         steps = self.steps(len(job.data), job.case.train, job.world)
         with job.phase("shard"):
-            engine, scheduler = _set_up(job, steps)
+            packed_network.install(job.model)
+            # AdamW's mathematics in one kernel.
+            fused = {"optimizer": "adamw_fused"} if job.case.train["optimizer"] == "adamw" else {}
+            engine, scheduler = set_up(job, steps, **fused)
         with job.phase("train"):
             for number, step in enumerate(self._steps(job, steps), start=1):
                 loss = _compute(job, engine, step)
@@ -63,29 +65,12 @@ class Packed(Recipe):
         return as_trainer.count_steps(rows, train, ranks)
 
     def _steps(self, job: Job, count: int) -> Iterator[Step]:
-        """This rank's packs, step by step; each is made while an accelerator still computes the one before."""
+        """This rank's packs, step by step."""
         from benchspec_plugins.recipes.packing import divide, template_starts
 
         starts = template_starts(job.tokenizer, self.templates)
         for places in islice(step_rows(len(job.data), job.case.train, job.world), count):
             yield divide([job.data[place] for place in places], self.options["tokens"], starts, job.rank, job.world)
-
-
-def _set_up(job: Job, steps: int) -> tuple[Engine, Any]:
-    """The spread model with its optimizer, proven, and the schedule of the learning rate."""
-    from benchspec_plugins.recipes import packed_network
-
-    train = dict(job.case.train)
-    as_trainer.set_tf32(train)
-    job.model.train()
-    packed_network.install(job.model)
-    if train["activation_checkpointing"]:
-        getattr(job.model, f"{checkpointing_field()}_enable")()
-    # The same mathematics, in a seventh of the time on a CPU.
-    train["optimizer"] = {"adamw": "adamw_fused"}.get(train["optimizer"], train["optimizer"])
-    engine = job.backend.spread(job.model, partial(as_trainer.optimizer, train), job.case.train)
-    job.backend.prove(engine.module)
-    return engine, as_trainer.schedule(train, engine.optimizer, steps)
 
 
 def step_rows(rows: int, train: Mapping[str, Any], world: int) -> Iterator[list[int]]:
