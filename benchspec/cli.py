@@ -233,6 +233,7 @@ def compare(base: str, head: str, metric: str, threshold: float, across: Sequenc
 
     for folder in (base, head):
         output.complete(folder)
+    output.warn(["base and head are the same run directory"] if output.same(base, head) else [])
     found = comparing(Results.load(base), Results.load(head), metric=metric, threshold=threshold, across=across)
     output.show(compared.FORMATS[form](found))
     return _EXIT_CODES.get(found.verdict, 0)
@@ -307,6 +308,7 @@ def export(run_dir: str, target: str, out: str | None) -> None:
     from benchspec.reports.exports.export import export as exporting
     from benchspec.results.results import Results
 
+    output.complete(run_dir)
     output.warn(exporting(Results.load(run_dir), target, Path(out) if out else None))
 
 
@@ -328,6 +330,8 @@ def history(folders: Sequence[str], metric: str, figure: str | None, form: str) 
 
     if figure is not None:
         output.check_figure(figure)
+    for folder in folders:
+        output.complete(folder)
     series = series_of(loaded(folders, lambda line: output.warn([line])), metric)
     if not series:
         raise BenchspecError(f"no case of these runs has {metric}")
@@ -386,14 +390,19 @@ def schema(name: str) -> None:
 
 
 @cli.command()
+@click.option("--measure", is_flag=True, help="Measure what one device can do at most; takes a few seconds.")
 @FORMAT
-def machine(form: str) -> None:
+def machine(measure: bool, form: str) -> None:
     """Show this machine's hardware and libraries, and what is missing to run."""
-    from benchspec.machine import describe, missing, text
+    from benchspec.machine import ceilings, describe, missing, text
 
     facts = describe.describe()
     absent = missing.missing(facts)
-    output.show(json_text({**facts, "missing": absent}) if form == "json" else text.report(facts, absent))
+    found = ceilings.of_this_machine() if measure else None
+    if form == "json":
+        output.show(json_text({**facts, "missing": absent, **({"measured": found} if found else {})}))
+    else:
+        output.show(text.report(facts, absent, found))
 
 
 def _exit_code(results: Results) -> int:

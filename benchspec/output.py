@@ -71,6 +71,13 @@ def complete(run_dir: str) -> None:
             warn([f"{result.full_name}, launch {result.launch}: {result.outcome} was recorded now"])
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two paths lead to the same folder."""
+    from pathlib import Path
+
+    return Path(one).resolve() == Path(other).resolve()
+
+
 def check_figure(path: str) -> None:
     """Raise `BenchspecError` if a figure cannot be drawn into a file of this name."""
     from importlib.util import find_spec

@@ -316,6 +316,15 @@ class Recipe(Plugin):
         """The optimizer steps of a whole training on this many rows and ranks; None if not known in advance."""
         return None
 
+    def workload(self, lengths: Any, train: Mapping[str, Any], ranks: int) -> Any:
+        """What the slowest rank computes in each optimizer step of a whole training, step after step.
+
+        An array of `steps(…)` numbers to which a step's time is roughly proportional, such as tokens with padding;
+        `lengths` is an array with the tokens of each row, in the order of `job.data`. A sampled measurement projects
+        the time of the steps that it leaves out from it. None, the default: not known; all steps then count as alike.
+        """
+        return None
+
 
 class Handle:
     """A started process group. Any object with the same attribute and methods works; subclassing is not needed."""
@@ -324,6 +333,8 @@ class Handle:
     id: str
     #: whether the group goes on without benchspec, as a scheduler's job does: a hang-up then leaves it running
     lasting: ClassVar[bool] = False
+    #: how it was started otherwise than asked, and why, for the result's warnings; None: as asked
+    remark: str | None = None
 
     def poll(self) -> int | None:
         """The exit code, or None while the group runs."""

@@ -28,13 +28,14 @@ def parts(facts: Mapping[str, Any]) -> dict[str, str | None]:
     }
 
 
-def report(facts: Mapping[str, Any], missing: Sequence[str]) -> str:
-    """The output of `benchspec machine`, from what `describe` and `missing` returned."""
+def report(facts: Mapping[str, Any], missing: Sequence[str], measured: Mapping[str, float | None] | None = None) -> str:
+    """The output of `benchspec machine`, from what `describe`, `missing` and, if asked to, `ceilings` returned."""
     sections = {
         "Accelerators": _accelerator_rows(facts),
         "Links between accelerators": _link_rows(facts),
         "Host": _host_rows(facts),
         "Software": _software_rows(facts),
+        "Measured": _measured_rows(measured or {}),
     }
     texts = [f"{title}\n{_table(rows)}" for title, rows in sections.items() if rows]
     return "\n\n".join([*texts, _missing_text(missing)]) + "\n"
@@ -109,6 +110,20 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     from tabulate import tabulate
 
     return indent(tabulate(rows, tablefmt="plain", disable_numparse=True), "  ")
+
+
+def _measured_rows(measured: Mapping[str, float | None]) -> list[list[str]]:
+    labels = {
+        **{precision: f"matrix products, {precision}" for precision in ("fp32", "tf32", "bf16")},
+        "memory_bandwidth": "memory",
+        "host_to_device": "host to device",
+    }
+    units = {name: "GB/s" if "_" in name else "GFLOP/s" for name in labels}
+    return [
+        [label, f"{value / 1e9:,.0f} {units[name]}"]
+        for name, label in labels.items()
+        if (value := measured.get(name)) is not None
+    ]
 
 
 def _accelerator_rows(facts: Mapping[str, Any]) -> list[list[str]]:

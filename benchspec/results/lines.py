@@ -86,6 +86,8 @@ _COUNT = Need("a whole number from 0", _is_count)
 _FROM_1 = Need("a whole number from 1", lambda value: _is_count(value) and value > 0)
 _COUNT_OR_NULL = Need("a whole number from 0 or null", lambda value: value is None or _is_count(value))
 _NUMBER_OR_NULL = Need("a finite number or null", lambda value: value is None or _is_number(value))
+_NUMBER = Need("a finite number", _is_number)
+_RATE_OR_NULL = Need("a number above 0 or null", lambda value: value is None or (_is_number(value) and value > 0))
 _NUMBER_FROM_0 = Need("a finite number from 0", lambda value: _is_number(value) and value >= 0)
 _PID = Need("the id of a process", lambda value: _is_count(value) and value < 2**31)
 _TIME = Need("a time in seconds", _is_time)
@@ -154,6 +156,15 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         },
         "memory": {**dict.fromkeys(("allocated", "reserved"), _COUNT_OR_NULL), "host": _COUNT},
         "energy": {"joules": _NUMBER_FROM_0},
+        "ceilings": {
+            **dict.fromkeys(("fp32", "tf32", "bf16", "memory_bandwidth"), _RATE_OR_NULL),
+            **dict.fromkeys(("host_to_device", "all_reduce", "all_gather"), _RATE_OR_NULL),
+        },
+        "sampled": {
+            **dict.fromkeys(("seconds", "low", "high"), _NUMBER),
+            "warmup_time": _NUMBER_FROM_0,
+            "warmup_steps": _COUNT,
+        },
         "proof": {},
         "answers": {
             "answers": Need("a list of {prompt, text}", _are_answers),

@@ -40,6 +40,9 @@ def _apart(ranks: Ranks) -> str | None:
 def _count(ranks: Ranks, found: Sequence[Step], train: Mapping[str, Any]) -> str | None:
     """A number of steps that is not the planned one, or more than train.max_steps where the recipe plans none."""
     planned = next((event["planned_steps"] for event in of_kind(ranks, "data")), None)
+    if planned is not None and len(found) < planned and any(of_kind(ranks, "sampled")):
+        # It was told to stop.
+        return None
     if planned is not None:
         return f"{_steps(len(found))}, but its plan is {_steps(planned)}" if len(found) != planned else None
     most = train["max_steps"]

@@ -23,6 +23,8 @@ class Reduced(NamedTuple):
 
     #: metric id -> number in the metric's unit
     metrics: dict[str, float]
+    #: metric id -> `projected`, for metrics that were not measured
+    basis: dict[str, str]
     #: metric id -> [low, high], the 95% confidence interval
     intervals: dict[str, list[float]]
 
@@ -39,19 +41,22 @@ def reduce(
     `train` are the fields of the case's `train`; `warmup_steps` is `measure.warmup_steps`.
     """
     ended = steps(ranks)
-    warm_up = warmup_of(len(ended)) if warmup_steps is None else warmup_steps
+    sampled = _first(ranks, "sampled")
+    found = sampled["warmup_steps"] if sampled else warmup_of(len(ended))
+    warm_up = found if warmup_steps is None else warmup_steps
     steady = [step for step in ended if step.step > warm_up and step.seconds is not None]
     full = rows_of_full_step(ranks, train)
     times = _times([step for step in steady if full is None or step.rows == full])
     data = _first(ranks, "data")
     known = {
         **_phase_times(ranks),
+        **_warm_up(sampled),
         **_costs(facts, wall_time),
         "steps": len(ended) if _first(ranks, "step") else None,
         "planned_steps": data["planned_steps"] if data else None,
         **_rates(steady),
         **_step_times(times),
-        "mfu": _mfu(_first(ranks, "model"), _peak_name(ranks), steady, facts, group_size(ranks)),
+        **_utilisation(ranks, steady, facts),
         **_memory(ranks),
         "energy": _energy(ranks),
         "first_loss": _first_loss(ranks),
@@ -61,7 +66,20 @@ def reduce(
     }
     metrics = {id: value for id in METRICS if (value := known.get(id)) is not None and math.isfinite(value)}
     interval = mean_interval(times)
-    return Reduced(metrics, {"step_time_mean": interval} if interval else {})
+    intervals = {"step_time_mean": interval} if interval else {}
+    if sampled is None or "train_runtime" not in metrics:
+        return Reduced(metrics, {}, intervals)
+    return _projected(metrics, intervals, sampled)
+
+
+def _projected(metrics: dict[str, float], intervals: dict[str, list[float]], sampled: Event) -> Reduced:
+    """The metrics with the time of the whole training in the place of what ran of it."""
+    ran = metrics["train_runtime"]
+    return Reduced(
+        {**metrics, "train_runtime": ran + sampled["seconds"]},
+        {"train_runtime": "projected"},
+        {**intervals, "train_runtime": [ran + sampled["low"], ran + sampled["high"]]},
+    )
 
 
 def warmup_of(steps: int) -> int:
@@ -88,6 +106,10 @@ def _phase_time(ranks: Ranks, phase: str) -> float | None:
     # Without clocks, a time of day that is set back can make a phase end before it began.
     known = len(whole) == len(found) and times and min(times) >= 0
     return math.fsum(times) if known else None
+
+
+def _warm_up(sampled: Event | None) -> dict[str, float]:
+    return {id: sampled[id] for id in ("warmup_steps", "warmup_time")} if sampled else {}
 
 
 def _costs(facts: Facts, wall_time: float) -> dict[str, float | None]:
@@ -123,16 +145,29 @@ def _step_times(times: Sequence[float]) -> dict[str, float]:
     return {"step_time_mean": fmean(times), **percentiles}
 
 
-def _mfu(model: Event | None, peak_name: str | None, steady: Sequence[Step], facts: Facts, world: int) -> float | None:
-    """Model FLOPs utilisation, counting real tokens only; None if the FLOPs or the peak are not known for certain."""
+def _utilisation(ranks: Ranks, steady: Sequence[Step], facts: Facts) -> dict[str, float]:
+    """`mfu` and `attained`, as far as the FLOPs, and the peak or the ceilings, are known for certain."""
+    flops, precision = _flops_per_second(_first(ranks, "model"), steady), _peak_name(ranks)
+    if flops is None or precision is None:
+        return {}
+    world = group_size(ranks)
+    peak = facts.peak.get(precision)
+    measured = [event[precision] for event in of_kind(ranks, "ceilings") if event[precision]]
+    return {
+        **({"mfu": flops / (world * peak.value)} if peak else {}),
+        **({"attained": flops / math.fsum(measured)} if len(measured) == world else {}),
+    }
+
+
+def _flops_per_second(model: Event | None, steady: Sequence[Step]) -> float | None:
+    """FLOP/s of all ranks, counting real tokens only; None if they are not known."""
     rate = _rates(steady).get("tokens_per_second")
     if model is None or rate is None or model["shape"] is None or model.get("share") is None:
         return None
-    peak, rows, tokens = facts.peak.get(peak_name or ""), _total(steady, "rows"), _total(steady, "tokens")
-    if peak is None or not rows or tokens is None:
+    rows, tokens = _total(steady, "rows"), _total(steady, "tokens")
+    if not rows or tokens is None:
         return None
-    flops = flops_per_token(model["shape"], model["share"], tokens / rows)
-    return rate * flops / (world * peak.value)
+    return rate * flops_per_token(model["shape"], model["share"], tokens / rows)
 
 
 def _peak_name(ranks: Ranks) -> str | None:

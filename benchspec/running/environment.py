@@ -17,6 +17,8 @@ from benchspec.terms.errors import RunError
 _MAIN = ("-P", "-c", "from benchspec.cli import main; main()")
 
 
+#: what Python says where it is not installed
+_NO_BENCHSPEC = "No module named 'benchspec'"
 #: lines of what an environment says that are passed on, the last ones
 MOST_LINES = 5
 
@@ -49,6 +51,8 @@ class Environment:
             errors="replace",
             check=False,
         )
+        if _NO_BENCHSPEC in done.stderr:
+            raise RunError(f"{self.name} ({self.python}) has no benchspec; install it there, with that Python's pip")
         if done.returncode:
             lines = done.stderr.strip().splitlines()[-MOST_LINES:] or ["it ended without a message"]
             said = "; ".join(line.removeprefix("error: ") for line in lines)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchspec.cases.case import Launch
+from benchspec.cases.case import Case, Launch
 from benchspec.kinds.values import Facts
 from benchspec.machine import others
 from benchspec.results import reduce
@@ -35,6 +35,7 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
     )
     kept = _kept(attempt)
     beside = [others.sentence(kept["others"])] if kept.get("others") else []
+    remark = [shortened(kept["remark"])] if kept.get("remark") else []
     return Result(
         case=case.id,
         attempt=attempt.name,
@@ -46,6 +47,7 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
         rank=ending.rank,
         reason=ending.reason and shortened(ending.reason),
         metrics=reduced.metrics,
+        basis=reduced.basis,
         currency=facts.currency,
         intervals=reduced.intervals,
         proof=_proof(ranks),
@@ -53,9 +55,38 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
         record={**kept, "data": _data(ranks)},
         started=ran.started,
         finished=ran.finished,
-        warnings=[*beside, *evidence.passed_over, *data_warnings(ranks)],
+        warnings=[
+            *remark,
+            *beside,
+            *evidence.passed_over,
+            *data_warnings(ranks),
+            *_ran_whole(case, ending, reduced),
+            *_beyond_peak(ranks, facts),
+        ],
         log=[shortened(line) for line in ending.log],
     )
+
+
+def _ran_whole(case: Case, ending: Ending, reduced: reduce.Reduced) -> list[str]:
+    """That every step of a sampled measurement ran."""
+    if case.measure["mode"] != "sampled" or ending.outcome != "ok" or reduced.basis or not reduced.metrics.get("steps"):
+        return []
+    return [f"every step ran: the time was not known to {case.measure['precision']:.1%} before the last"]
+
+
+def _beyond_peak(ranks: Ranks, facts: Facts) -> list[str]:
+    """Published peaks that a measured product exceeds: they are another device's, or another clock's."""
+    found = [
+        (precision, max(event[precision] for event in of_kind(ranks, "ceilings") if event[precision]), peak.value)
+        for precision, peak in facts.peak.items()
+        if any(event[precision] for event in of_kind(ranks, "ceilings"))
+    ]
+    return [
+        f"{precision}: {measured / 1e12:.4g} TFLOP/s were measured, more than the peak of {published / 1e12:.4g} "
+        "that MFU is taken of; is it another device's?"
+        for precision, measured, published in found
+        if measured > published
+    ]
 
 
 def _kept(attempt: Path) -> dict[str, Any]:

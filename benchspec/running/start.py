@@ -43,7 +43,8 @@ def _start(run: Run, launch: Launch) -> list[Flight]:
     case, attempt = launch.case, attempts.new(run.folder, launch, run.invocation)
     # Kept with the attempt, because a later benchspec may have to record its result.
     found = others.others(run.folder)
-    write_json(attempt / RECORD, {**run.dependencies.of(case), **({"others": found} if found else {})})
+    kept = {**run.dependencies.of(case), **({"others": found} if found else {})}
+    write_json(attempt / RECORD, kept)
     if found:
         run.warn(case, others.sentence(found))
     if (count := kernel_kills()) is not None:
@@ -57,6 +58,9 @@ def _start(run: Run, launch: Launch) -> list[Flight]:
         ending = launcher_failed(run, case, error)
         finish(run, launch, attempt, evidence.read(attempt), ending, when.until_now(started, begun))
         return []
+    if remark := getattr(handle, "remark", None):
+        write_json(attempt / RECORD, {**kept, "remark": str(remark)})
+        run.warn(case, str(remark))
     try:
         write_whole(attempt / HANDLE, os.fsencode(f"{attempt}\0{handle.id}"))
     except BaseException:

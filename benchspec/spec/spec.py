@@ -120,10 +120,22 @@ def check(
     composed = schema.compose(registry)
     spec = Spec(Path(path).absolute(), root, registry, composed, tuple(sets))
     problems = first(mistakes.problems(schema.validator(composed), root, registry))
+    fields = list(composed["$defs"]["fields"]["properties"])
     if not problems:
-        fields = composed["$defs"]["fields"]["properties"]
-        problems = first([*references.problems(root, list(fields)), *_report_problems(spec)])
+        problems = first([*references.problems(root, fields), *_report_problems(spec)])
+    elif _are_of_cases(problems, root, str(path)):
+        problems = first([*problems, *references.problems(root, fields)])
     return spec, problems
+
+
+def _are_of_cases(problems: Sequence[Problem], root: Node, path: str) -> bool:
+    """Whether mistakes of form leave references and expectations in a form that can be checked."""
+    experiments = root.get("experiments")
+    if experiments is None or not isinstance(experiments.value, Mapping):
+        return False
+    whole = all(isinstance(experiment.value, Mapping) for experiment in experiments.value.values())
+    apart = (each.file == path and "expect" not in each.path and "references" not in each.path for each in problems)
+    return whole and all(apart)
 
 
 def facts_of(registry: Registry, value: Mapping[str, Any]) -> Facts:

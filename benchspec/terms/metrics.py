@@ -33,7 +33,14 @@ _STEP_TIMES = (
     "each on its slowest rank, saves are left out"
 )
 _TABLE = (
-    Metric("train_runtime", "s", "lower", f"Time in the train phase, {_ALL_RANKS}; saves are included.", "train time"),
+    Metric(
+        "train_runtime",
+        "s",
+        "lower",
+        f"Time in the train phase, {_ALL_RANKS}; saves are included. Where a training is sampled, the steps that did "
+        "not run are added as projected.",
+        "train time",
+    ),
     Metric("wall_time", "s", "lower", "Time from the start of the process group to its end.", "wall time"),
     *(
         Metric(f"phase_{phase}", "s", "lower", f"Time in the phase {phase}, {_ALL_RANKS}.", f"{phase} phase")
@@ -47,6 +54,10 @@ _TABLE = (
         "Optimizer steps that the recipe expected for these rows and settings.",
         "planned steps",
     ),
+    Metric(
+        "warmup_steps", "steps", None, "First steps that a sampled measurement does not project from.", "warm-up steps"
+    ),
+    Metric("warmup_time", "s", "lower", "Time of these steps.", "warm-up"),
     Metric("rows_per_second", "rows/s", "higher", f"Rows of all ranks per second, {_STEADY}.", "rows/s"),
     Metric("tokens_per_second", "tokens/s", "higher", f"Real tokens of all ranks per second, {_STEADY}.", "tokens/s"),
     Metric(
@@ -74,6 +85,13 @@ _TABLE = (
         "tokens_per_second × FLOPs per token / (ranks × dense peak FLOP/s of the precision). FLOPs per token, in full "
         "fine-tuning: 6 × parameters in matrix products + 12 × layers × hidden size × mean tokens per row.",
         "MFU",
+    ),
+    Metric(
+        "attained",
+        "fraction",
+        "higher",
+        "As mfu, with the matrix products that the ranks measured (measure.ceilings) in the place of the peak.",
+        "% of attainable",
     ),
     Metric(
         "peak_memory_allocated",
@@ -149,6 +167,7 @@ SHOWN = (
     "first_token_time",
     "generated_tokens_per_second",
     "mfu",
+    "attained",
     "peak_memory_allocated",
     "host_peak_memory",
     "final_loss",

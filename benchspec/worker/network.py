@@ -88,7 +88,7 @@ def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
 
     parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    shape = model.shape()
+    shape = job.shape = model.shape()
     share = returned(method.share, method.share(shape), (Share, type(None)), "a Share or None") if shape else None
     job.log.add(
         "model",

@@ -11,10 +11,11 @@ from benchspec.kinds import checkpoints
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
 from benchspec.kinds.faults import returned, wrong
 from benchspec.kinds.registry import Registry
+from benchspec.machine import ceilings
 from benchspec.machine.cache import cache_folder
 from benchspec.results import events
 from benchspec.terms import layout
-from benchspec.worker import answering, chosen, device, network, proof, query
+from benchspec.worker import answering, chosen, device, network, proof, query, sampling
 from benchspec.worker.farewell import PATIENCE, leave_group
 from benchspec.worker.rank import Rank
 
@@ -41,6 +42,8 @@ def run(job: Rank) -> None:
         job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
         if job.case.query is not None:
             answering.check(job, model, recipe.templates)
+        if job.case.measure["mode"] == "sampled":
+            job.sampler = _sampler(job, recipe)
     with job.phase("build"):
         job.model = network.build(job, model, method)
     _train(job, recipe)
@@ -61,6 +64,22 @@ def _train(job: Rank, recipe: Recipe) -> None:
     trained = recipe.train(job)
     job.case = asked
     _prove(job, job.model if trained is None else trained, optimizers)
+    if asked.measure["ceilings"]:
+        _measure_ceilings(job)
+
+
+def _measure_ceilings(job: Rank) -> None:
+    """Write the event `ceilings`; the products are of the shapes of the model's feed-forward network."""
+    train = job.case.train
+    hidden, ffn = (job.shape.hidden, job.shape.ffn) if job.shape else (UNKNOWN_WIDTH, UNKNOWN_WIDTH)
+    tokens = min(MOST_TOKENS, train["batch_size"] * train["max_length"])
+    device.free_memory()
+    found = ceilings.measure(job.device, tokens, hidden, ffn)
+    job.log.add("ceilings", **found, **ceilings.collectives(job.device))
+
+
+#: columns of a matrix product where a model's shape is not known, and the most rows of any
+UNKNOWN_WIDTH, MOST_TOKENS = 2048, 8192
 
 
 def _ask_untrained(job: Rank, model: Model, method: Method) -> None:
@@ -110,6 +129,23 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     known = {name: getattr(tokens.prepared, name) for name in _TOLD}
     job.log.add("data", **known, warning=warning, planned_steps=steps, rows_vary=recipe.rows_vary)
     return tokens
+
+
+def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
+    """What decides when enough is known; None where nobody knows how many steps there will be."""
+    import numpy as np
+
+    steps = recipe.steps(len(job.data), job.case.train, job.world)
+    if steps is None:
+        return None
+    work = recipe.workload(job.data.lengths(), job.case.train, job.world)
+    if work is None:
+        work = np.ones(steps)
+    elif np.shape(work) != (steps,):
+        raise wrong(recipe.workload, np.shape(work), f"an array of {steps} numbers, one a step")
+    save = job.case.train["save"] or {"every": None}
+    agree = sampling.agreed(job.world, job.device)
+    return sampling.Sampler(work, job.case.measure["precision"], save["every"], agree)
 
 
 def _show_progress(job: Rank, dataset: Dataset) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from benchspec.cases.case import Case
     from benchspec.kinds.bases import Backend
+    from benchspec.kinds.values import Shape
+    from benchspec.worker.sampling import Sampler
 
 FIRST_STEP, STEADY = STEP_PHASES
 
@@ -27,11 +30,15 @@ class Rank:
     case: Case
     backend: Backend
     device: torch.device
+    #: as training began: a sampled measurement changes when checkpoints are due
+    _asked: Case
     #: from phase `data`
     tokenizer: Any
     data: Any
     #: from phase `build`, in the training or evaluation mode that `Model.build` returned it in
     model: Any
+    #: the model's, if it is known
+    shape: Shape | None = None
 
     def __init__(self, folder: Path, log: EventLog, rank: int, world: int):
         self.folder = folder
@@ -47,6 +54,10 @@ class Rank:
         #: whether it has left its process group
         self.left = False
         self.steps = proof.Steps()
+        #: decides when a sampled measurement has seen enough; None if every step runs
+        self.sampler: Sampler | None = None
+        #: whether it has
+        self.stopped = False
         #: some values of each parameter when training began
         self.before: dict[str, Any] = {}
         #: what the first step computed in: `dtype`, `tf32`
@@ -67,6 +78,7 @@ class Rank:
         if name not in PHASES:
             raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
         if name == "train":
+            self._asked = self.case
             self._before_training()
         self.begin(name)
         if name == "train":
@@ -88,9 +100,11 @@ class Rank:
         loss: float,
         grad_norm: float | None,
     ) -> bool:
-        """Report an optimizer step; see `Job.step`. Always returns True: no case stops early."""
+        """Report an optimizer step; see `Job.step`. False once a sampled measurement knows enough."""
         if "train" not in self.open:
             raise RuntimeError("the recipe reported a step outside of job.phase('train')")
+        if self.stopped:
+            raise RuntimeError("the recipe went on after job.step had answered False: enough is known of its steps")
         counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
         known = {"loss": loss} if grad_norm is None else {"loss": loss, "grad_norm": grad_norm}
         reported.check(self.case.recipe["name"], counts, known)
@@ -103,7 +117,24 @@ class Rank:
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
             self.begin(STEADY)
-        return True
+        return self._go_on()
+
+    def _go_on(self) -> bool:
+        """Whether more steps have to run; a sampled measurement may also ask for a checkpoint."""
+        if self.sampler is None:
+            return True
+        known = self.sampler.step()
+        if self.sampler.wants_save or self.case is not self._asked:
+            self._ask_for_checkpoint(self.sampler.wants_save)
+        if known and self.rank == 0:
+            self.log.add("sampled", **known)
+        self.stopped = known is not None
+        return not self.stopped
+
+    def _ask_for_checkpoint(self, now: bool) -> None:
+        """Have the recipe save after its next step, or again when the spec says so."""
+        save = {**self._asked.train["save"], "every": 1}
+        self.case = replace(self._asked, train={**self._asked.train, "save": save}) if now else self._asked
 
     def progress(self, done: int, total: int) -> None:
         """Tell how many rows are made, and how many there will be; see `Dataset.progress`."""
@@ -148,8 +179,13 @@ class Rank:
         """Note that a phase begins."""
         self.open.append(name)
         self.log.add("begin", phase=name)
+        if self.sampler:
+            self.sampler.enter(name)
 
     def _end(self, name: str) -> None:
         """End a phase and the phases still open within it, innermost first."""
         while name in self.open:
-            self.log.add("end", phase=self.open.pop())
+            ended = self.open.pop()
+            self.log.add("end", phase=ended)
+            if self.sampler:
+                self.sampler.leave(ended)

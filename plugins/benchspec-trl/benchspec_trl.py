@@ -40,6 +40,10 @@ class TRL(Alpaca):
         """Those of `alpaca`; not known where rows are packed, but for `max_steps`."""
         return train["max_steps"] if self.rows_vary else super().steps(rows, train, ranks)
 
+    def workload(self, lengths: Any, train: Mapping[str, Any], ranks: int) -> Any:
+        """That of `alpaca` for the same batches."""
+        return super().workload(lengths, train, ranks) if self.options["batches"] == "padded" else None
+
     def trainer(self, job: Job, phases: Phases) -> Any:
         from trl import SFTConfig, SFTTrainer
 

@@ -63,3 +63,12 @@ def test_the_report_shows_every_part():
     assert re.search(r"^  accelerate +not installed$", text, re.MULTILINE)
     assert re.search(r"^  NCCL +2\.27\.7$", text, re.MULTILINE)
     assert text.endswith("Missing\n  - accelerate is not installed\n")
+
+
+def test_the_report_shows_what_was_measured_with_its_units():
+    measured = {"fp32": 1.234e11, "tf32": None, "bf16": 9.9e14, "memory_bandwidth": 3.2e12, "host_to_device": None}
+    text = machine_text.report(facts(), [], measured)
+    assert re.search(r"^  matrix products, fp32 +123 GFLOP/s$", text, re.MULTILINE)
+    assert re.search(r"^  matrix products, bf16 +990,000 GFLOP/s$", text, re.MULTILINE)
+    assert re.search(r"^  memory +3,200 GB/s$", text, re.MULTILINE)
+    assert "tf32" not in text and "host to device" not in text

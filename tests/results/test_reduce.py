@@ -257,6 +257,45 @@ def test_mfu_is_the_share_of_all_ranks_peak():
     assert found["mfu"] == pytest.approx(20 * (360 + 1920) / (2 * 1e5))
 
 
+CEILINGS = {
+    **dict.fromkeys(("fp32", "tf32", "memory_bandwidth", "host_to_device", "all_reduce", "all_gather")),
+    "bf16": 2e4,
+}
+
+
+def test_what_was_attained_is_the_share_of_what_the_ranks_measured():
+    rank = [*trained(ends=(14.0, 16.0, 18.0)), event("ceilings", 20.0, **CEILINGS)]
+    found = metrics([start(0, 2), *rank], [start(1, 2), *rank], facts=GPU)
+    assert found["attained"] == pytest.approx(20 * (360 + 1920) / (2 * 2e4))
+
+
+def test_nothing_is_attained_of_what_one_rank_did_not_measure():
+    rank = trained(ends=(14.0, 16.0, 18.0))
+    measured = event("ceilings", 20.0, **CEILINGS)
+    assert "attained" not in metrics([start(0, 2), *rank, measured], [start(1, 2), *rank], facts=GPU)
+
+
+SAMPLED = {"seconds": 90.0, "low": 88.0, "high": 92.0, "warmup_steps": 1, "warmup_time": 4.0}
+
+
+def test_the_time_of_a_sampled_training_is_what_ran_and_what_is_projected():
+    ran = [event("begin", 10.0, phase="train"), *steps(14.0, 16.0, 18.0), event("end", 20.0, phase="train")]
+    found = reduce(
+        {0: [start(), *ran, event("sampled", 18.5, **SAMPLED)]}, TRAIN, warmup_steps=None, facts=CPU, wall_time=30.0
+    )
+    assert (found.metrics["train_runtime"], found.metrics["phase_train"]) == (100.0, 10.0)
+    assert found.basis == {"train_runtime": "projected"}
+    assert found.intervals["train_runtime"] == [98.0, 102.0]
+    assert (found.metrics["warmup_steps"], found.metrics["warmup_time"], found.metrics["steps"]) == (1, 4.0, 3)
+
+
+def test_a_sampled_training_that_did_not_end_has_no_time():
+    ran = [event("begin", 10.0, phase="train"), *steps(14.0, 16.0), event("sampled", 16.5, **SAMPLED)]
+    found = reduce({0: [start(), *ran]}, TRAIN, warmup_steps=None, facts=CPU, wall_time=30.0)
+    assert "train_runtime" not in found.metrics
+    assert found.basis == {}
+
+
 def test_mfu_uses_the_peak_of_the_arithmetic_that_was_seen():
     """Not that of the precision that was asked for, bf16."""
     assert metrics(trained(arithmetic={"dtype": "float32", "tf32": True}), facts=GPU)["mfu"] == pytest.approx(

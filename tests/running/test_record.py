@@ -50,6 +50,41 @@ def test_metrics_use_the_machines_facts_and_what_was_measured_up_to_then(cases, 
     assert "train_runtime" not in found.metrics
 
 
+STEP = {"step": 1, "rows": 1, "tokens": 8, "padded_tokens": 8, "loss_tokens": 4, "loss": 1.0, "grad_norm": 1.0}
+
+
+def test_a_sampled_case_of_which_every_step_ran_says_so(cases, tmp_path):
+    ran = [*TRAINING, {"event": "step", **STEP}, end("train"), DONE]
+    _, found = recorded(cases, tmp_path, ran, fields="measure: {mode: sampled, precision: 3%}")
+    assert found.warnings == ["every step ran: the time was not known to 3.0% before the last"]
+    assert found.basis == {}
+
+
+def test_a_sampled_case_has_a_projected_time(cases, tmp_path):
+    sampled = {"event": "sampled", "seconds": 90.0, "low": 88.0, "high": 92.0, "warmup_steps": 0, "warmup_time": 0.0}
+    ran = [*TRAINING, {"event": "step", **STEP}, sampled, end("train"), DONE]
+    _, found = recorded(cases, tmp_path, ran, fields="measure: {mode: sampled}")
+    assert (found.basis, found.warnings) == ({"train_runtime": "projected"}, [])
+
+
+def test_a_peak_that_was_exceeded_is_told(cases, tmp_path, monkeypatch):
+    rates = dict.fromkeys(("fp32", "tf32", "memory_bandwidth", "host_to_device", "all_reduce", "all_gather"))
+    monkeypatch.setattr(
+        "test_record.FACTS", Facts(accelerator="G", accelerators=1, peak={"bf16": Fact(1e14, "a page")})
+    )
+    _, found = recorded(cases, tmp_path, [{"event": "ceilings", **rates, "bf16": 2e14}, DONE])
+    assert found.warnings == [
+        "bf16: 200 TFLOP/s were measured, more than the peak of 100 that MFU is taken of; is it another device's?"
+    ]
+
+
+def test_a_start_otherwise_than_asked_is_told(cases, tmp_path):
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "record.json").write_text(json.dumps({"remark": "started cold"}))
+    _, found = recorded(cases, tmp_path, [DONE])
+    assert found.warnings == ["started cold"]
+
+
 def test_the_first_steps_that_the_case_keeps_out_of_the_steady_state_are_kept_out(cases, tmp_path):
     counts = {"rows": 32, "tokens": 32, "padded_tokens": 32, "loss_tokens": 1, "loss": 1.0, "grad_norm": 1.0}
     steps = [

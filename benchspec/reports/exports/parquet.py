@@ -32,7 +32,7 @@ def _write(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from pyarrow import parquet
 
     names = list(rows[0]) if rows else []
-    columns = [_column([row[name] for row in rows]) for name in names]
+    columns = [_column([row[name] for row in rows], counts=name not in METRICS) for name in names]
     typed = zip(names, columns, strict=True)
     fields = [pyarrow.field(name, column.type, metadata=_unit(name)) for name, column in typed]
     table = pyarrow.table(columns, schema=pyarrow.schema(fields))
@@ -40,11 +40,17 @@ def _write(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         parquet.write_table(table, stream)
 
 
-def _column(values: Sequence[Any]) -> Any:
-    """Values as a typed column; as text, where they are of several types, as an axis's may be."""
+def _column(values: Sequence[Any], *, counts: bool) -> Any:
+    """Values as a typed column; as text, where they are of several types, as an axis's may be.
+
+    Whole numbers stay so if they are `counts`. A metric has the same type in every file.
+    """
     import pyarrow
 
-    kinds = {float if type(value) is int else type(value) for value in values if value is not None}
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int} and counts:
+        return pyarrow.array(values, pyarrow.int64())
+    kinds = {float if kind is int else kind for kind in kinds}
     if len(kinds) < 2:
         return pyarrow.array([float(value) for value in values] if kinds == {float} and None not in values else values)
     return pyarrow.array([None if value is None else text(value) for value in values])

@@ -87,13 +87,11 @@ def _encode(
         ]
         # Prompt and answer are tokenized together, where characters at the border may merge into one token, but the
         # prompt's length is that of the prompt tokenized alone. The paper's script does the same.
-        encoded = encoder.encode(
-            [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
-        )
-        whole = np.fromiter((full for _, full in encoded), np.int64, len(chunk))
+        texts = [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
+        encoded = encoder.encode(texts, prompts)
         template = np.fromiter((added[kind] for kind in kinds), np.int64, len(chunk))
-        lengths = flat.append([ids for ids, _ in encoded])
-        yield lengths, encoder.lengths(prompts), _words(chunk), np.maximum(whole - template, 0)
+        lengths = flat.append(encoded.ids)
+        yield lengths, encoded.prompts, _words(chunk), np.maximum(encoded.whole - template, 0)
     flat.close()
 
 

@@ -53,6 +53,11 @@ class TokenData:
         """The tokens of each distinct row's prompt, before truncation."""
         return self._prompts
 
+    def lengths(self) -> NDArray[np.int64]:
+        """The tokens of each row, repeats included."""
+        lengths = np.diff(self._starts)
+        return lengths if self._order is None else lengths[self._order]
+
     def __len__(self) -> int:
         return self.rows
 

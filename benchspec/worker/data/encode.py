@@ -10,10 +10,23 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchspec.worker.data.prefixes import Prefixes
+
+
+class Encoded(NamedTuple):
+    """Texts as tokens."""
+
+    #: of each text, truncated
+    ids: list[list[int]]
+    #: of each text, their number without truncation
+    whole: NDArray[np.int64]
+    #: tokens of each prompt alone, without truncation
+    prompts: NDArray[np.int64]
 
 
 class Encoder(Protocol):
@@ -27,8 +40,8 @@ class Encoder(Protocol):
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
         """A context in which each text is truncated to `max_length` tokens."""
 
-    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        """The ids of each text, and their number without truncation."""
+    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+        """The texts, each of which begins with its prompt."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         """The number of ids of each text, without truncation."""
@@ -48,6 +61,7 @@ class FastEncoder:
         self.eos: str = tokenizer.eos_token
         with self._bare():
             self.identity = json.dumps([version("tokenizers"), self._side, self.eos, self._backend.to_str()])
+            self._prefixes = Prefixes.of(self._backend)
 
     @contextmanager
     def _bare(self) -> Iterator[None]:
@@ -67,8 +81,23 @@ class FastEncoder:
             self._backend.enable_truncation(max_length, direction=self._side)
             yield
 
-    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        return [(one.ids, self._length(one)) for one in self._batch(texts)]
+    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+        found = self._batch(texts)
+        ids = [one.ids for one in found]
+        whole = np.fromiter(map(self._length, found), np.int64, len(texts))
+        return Encoded(ids, whole, self._prompt_lengths(texts, prompts, ids, whole))
+
+    def _prompt_lengths(
+        self, texts: list[str], prompts: list[str], ids: list[list[int]], whole: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        if self._prefixes is None:
+            return self.lengths(prompts)
+        found = self._prefixes.lengths(prompts, texts, ids)
+        cut = whole > np.fromiter(map(len, ids), np.int64, len(ids))
+        unknown = np.flatnonzero((found < 0) | cut)
+        if len(unknown):
+            found[unknown] = self.lengths([prompts[place] for place in unknown])
+        return found
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         return np.fromiter(map(self._length, self._batch(texts)), np.int64, len(texts))
@@ -98,8 +127,9 @@ class PlainEncoder:
         finally:
             self._limit = {}
 
-    def encode(self, texts: list[str]) -> list[tuple[list[int], int]]:
-        return [(ids, len(ids)) for ids in self._tokenizer(texts, **self._limit)["input_ids"]]
+    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+        ids = self._tokenizer(texts, **self._limit)["input_ids"]
+        return Encoded(ids, np.fromiter(map(len, ids), np.int64, len(ids)), self.lengths(prompts))
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         return np.fromiter(map(len, self._tokenizer(texts)["input_ids"]), np.int64, len(texts))

@@ -82,7 +82,7 @@ class Group(Handle):
             with suppress(subprocess.TimeoutExpired):
                 self._supervisor.wait(STOP_TIMEOUT)
         # The supervisor may have been killed; and no other system than Linux tells it of orphans.
-        _end_marked(self._case_dir)
+        end_marked(self._case_dir)
 
 
 class Left(Handle):
@@ -99,10 +99,10 @@ class Left(Handle):
         end = time.monotonic() + STOP_TIMEOUT
         while _members(Path(self.id)) and time.monotonic() < end:
             time.sleep(0.05)
-        _end_marked(Path(self.id))
+        end_marked(Path(self.id))
 
 
-def _end_marked(case_dir: Path) -> None:
+def end_marked(case_dir: Path) -> None:
     """Kill every process that bears the case's mark."""
     end = time.monotonic() + KILL_TIMEOUT
     while members := _members(case_dir):

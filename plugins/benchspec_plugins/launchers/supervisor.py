@@ -33,9 +33,9 @@ PARENT = "BENCHSPEC_PARENT"
 #: in a process's environment, the number of its host among those of the case; absent on the first
 NODE = "BENCHSPEC_NODE"
 #: <linux/prctl.h>
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 #: seconds between looks at torchrun and at benchspec
-_INTERVAL = 0.05
+INTERVAL = 0.05
 #: seconds after which a process that survives SIGKILL counts as stuck in the kernel
 _KILL_TIMEOUT = 60.0
 
@@ -50,12 +50,12 @@ def group(case_dir: str, command: list[str], wanted: Callable[[], bool]) -> int:
     for ignored in (signal.SIGINT, signal.SIGHUP):
         # Not SIG_IGN, which torchrun would inherit.
         signal.signal(ignored, lambda number, frame: None)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     torchrun = _spawn(command, _bind)
-    while (code := _reap().get(torchrun)) is None and not stopped and wanted():
-        time.sleep(_INTERVAL)
-    _write_line(case_dir, STOPPED)
-    _end_all()
+    while (code := reap().get(torchrun)) is None and not stopped and wanted():
+        time.sleep(INTERVAL)
+    write_line(case_dir, STOPPED)
+    end_all()
     return 1 if code is None else code
 
 
@@ -67,16 +67,21 @@ def _is_open(descriptor: int) -> bool:
 
 def rank(case_dir: str, command: list[str]) -> int:
     """Run one rank's worker and write down how it ended; its exit code, 128 and the number for a signal."""
-    _die_with(int(os.environ[PARENT]))
+    die_with(int(os.environ[PARENT]))
+    log_to(case_dir)
+    os.environ[PARENT] = str(os.getpid())
+    worker = _spawn(command, lambda: None)
+    code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+    write_line(case_dir, f"{os.environ['RANK']} {code}")
+    return code if code >= 0 else 128 - code
+
+
+def log_to(case_dir: str) -> None:
+    """Append what this process writes to stdout and stderr to the logs of the case's folder."""
     for number, name in ((1, "stdout.log"), (2, "stderr.log")):
         descriptor = os.open(f"{case_dir}/{name}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    os.environ[PARENT] = str(os.getpid())
-    worker = _spawn(command, lambda: None)
-    code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
-    _write_line(case_dir, f"{os.environ['RANK']} {code}")
-    return code if code >= 0 else 128 - code
 
 
 def _spawn(command: list[str], prepare: Callable[[], None]) -> int:
@@ -92,29 +97,29 @@ def _spawn(command: list[str], prepare: Callable[[], None]) -> int:
 
 def _bind() -> None:
     """In torchrun's process: it dies with its supervisor, and the ranks with it."""
-    _die_with(os.getppid())
+    die_with(os.getppid())
     os.environ[PARENT] = str(os.getpid())
 
 
-def _die_with(parent: int) -> None:
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with(parent: int) -> None:
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(128 + signal.SIGKILL)
 
 
-def _prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value)
 
 
-def _write_line(case_dir: str, line: str) -> None:
+def write_line(case_dir: str, line: str) -> None:
     # On a full disk there is still everything else to do. Importing pathlib would take 10 ms.
     node = os.environ.get(NODE)
     with suppress(OSError), open(f"{case_dir}/{EXITS}{f'-{node}' if node else ''}", "a") as file:  # noqa: PTH123
         file.write(f"{line}\n")
 
 
-def _reap() -> dict[int, int]:
+def reap() -> dict[int, int]:
     """The exit codes of the children that have ended since the last call, by process id."""
     codes: dict[int, int] = {}
     with suppress(ChildProcessError):
@@ -123,7 +128,7 @@ def _reap() -> dict[int, int]:
     return codes
 
 
-def _end_all() -> None:
+def end_all() -> None:
     """Kill every descendant, again and again until none is left: some may be starting others."""
     end = time.monotonic() + _KILL_TIMEOUT
     while (found := descendants(os.getpid())) and time.monotonic() < end:
@@ -131,7 +136,7 @@ def _end_all() -> None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
-        _reap()
+        reap()
 
 
 def descendants(pid: int) -> list[int]:

@@ -64,6 +64,12 @@ class Torchrun(Launcher):
                 "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.,-]*$(?!\n)",
                 "default": None,
             },
+            "warm": {
+                "description": "fork the processes of a case from one that has imported torch and transformers, which "
+                "starts all but the first case in a second or two; on Linux, and on one host",
+                "type": "boolean",
+                "default": False,
+            },
         }
     }
 
@@ -72,6 +78,10 @@ class Torchrun(Launcher):
         hosts, nodes, processes = options.get("hosts"), options.get("nodes"), options["processes"]
         if hosts and nodes not in (None, len(hosts) + 1):
             raise PluginError(f"the launcher 'torchrun' has {len(hosts)} other hosts, which are not {nodes} nodes")
+        if options.get("warm") and self.hosts() > 1:
+            raise PluginError(
+                "the launcher 'torchrun' starts processes of one host warm, not of several; remove `warm`"
+            )
         if processes != "auto" and processes % self.hosts():
             raise PluginError(
                 f"the launcher 'torchrun' cannot spread {processes} processes evenly over {self.hosts()} hosts"
@@ -91,12 +101,13 @@ class Torchrun(Launcher):
         return int(self.options.get("nodes") or len(self.options.get("hosts") or ()) + 1)
 
     def start(self, case_dir: Path) -> Handle:
-        from benchspec_plugins.launchers import group, hosts
+        from benchspec_plugins.launchers import group, hosts, warm
         from benchspec_plugins.launchers.commands import Host
 
         nodes = self.hosts()
         if nodes == 1:
-            return group.start(case_dir, Host(self.options["processes"]))
+            host = Host(self.options["processes"])
+            return warm.start(case_dir, host) if self.options["warm"] else group.start(case_dir, host)
         found = {name: self.options[name] for name in ("port", "interface")}
         address = self.options["address"] or socket.gethostname()
         places = [

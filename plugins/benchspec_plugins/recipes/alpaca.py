@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchspec import Job, Recipe, hookimpl
-from benchspec_plugins.recipes.as_trainer import count_steps, shuffled_rows
+from benchspec_plugins.recipes.as_trainer import count_steps, padded_work, shuffled_rows
 
 if TYPE_CHECKING:
     import torch
@@ -68,6 +68,9 @@ class Alpaca(Recipe):
 
     def steps(self, rows: int, train: Mapping[str, Any], ranks: int) -> int:
         return count_steps(rows, train, ranks)
+
+    def workload(self, lengths: Any, train: Mapping[str, Any], ranks: int) -> Any:
+        return padded_work(lengths, train, ranks)
 
 
 class Phases:
@@ -234,7 +237,8 @@ def reporter(job: Job, trainer: Any, phases: Phases) -> Any:
             elif "loss" in logs:
                 rows, tokens, padded, labelled = trainer.take_counts()
                 go_on = job.step(rows, tokens, padded, labelled, logs["loss"], logs.get("grad_norm"))
-                control.should_training_stop = control.should_training_stop or not go_on
+                if not go_on:
+                    control.should_training_stop, control.should_save = True, False
 
     return Reporter()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from shutil import rmtree
 from typing import Any
@@ -21,6 +21,47 @@ def count_steps(rows: int, train: Mapping[str, Any], ranks: int) -> int:
     batches = math.ceil(rows / (train["batch_size"] * ranks))
     steps = math.ceil(max(1, math.ceil(batches / train["gradient_accumulation"])) * train["epochs"])
     return int(train["max_steps"] or steps)
+
+
+def padded_work(lengths: Any, train: Mapping[str, Any], ranks: int) -> Any:
+    """Tokens with padding that the slowest rank computes in each optimizer step; see `Recipe.workload`."""
+    return work_of_steps(
+        lengths,
+        train,
+        ranks,
+        # A row that is not there has no tokens.
+        lambda step: (step.max(-1) * (step > 0).sum(-1)).sum(1).max(-1),
+    )
+
+
+def work_of_steps(lengths: Any, train: Mapping[str, Any], ranks: int, work: Callable[[Any], Any]) -> Any:
+    """The work of each optimizer step of a whole training.
+
+    `work` makes it of an epoch's lengths, an array of shape (steps, accumulation, ranks, batch), 0 where an epoch's
+    last step has no row.
+    """
+    import numpy as np
+
+    steps, size = count_steps(len(lengths), train, ranks), train["batch_size"] * ranks
+    found: list[Any] = []
+    epochs = 0
+    while sum(map(len, found)) < steps:
+        order = epoch_order(len(lengths), train["seed"] + epochs).numpy()
+        # Where several ranks share an epoch, its first rows fill up their last batches.
+        filled = np.resize(order, -(-len(order) // size) * size) if ranks > 1 else order
+        row_lengths = np.asarray(lengths)[filled]
+        rows = size * train["gradient_accumulation"]
+        whole = np.pad(row_lengths, (0, -len(row_lengths) % rows))
+        found.append(work(whole.reshape(-1, train["gradient_accumulation"], ranks, train["batch_size"])))
+        epochs += 1
+    return np.concatenate(found)[:steps].astype(float)
+
+
+def epoch_order(rows: int, seed: int) -> Any:
+    """The order of an epoch's rows, as `accelerate`'s `SeedableRandomSampler` draws it with the seed of that epoch."""
+    import torch
+
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
 
 
 def shuffled_rows(rows: int, seed: int) -> Any:
@@ -41,8 +82,7 @@ def shuffled_rows(rows: int, seed: int) -> Any:
             return rows
 
         def __iter__(self) -> Iterator[int]:
-            order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed + self.epoch))
-            for chunk in torch.split(order, CHUNK):
+            for chunk in torch.split(epoch_order(rows, seed + self.epoch), CHUNK):
                 yield from chunk.tolist()
             self.epoch += 1
 

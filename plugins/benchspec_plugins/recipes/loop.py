@@ -38,6 +38,9 @@ class Loop(Recipe):
     def steps(self, rows: int, train: Mapping[str, Any], ranks: int) -> int:
         return as_trainer.count_steps(rows, train, ranks)
 
+    def workload(self, lengths: Any, train: Mapping[str, Any], ranks: int) -> Any:
+        return as_trainer.padded_work(lengths, train, ranks)
+
 
 def set_up(job: Job, steps: int, **other: Any) -> tuple[Engine, Any]:
     """The spread model with its optimizer, proven, and the schedule of the learning rate.

@@ -64,6 +64,10 @@ class Packed(Recipe):
     def steps(self, rows: int, train: Mapping[str, Any], ranks: int) -> int:
         return as_trainer.count_steps(rows, train, ranks)
 
+    def workload(self, lengths: Any, train: Mapping[str, Any], ranks: int) -> Any:
+        # The ranks' shares of a step are nearly equal.
+        return as_trainer.work_of_steps(lengths, train, ranks, lambda step: step.sum((1, 2, 3)) / ranks)
+
     def _steps(self, job: Job, count: int) -> Iterator[Step]:
         """This rank's packs, step by step."""
         from benchspec_plugins.recipes.packing import divide, template_starts

@@ -1,0 +1,110 @@
+"""A sampled measurement: steps run until the time of the whole training is known as precisely as was asked for."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchspec.worker.projection import Projection, project
+
+#: optimizer steps before the first look at what is known, and how many more, as a share, until the next
+FIRST_LOOK, FURTHER = 30, 0.1
+#: what a look decides
+GO_ON, STOP, SAVE = range(3)
+
+
+class Sampler:
+    """The steps of a rank so far, and whether they are enough."""
+
+    def __init__(self, work: Any, precision: float, save_every: int | None, agree: Callable[[int], int]):
+        """Sample a training whose steps have this work, and which saves after every so many of them.
+
+        `agree` tells all ranks what rank 0 has decided.
+        """
+        self._work = work
+        self._precision = precision
+        self._save_every = save_every
+        self._agree = agree
+        self._next_look = FIRST_LOOK
+        self._times: list[float] = []
+        self._saves: list[float] = []
+        #: whether a checkpoint is to be saved before its time, because what one takes is not known yet
+        self.wants_save = False
+        #: checkpoints that were, and were not due
+        self._early = 0
+        #: when training began, when the last step ended, without saves since, and when a save began
+        self._began = self._mark = self._save_began = 0.0
+
+    def enter(self, phase: str) -> None:
+        """Note that a phase begins."""
+        if phase == "train":
+            self._began = self._mark = time.monotonic()
+        elif phase == "save":
+            self._save_began = time.monotonic()
+
+    def leave(self, phase: str) -> None:
+        """Note that a phase ends; a save is no part of a step."""
+        if phase == "save":
+            took = time.monotonic() - self._save_began
+            self._saves.append(took)
+            self._mark += took
+            self._early += self.wants_save
+            self.wants_save = False
+
+    def step(self) -> dict[str, Any] | None:
+        """Note that a step has ended; what is known of the whole if that is enough for all ranks to stop."""
+        now = time.monotonic()
+        self._times.append(now - self._mark)
+        told = None
+        if len(self._times) == self._next_look < len(self._work):
+            self._next_look += math.ceil(self._next_look * FURTHER)
+            projected = project(self._times, self._work)
+            decided = self._agree(self._decide(projected, now - self._began))
+            self.wants_save = decided == SAVE
+            told = self._told(projected) if decided == STOP else None
+        self._mark = time.monotonic()
+        return told
+
+    def _decide(self, projected: Projection | None, ran: float) -> int:
+        if projected is None or projected.half > self._precision * (ran + projected.seconds + self._saving()):
+            return GO_ON
+        return SAVE if self._saves_left() and not self._saves else STOP
+
+    def _saves_left(self) -> int:
+        return len(self._work) // self._save_every - len(self._times) // self._save_every if self._save_every else 0
+
+    def _saving(self) -> float:
+        """The time of the saves that are left, less that of those which were not due."""
+        each = math.fsum(self._saves) / len(self._saves) if self._saves else 0.0
+        return (self._saves_left() - self._early) * each
+
+    def _told(self, projected: Projection | None) -> dict[str, Any]:
+        # Of ranks other than the first, which has decided, it is not written down.
+        seconds, half, warmup = projected or (0.0, 0.0, 0)
+        left = seconds + self._saving()
+        return {
+            "seconds": left,
+            "low": left - half,
+            "high": left + half,
+            "warmup_steps": warmup,
+            "warmup_time": math.fsum(self._times[:warmup]),
+        }
+
+
+def agreed(world: int, device: Any) -> Callable[[int], int]:
+    """How all ranks come to do what rank 0 has decided; without a process group that they share, they go on."""
+
+    def agree(decided: int) -> int:
+        if world == 1:
+            return decided
+        import torch
+
+        if not torch.distributed.is_initialized():
+            return GO_ON
+        told = torch.tensor(decided, device=device)
+        torch.distributed.broadcast(told, 0)
+        return int(told.item())
+
+    return agree

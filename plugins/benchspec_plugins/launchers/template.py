@@ -1,0 +1,214 @@
+"""The process that ranks are forked from: `python -m benchspec_plugins.launchers.template`, as `warm.py` starts it.
+
+It imports what a rank needs, says whether it is safe to fork, and then for each line of its standard input forks the
+supervisor of a case, which forks the ranks. A line is a JSON object `{case_dir, working_directory, environment,
+processes}`. It answers on standard output: `{"ready": null}` or the reason why not, `{"forked": PID}`, and when that
+has ended, `{"ended": PID, "code": CODE}`. It ends with its standard input, with the process that started it, and when
+it has been idle for long.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from benchspec.machine.process import MARK, PARENT, die_with, die_with_starter
+from benchspec_plugins.launchers import supervisor
+
+#: bytes in this process's first environment that hold the mark of a case once a process of it is forked
+ROOM = 4096
+#: seconds without a case after which the process ends; whoever needs it then starts another
+IDLE = 60.0
+#: seconds in which ranks end after SIGTERM, once one of them has failed
+GRACE = 5.0
+
+
+def main() -> None:
+    """Import, and fork until the standard input ends."""
+    die_with_starter()
+    room = _room()
+    _import()
+    _say(ready=_unsafe())
+    gc.collect()
+    # What is there is not looked at again, so that forked processes share its memory.
+    gc.freeze()
+    requests, running, used = _Lines(), set[int](), time.monotonic()
+    while (line := requests.next()) is not None and (running or time.monotonic() - used < IDLE):
+        if line:
+            running.add(forked := _fork(json.loads(line), room))
+            _say(forked=forked)
+        for pid, code in supervisor.reap().items():
+            running.discard(pid)
+            used = time.monotonic()
+            _say(ended=pid, code=code)
+
+
+def _import() -> None:
+    """Import what every rank imports, and what most do in their first step."""
+    from accelerate import Accelerator  # type: ignore[import-untyped]  # noqa: F401
+    from transformers import AutoTokenizer, Trainer  # noqa: F401
+
+
+def _unsafe() -> str | None:
+    """Why a process that is forked from this one might not work; None if it does."""
+    import torch
+
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return "the process that forks the others has a CUDA context"
+    if threading.active_count() > 1:
+        names = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
+        return f"the process that forks the others has threads: {names}"
+    return None
+
+
+def _say(**answer: Any) -> None:
+    os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+class _Lines:
+    """The lines of standard input as they come."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def next(self) -> bytes | None:
+        """A line; empty if there is none soon, None after the last."""
+        if b"\n" not in self._rest:
+            readable, _, _ = select.select([0], [], [], supervisor.INTERVAL)
+            if not readable:
+                return b""
+            new = os.read(0, 1 << 20)
+            if not new:
+                return None
+            self._rest += new
+        line, end, rest = self._rest.partition(b"\n")
+        self._rest = rest if end else self._rest
+        return line if end else b""
+
+
+def _fork(request: Mapping[str, Any], room: int) -> int:
+    """The id of a new process that supervises the ranks of a case."""
+    template = os.getpid()
+    if pid := os.fork():
+        return pid
+    try:
+        code = _supervise(request, room, template)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    os._exit(code)
+
+
+def _supervise(request: Mapping[str, Any], room: int, template: int) -> int:
+    """Run the ranks of a case until they end, one fails, or nobody wants them any more: 0 if all went well."""
+    os.setsid()
+    case_dir, world = str(request["case_dir"]), int(request["processes"])
+    _leave_template(case_dir, room)
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
+    supervisor.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1)
+    port = _free_port()
+    ranks = {_rank(request, rank, port): rank for rank in range(world)}
+    codes: dict[int, int] = {}
+    failed: float | None = None
+    while len(codes) < world and not stopped and os.getppid() == template:
+        for pid, code in supervisor.reap().items():
+            if pid in ranks:
+                codes[ranks[pid]] = code
+                supervisor.write_line(case_dir, f"{ranks[pid]} {code}")
+        if failed is None and any(codes.values()):
+            failed = time.monotonic()
+            for pid, rank in ranks.items():
+                if rank not in codes:
+                    os.kill(pid, signal.SIGTERM)
+        if failed is not None and time.monotonic() - failed > GRACE:
+            break
+        time.sleep(supervisor.INTERVAL)
+    supervisor.write_line(case_dir, supervisor.STOPPED)
+    supervisor.end_all()
+    return 0 if len(codes) == world and not any(codes.values()) else 1
+
+
+def _leave_template(case_dir: str, room: int) -> None:
+    """Let go of what is the template's, and bear the mark of the case."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+    _write_mark(case_dir, room)
+
+
+def _rank(request: Mapping[str, Any], rank: int, port: int) -> int:
+    """The id of a new process that is a rank of a case."""
+    parent = os.getpid()
+    if pid := os.fork():
+        return pid
+    try:
+        die_with(parent)
+        _work(request, rank, port, parent)
+    finally:
+        os._exit(1)
+
+
+def _work(request: Mapping[str, Any], rank: int, port: int, parent: int) -> NoReturn:
+    """Be a rank: what `python -m benchspec.worker` is that torchrun starts."""
+    import torch
+
+    from benchspec.worker.__main__ import main as work
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    case_dir, world = str(request["case_dir"]), str(request["processes"])
+    supervisor.log_to(case_dir)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.environ.update(
+        {
+            **dict.fromkeys(("RANK", "LOCAL_RANK", "ROLE_RANK"), str(rank)),
+            **dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE", "ROLE_WORLD_SIZE"), world),
+            **{"GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1"},
+            **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), PARENT: str(parent), MARK: case_dir},
+        }
+    )
+    os.chdir(request["working_directory"])
+    # What OMP_NUM_THREADS says was read when torch was imported.
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].split(",")[0]))
+    work(Path(case_dir))
+    raise SystemExit
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _room() -> int:
+    """Where the value of the mark stands in this process's first environment, which other processes can see."""
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_void_p
+    return int(getenv(MARK.encode()) or 0)
+
+
+def _write_mark(case_dir: str, room: int) -> None:
+    """Have /proc show the mark of a case in this process's environment, as if it had been started with it."""
+    mark = os.fsencode(case_dir)
+    with suppress(OSError):
+        if room and len(mark) < ROOM:
+            ctypes.memmove(room, mark.ljust(ROOM, b"\0"), ROOM)
+
+
+if __name__ == "__main__":
+    main()
