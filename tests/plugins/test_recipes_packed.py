@@ -92,15 +92,68 @@ def both(network, found, wide=False):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_in_float64_are_those_of_padded_rows(name):
-    network = NETWORKS[name]().double()
-    for module in network.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    network = without_dropout(NETWORKS[name]().double())
     (loss, wanted), (sums, found) = both(network, rows(), wide=True)
     assert abs(sums.item() - loss.item()) < 1e-11 * loss.item()
     assert found.keys() == wanted.keys()
     scale = max(float(grad.abs().max()) for grad in wanted.values())
     assert max(float((found[key] - wanted[key]).abs().max()) for key in wanted) < 1e-11 * scale
+
+
+def without_dropout(network):
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return network
+
+
+def apart(found, wanted):
+    """How far gradients are from others, as a share of the others' length."""
+    square = sum(float(((found[key].double() - wanted[key]) ** 2).sum()) for key in wanted)
+    return (square / sum(float((wanted[key] ** 2).sum()) for key in wanted)) ** 0.5
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_in_bfloat16_it_is_no_further_from_float64_than_padded_rows(name):
+    found = [row for number in range(6) for row in rows()[: 4 + number % 2]]
+    network = without_dropout(NETWORKS[name]())
+    (_, exact), _ = both(copy.deepcopy(network).double(), found, wide=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        (_, padded), (_, mine) = both(network, found)
+    assert apart(mine, exact) <= 1.1 * apart(padded, exact)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_dropout_leaves_the_expectation_of_the_gradient_as_it_is(family):
+    """Rows of a micro-batch share the masks of their start: their sum varies otherwise, about the same mean."""
+    torch.manual_seed(2)
+    network, found, seeds = tiny(family).train(), rows()[:4], 400
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.1
+        elif isinstance(getattr(module, "dropout", None), float):
+            # OPT's blocks keep a number.
+            module.dropout = 0.1
+    starts = [np.array(START, np.int32)]
+    other = copy.deepcopy(network)
+    packed_network.install(other)
+    directions = {name: torch.randn(4, p.numel()) for name, p in network.named_parameters()}
+
+    def samples(module, loss):
+        taken = []
+        for seed in range(seeds):
+            torch.manual_seed(seed)
+            module.zero_grad()
+            loss().backward()
+            taken.append(sum(directions[name] @ grad.flatten() for name, grad in gradients(module).items()))
+        return torch.stack(taken)
+
+    padded = samples(network, lambda: padded_loss(network, found))
+    mine = samples(other, lambda: other(packing.pack(found, starts)))
+    assert (padded.std(0) > 0).all()
+    errors = ((padded.var(0) + mine.var(0)) / seeds).sqrt()
+    assert ((padded.mean(0) - mine.mean(0)).abs() < 4 * errors).all()
 
 
 @pytest.mark.parametrize("method", [Full, Lora, Adapter, Frozen])
@@ -202,3 +255,15 @@ def test_it_learns_what_alpaca_learns(tmp_path):
         assert column(mine, "grad_norm") == pytest.approx(column(alpaca, "grad_norm"), rel=1e-5)
         counted = [[sum(column(rank[at], "rows")) for rank in found] for at in (number, number + 1)]
         assert sum(counted[0]) == sum(counted[1])
+
+
+@pytest.mark.slow
+def test_blocks_may_be_computed_anew(tmp_path):
+    tiny("opt").save_pretrained(tmp_path / "opt")
+    small_tokenizer().save_pretrained(tmp_path / "opt")
+    usual = {"rows": make_rows(27), "weights": "pretrained", "folder": str(tmp_path / "out"), "recipe": PACKED}
+    usual |= {"model": str(tmp_path / "opt"), "options": {"tokens": 40}, "backend": {"name": "fsdp"}}
+    settings = [{}, {"activation_checkpointing": True}]
+    found = drive([{**usual, "train": {"epochs": 1, **each}} for each in settings], tmp_path)
+    as_ever, anew = found[0]
+    assert distance(anew, as_ever) < 1e-6

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: BLOOM's own pattern of pieces
-_BLOOM = r" ?[^(\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+"
+_BLOOM = " ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+"
 
 
 class Prefixes:
@@ -37,7 +37,6 @@ class Prefixes:
         letters = [place for place, special in enumerate(mask) if not special]
         #: tokens that stand before and after each text
         self._before, self._after = letters[0], len(mask) - 1 - letters[-1]
-        self._space = _byte_level(described["pre_tokenizer"])["add_prefix_space"]
 
     @classmethod
     def of(cls, backend: Any) -> Prefixes | None:
@@ -56,14 +55,15 @@ class Prefixes:
         known = (first <= last) & (sizes > 0)
         first, last = np.minimum(first, len(flat) - 1), np.maximum(last, 0)
         begins = ends[first] - self._bytes[flat[first]]
-        spaces = [self._space and not text[:1].isspace() for text in texts]
-        whole = np.fromiter((len(text.encode()) for text in texts), np.int64, len(texts)) + spaces
-        wanted = begins + np.fromiter((len(prompt.encode()) for prompt in prompts), np.int64, len(prompts)) + spaces
-        found = np.searchsorted(ends, wanted)
-        found = np.minimum(found, len(flat) - 1)
+        whole, wanted = _bytes_of(texts), begins + _bytes_of(prompts)
+        found = np.minimum(np.searchsorted(ends, wanted), len(flat) - 1)
         known &= (ends[last] - begins == whole) & (ends[found] == wanted) & (found >= first) & (found <= last)
         known &= [prompt[-1:] in _MARKS for prompt in prompts]
         return np.where(known, found + 1 - starts + self._after, -1)
+
+
+def _bytes_of(texts: Sequence[str]) -> NDArray[np.int64]:
+    return np.fromiter((len(text.encode()) for text in texts), np.int64, len(texts))
 
 
 _MARKS = frozenset(string.punctuation)
@@ -83,13 +83,10 @@ def _is_known(described: dict[str, Any]) -> bool:
 
 def _has_known_pieces(pieces: dict[str, Any]) -> bool:
     if pieces["type"] == "ByteLevel":
-        return bool(pieces.get("use_regex", True))
+        # A space that is put before texts is also put after some tokens within them.
+        return bool(pieces.get("use_regex", True)) and not pieces["add_prefix_space"]
     if pieces["type"] != "Sequence" or [part["type"] for part in pieces["pretokenizers"]] != ["Split", "ByteLevel"]:
         return False
     split, level = pieces["pretokenizers"]
     cut = split["pattern"].get("Regex") == _BLOOM and split["behavior"] == "Isolated" and not split["invert"]
-    return cut and not level.get("use_regex", True)
-
-
-def _byte_level(pieces: dict[str, Any]) -> dict[str, Any]:
-    return pieces if pieces["type"] == "ByteLevel" else dict(pieces["pretokenizers"][-1])
+    return cut and not level.get("use_regex", True) and not level["add_prefix_space"]

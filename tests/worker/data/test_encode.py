@@ -34,8 +34,10 @@ def test_both_encoders_agree(words: Any) -> None:
     fast, plain = FastEncoder(words), PlainEncoder(Unwrapped(words))
     assert fast.lengths(texts).tolist() == plain.lengths(texts).tolist() == [4, 1, 5]
     with fast.truncating(3), plain.truncating(3):
-        assert [ids for ids, _ in fast.encode(texts)] == [ids for ids, _ in plain.encode(texts)]
-        assert [whole for _, whole in fast.encode(texts)] == [4, 1, 5]
+        found, other = fast.encode(texts, ["Name", "", "red red"]), plain.encode(texts, ["Name", "", "red red"])
+        assert found.ids == other.ids
+        assert found.whole.tolist() == [4, 1, 5]
+        assert found.prompts.tolist() == other.prompts.tolist() == [2, 1, 3]
         assert fast.lengths(texts).tolist() == plain.lengths(texts).tolist() == [4, 1, 5]
     assert fast.eos == plain.eos
     assert len({FastEncoder(words).identity, plain.identity}) == 2
