@@ -53,6 +53,11 @@ class Case:
         return "/".join(self.key)
 
     @property
+    def precision(self) -> float | None:
+        """The share of its own to which a training's time is to be known before it may stop; None: every step runs."""
+        return float(self.measure["precision"]) if self.measure.get("mode") == "sampled" else None
+
+    @property
     def fields(self) -> dict[str, Any]:
         """Every field, defaults filled in, as the worker reads it."""
         return {key: getattr(self, key) for key in FIELDS}

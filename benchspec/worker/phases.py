@@ -42,8 +42,7 @@ def run(job: Rank) -> None:
         job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
         if job.case.query is not None:
             answering.check(job, model, recipe.templates)
-        if job.case.measure["mode"] == "sampled":
-            job.sampler = _sampler(job, recipe)
+        job.sampler = _sampler(job, recipe)
     with job.phase("build"):
         job.model = network.build(job, model, method)
     _train(job, recipe)
@@ -64,7 +63,7 @@ def _train(job: Rank, recipe: Recipe) -> None:
     trained = recipe.train(job)
     job.case = asked
     _prove(job, job.model if trained is None else trained, optimizers)
-    if asked.measure["ceilings"]:
+    if asked.measure.get("ceilings"):
         _measure_ceilings(job)
 
 
@@ -132,9 +131,11 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
 
 
 def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
-    """What decides when enough is known; None where nobody knows how many steps there will be."""
+    """What decides when enough is known; None where every step runs, or nobody knows how many there will be."""
     import numpy as np
 
+    if job.case.precision is None:
+        return None
     steps = recipe.steps(len(job.data), job.case.train, job.world)
     if steps is None:
         return None
@@ -145,7 +146,7 @@ def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
         raise wrong(recipe.workload, np.shape(work), f"an array of {steps} numbers, one a step")
     save = job.case.train["save"] or {"every": None}
     agree = sampling.agreed(job.world, job.device)
-    return sampling.Sampler(work, job.case.measure["precision"], save["every"], agree)
+    return sampling.Sampler(work, job.case.precision, save["every"], agree)
 
 
 def _show_progress(job: Rank, dataset: Dataset) -> None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from benchspec.machine.process import MARK
 from benchspec_plugins.launchers import supervisor
 
-#: in the case's folder, torchrun's own files
-FILES = "torchrun"
+#: in the case's folder, the output of whatever starts the ranks, and torchrun's own files
+LOG, FILES = "torchrun.log", "torchrun"
 
 
 class Host(NamedTuple):

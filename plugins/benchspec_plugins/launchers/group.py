@@ -18,10 +18,8 @@ from benchspec.machine.process import MARK
 from benchspec.terms.errors import RunError
 from benchspec.terms.layout import STDERR, STDOUT
 from benchspec_plugins.launchers import supervisor
-from benchspec_plugins.launchers.commands import Host, environment, supervised, torchrun
+from benchspec_plugins.launchers.commands import LOG, Host, environment, supervised, torchrun
 
-#: in the case's folder, torchrun's own output; its workers write to stdout.log and stderr.log
-LOG = "torchrun.log"
 #: seconds in which a supervisor ends its case, before everything that bears the case's mark is killed
 STOP_TIMEOUT = 10.0
 #: seconds after which a process that survives SIGKILL counts as stuck in the kernel
@@ -71,7 +69,7 @@ class Group(Handle):
         code = self._supervisor.poll()
         if code is not None and not self._ended:
             self._ended = True
-            _copy_own_log(self._case_dir)
+            copy_own_log(self._case_dir)
         return code
 
     def stop(self) -> None:
@@ -115,8 +113,8 @@ def end_marked(case_dir: Path) -> None:
         psutil.wait_procs(members, timeout=1)
 
 
-def _copy_own_log(case_dir: Path) -> None:
-    """Copy torchrun's own log to stderr.log if no rank wrote there: it is then the only explanation."""
+def copy_own_log(case_dir: Path) -> None:
+    """Copy the log of whatever starts the ranks to stderr.log if none wrote there: it is then the only explanation."""
     own, log = case_dir / LOG, case_dir / STDERR
     if own.exists() and (not log.exists() or not log.stat().st_size):
         with suppress(OSError), log.open("a") as file:

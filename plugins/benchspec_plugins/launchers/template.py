@@ -13,6 +13,7 @@ import ctypes
 import gc
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -21,12 +22,14 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from benchspec.machine.process import MARK, PARENT, die_with, die_with_starter
 from benchspec_plugins.launchers import supervisor
+from benchspec_plugins.launchers.commands import LOG
 
+#: the program of a rank, and the module of what it imports
+WORKER, PRELOAD = "benchspec.worker", "benchspec.worker.preload"
 #: bytes in this process's first environment that hold the mark of a case once a process of it is forked
 ROOM = 4096
 #: seconds without a case after which the process ends; whoever needs it then starts another
@@ -38,27 +41,24 @@ GRACE = 5.0
 def main() -> None:
     """Import, and fork until the standard input ends."""
     die_with_starter()
+    # Libraries print while they are imported.
+    answers = os.dup(1)
+    os.dup2(2, 1)
     room = _room()
-    _import()
-    _say(ready=_unsafe())
+    runpy.run_module(PRELOAD)
+    _say(answers, ready=_unsafe())
     gc.collect()
     # What is there is not looked at again, so that forked processes share its memory.
     gc.freeze()
     requests, running, used = _Lines(), set[int](), time.monotonic()
     while (line := requests.next()) is not None and (running or time.monotonic() - used < IDLE):
         if line:
-            running.add(forked := _fork(json.loads(line), room))
-            _say(forked=forked)
+            running.add(forked := _fork(json.loads(line), room, answers))
+            _say(answers, forked=forked)
         for pid, code in supervisor.reap().items():
             running.discard(pid)
             used = time.monotonic()
-            _say(ended=pid, code=code)
-
-
-def _import() -> None:
-    """Import what every rank imports, and what most do in their first step."""
-    from accelerate import Accelerator  # type: ignore[import-untyped]  # noqa: F401
-    from transformers import AutoTokenizer, Trainer  # noqa: F401
+            _say(answers, ended=pid, code=code)
 
 
 def _unsafe() -> str | None:
@@ -73,8 +73,8 @@ def _unsafe() -> str | None:
     return None
 
 
-def _say(**answer: Any) -> None:
-    os.write(1, json.dumps(answer).encode() + b"\n")
+def _say(answers: int, **answer: Any) -> None:
+    os.write(answers, json.dumps(answer).encode() + b"\n")
 
 
 class _Lines:
@@ -98,24 +98,24 @@ class _Lines:
         return line if end else b""
 
 
-def _fork(request: Mapping[str, Any], room: int) -> int:
+def _fork(request: Mapping[str, Any], room: int, answers: int) -> int:
     """The id of a new process that supervises the ranks of a case."""
     template = os.getpid()
     if pid := os.fork():
         return pid
     try:
-        code = _supervise(request, room, template)
+        os.setsid()
+        _leave_template(str(request["case_dir"]), room, answers)
+        code = _supervise(request, template)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
     os._exit(code)
 
 
-def _supervise(request: Mapping[str, Any], room: int, template: int) -> int:
+def _supervise(request: Mapping[str, Any], template: int) -> int:
     """Run the ranks of a case until they end, one fails, or nobody wants them any more: 0 if all went well."""
-    os.setsid()
     case_dir, world = str(request["case_dir"]), int(request["processes"])
-    _leave_template(case_dir, room)
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
     supervisor.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1)
@@ -141,12 +141,14 @@ def _supervise(request: Mapping[str, Any], room: int, template: int) -> int:
     return 0 if len(codes) == world and not any(codes.values()) else 1
 
 
-def _leave_template(case_dir: str, room: int) -> None:
-    """Let go of what is the template's, and bear the mark of the case."""
+def _leave_template(case_dir: str, room: int, answers: int) -> None:
+    """Let go of what is the template's, bear the mark of the case, and write to its own log."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
-        os.dup2(nothing, descriptor)
+    log = os.open(f"{case_dir}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for mine, instead in ((0, nothing), (answers, nothing), (1, log), (2, log)):
+        os.dup2(instead, mine)
     os.close(nothing)
+    os.close(log)
     _write_mark(case_dir, room)
 
 
@@ -157,16 +159,18 @@ def _rank(request: Mapping[str, Any], rank: int, port: int) -> int:
         return pid
     try:
         die_with(parent)
-        _work(request, rank, port, parent)
+        _prepare(request, rank, port, parent)
+        runpy.run_module(WORKER, run_name="__main__", alter_sys=True)
+    except BaseException:
+        # The worker tells its own failures, and then ends the process.
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(1)
 
 
-def _work(request: Mapping[str, Any], rank: int, port: int, parent: int) -> NoReturn:
-    """Be a rank: what `python -m benchspec.worker` is that torchrun starts."""
+def _prepare(request: Mapping[str, Any], rank: int, port: int, parent: int) -> None:
+    """Make this process what `python -m benchspec.worker CASE_DIR` is where torchrun has started it."""
     import torch
-
-    from benchspec.worker.__main__ import main as work
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -183,10 +187,9 @@ def _work(request: Mapping[str, Any], rank: int, port: int, parent: int) -> NoRe
         }
     )
     os.chdir(request["working_directory"])
+    sys.argv = [WORKER, case_dir]
     # What OMP_NUM_THREADS says was read when torch was imported.
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].split(",")[0]))
-    work(Path(case_dir))
-    raise SystemExit
 
 
 def _free_port() -> int:

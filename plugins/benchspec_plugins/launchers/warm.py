@@ -19,7 +19,7 @@ from benchspec import Handle
 from benchspec.machine.process import MARK, PARENT
 from benchspec.terms.layout import STDERR, STDOUT
 from benchspec_plugins.launchers import group, template
-from benchspec_plugins.launchers.commands import Host, environment
+from benchspec_plugins.launchers.commands import LOG, Host, environment
 
 #: seconds in which a template must have imported what ranks need
 IMPORT_TIMEOUT = 300.0
@@ -47,7 +47,7 @@ def _forked(case_dir: Path, host: Host) -> Warm:
     for name in (STDOUT, STDERR):
         (case_dir / name).touch()
     found = _template(os.getpid())
-    with (case_dir / group.LOG).open("ab") as log:
+    with (case_dir / LOG).open("ab") as log:
         found.begin(log)
     return Warm(found, found.fork(case_dir, host), case_dir)
 
@@ -152,11 +152,16 @@ class Warm(Handle):
         self._template = found
         self._supervisor = supervisor
         self._case_dir = case_dir
+        self._ended = False
         self.id = str(case_dir)
 
     def poll(self) -> int | None:
         """0 if every rank ended with 0, else 1; by then no process of the case is left."""
-        return self._template.code(self._supervisor)
+        code = self._template.code(self._supervisor)
+        if code is not None and not self._ended:
+            self._ended = True
+            group.copy_own_log(self._case_dir)
+        return code
 
     def stop(self) -> None:
         end = time.monotonic() + group.STOP_TIMEOUT
