@@ -26,6 +26,8 @@ LONGEST = 6000
 
 def export(results: Results, records: Sequence[Record], folder: Path) -> list[str]:
     """Write runs to MLFLOW_TRACKING_URI, else to a database in the folder; earlier exports of them are replaced."""
+    # MLflow would tell its makers what it is used for.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):
