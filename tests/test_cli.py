@@ -291,6 +291,12 @@ def test_compare_refuses_what_it_cannot_mean(tmp_path, monkeypatch, capsys, opti
     assert said in line
 
 
+def test_compare_says_where_base_and_head_are_one_folder(tmp_path, monkeypatch, capsys):
+    run_dir(tmp_path / "run", [1.0])
+    called(monkeypatch, "compare", str(tmp_path / "run"), f"{tmp_path}/./run")
+    assert "base and head are the same run directory" in capsys.readouterr().err
+
+
 def test_compare_of_no_run_directory_is_one_line(tmp_path, monkeypatch, capsys):
     assert called(monkeypatch, "compare", str(tmp_path / "a"), str(tmp_path / "b")) == 2
     assert capsys.readouterr().err == f"error: {tmp_path / 'a'}: no such run directory\n"

@@ -46,7 +46,7 @@ def judge(
 
     `deaths` are the exit codes that the launcher reports; `timeout` is the limit in seconds if the group was stopped
     for it, and `hang` what was seen if it was stopped because it stood still; `kernel_killed` says whether the kernel's
-    out-of-memory killer has killed processes during the case; `end` is what a scheduler says.
+    out-of-memory killer has killed processes during the case; `end` is what a scheduler says, unless the group was stopped.
     """
     ending = _judged(evidence, deaths, timeout, hang, kernel_killed, end)
     if evidence.unusable is None:
@@ -72,7 +72,7 @@ def _judged(
     if evidence.finished:
         return Ending("ok")
     failure, death = _first_failure(evidence), _first_death(evidence, deaths)
-    if end and (failure is None or failure[1]["outcome"] == "crash"):
+    if end and timeout is None and (failure is None or failure[1]["outcome"] == "crash"):
         rank_behind, phase = furthest_behind(evidence.ranks)
         return Ending(end.outcome, phase, rank_behind, end.reason, log)
     if death and (failure is None or _follows(failure[1], death[1])):

@@ -132,7 +132,7 @@ class Rank:
         return not self.stopped
 
     def _ask_for_checkpoint(self, now: bool) -> None:
-        """Have the recipe save after its next step, or again when the spec says so."""
+        """Have the recipe save as soon as it asks whether to, or again when the spec says so."""
         save = {**self._asked.train["save"], "every": 1}
         self.case = replace(self._asked, train={**self._asked.train, "save": save}) if now else self._asked
 

@@ -129,3 +129,21 @@ def test_a_job_is_followed_by_what_scontrol_shows(tmp_path, monkeypatch, shown, 
     assert job.id == f"7 {tmp_path}"
     if code is not None:
         job.stop()
+
+
+@pytest.mark.parametrize(("stopped", "said"), [(False, True), (True, False)])
+def test_a_job_that_benchspec_cancels_is_no_outcome_of_slurms(tmp_path, monkeypatch, stopped, said):
+    (tmp_path / "slurm").mkdir()
+    state = tmp_path / "now"
+    state.write_text("RUNNING")
+    for name, does in (("scontrol", f"echo JobState=$(cat {state}) ExitCode=0:15"), ("scancel", "")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\necho CANCELLED > {state}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(slurm_job, "INTERVAL", 0.0)
+    job = slurm_job.attached(f"7 {tmp_path}")
+    if stopped:
+        job.stop()
+    while job.poll() is None:
+        pass
+    assert (slurm_job.end(tmp_path) is not None) == said

@@ -13,6 +13,7 @@ from drive_backend import FAMILIES, create, tiny
 
 from benchspec import PluginError
 from benchspec_plugins.methods.lora import Lora
+from benchspec_plugins.models.opt import OPT
 
 IDS = torch.tensor([[3, 4, 5, 6]])
 
@@ -61,6 +62,22 @@ def test_a_base_with_a_name_is_named_and_not_saved(tmp_path: Path) -> None:
     network.save_pretrained(str(tmp_path))
     assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == "facebook/opt-125m"
     assert not (tmp_path / "base").exists()
+
+
+def test_a_checkpoint_that_was_moved_loads_with_the_base_that_went_with_it(tmp_path: Path) -> None:
+    network = applied("opt")
+    network.save_pretrained(str(tmp_path / "here"))
+    (tmp_path / "here").rename(tmp_path / "there")
+    loaded = create(Lora, {}).load(str(tmp_path / "there"), torch.float32)
+    assert torch.equal(outputs(loaded), outputs(network))
+
+
+@pytest.mark.parametrize(("targets", "known"), [(None, True), (["q_proj", "fc1"], True), (["fc1"], False)])
+def test_what_a_step_costs_is_known_where_queries_keys_or_values_are_adapted(targets, known) -> None:
+    sizes = {"layers": 2, "hidden": 32, "heads": 4, "tokenizer": "bytes", "weights": "random"}
+    model, method = create(OPT, sizes), create(Lora, {"targets": targets})
+    method.apply(model.build())
+    assert (method.share(model.shape()) is not None) == known
 
 
 def test_targets_that_the_model_does_not_have_are_refused_with_those_that_it_has() -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 from left import DONE, TRAINING, begin, failure, leave
 
+from benchspec.kinds.values import End
 from benchspec.results import evidence
 from benchspec.running.culprit import Hang
 from benchspec.running.ending import judge
@@ -182,3 +183,21 @@ def test_the_first_failure_is_first_by_the_clock_that_nobody_sets(tmp_path):
         (tmp_path / f"rank-{rank}.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     found = ending(tmp_path)
     assert (found.rank, found.reason) == (1, "KeyError: the cause")
+
+
+CANCELLED = End("crash", "the job was cancelled (Slurm: CANCELLED)")
+
+
+def test_what_a_scheduler_says_explains_ranks_that_left_nothing(tmp_path):
+    found = ending(leave(tmp_path, TRAINING, TRAINING), end=CANCELLED)
+    assert (found.outcome, found.reason) == ("crash", CANCELLED.reason)
+
+
+def test_a_time_limit_of_benchspecs_own_is_the_outcome_whatever_a_scheduler_says(tmp_path):
+    found = ending(leave(tmp_path, TRAINING, TRAINING), timeout=5, end=CANCELLED)
+    assert (found.outcome, found.reason) == ("timeout", "not finished after 5 s (limits.timeout)")
+
+
+def test_a_failure_that_explains_itself_counts_before_what_a_scheduler_says(tmp_path):
+    found = ending(leave(tmp_path, [*TRAINING, failure("oom", "CUDA out of memory")]), end=CANCELLED)
+    assert found.outcome == "oom"

@@ -93,6 +93,12 @@ def test_all_mistakes_in_a_file_are_reported_at_once(write):
     assert [line.split(":")[1] for line in sorted(mistakes(write(text)))] == ["4", "7", "8", "9"]
 
 
+def test_mistakes_of_form_and_of_references_are_told_together(write):
+    published = "references: [{source: x, metric: mfu, values: [{where: {modle: opt-tiny}, value: 0.1}]}]\n"
+    found = mistakes(write(replaced("rows: 100", "rows: x") + published))
+    assert len(found) == 2 and "'x'" in found[0] and "modle" in found[1]
+
+
 def test_of_very_many_mistakes_the_first_are_shown(write):
     found = mistakes(write(SMALL + "".join(f"    key{number}: 1\n" for number in range(3_000))))
     assert len(found) == 101

@@ -50,7 +50,8 @@ class Refined(Dataset):
     def identity(self) -> str | None:
         """That of the other data set and what the model's words depend on; None if the former is not known."""
         identity = self.options["of"].identity()
-        return identity and f"{identity}, refined {fingerprint(known_by(self.options['teacher'], self.options))}"
+        written = fingerprint(MAKER, known_by(self.options["teacher"], self.options))
+        return identity and f"{identity}, refined {written}"
 
     def rows(self) -> Sequence[Row]:
         """The distinct rows that the other data set uses, with new answers."""

@@ -104,7 +104,13 @@ class Teacher:
 def known_by(model: Model, options: Mapping[str, Any]) -> list[Any]:
     """What the words of a teacher depend on: the plugin, its options and the files of its folder."""
     plain = {key: value for key, value in model.options.items() if isinstance(value, str | int | float | list | dict)}
-    return [type(model).__qualname__, plain, *_files(plain.get("path")), {key: options[key] for key in OPTIONS}]
+    plugin = type(model)
+    return [
+        f"{plugin.__module__}.{plugin.__qualname__}",
+        plain,
+        *_files(plain.get("path")),
+        {key: options[key] for key in OPTIONS},
+    ]
 
 
 def _files(path: Any) -> Iterator[list[Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchspec import Handle
 from benchspec.machine.process import MARK
+from benchspec.terms.layout import STDERR
 from benchspec_plugins.launchers import group
 from benchspec_plugins.launchers.commands import Host, settings, supervised, torchrun
 from benchspec_plugins.launchers.supervisor import NODE
@@ -110,5 +111,5 @@ class Hosts(Handle):
         for node, name in self._names.items():
             said = self._case_dir / f"ssh-{node}.log"
             if said.is_file() and (text := said.read_text(errors="replace").strip()):
-                with suppress(OSError), (self._case_dir / "stderr.log").open("a") as log:
+                with suppress(OSError), (self._case_dir / STDERR).open("a") as log:
                     log.write(f"host {name}: {text}\n")

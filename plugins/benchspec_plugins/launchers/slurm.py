@@ -12,6 +12,7 @@ from typing import Any
 
 from benchspec import End, Facts, Handle, Launcher, PluginError, hookimpl
 from benchspec.terms.errors import install
+from benchspec.terms.layout import CASE
 
 #: a value of an option of sbatch: no blank or quote, so that it is one word to a shell
 _WORD = "^[A-Za-z0-9_.,:@=+*/()&|\\[\\]][A-Za-z0-9_.,:@=+*/()&|\\[\\]-]*$(?!\n)"
@@ -122,9 +123,7 @@ class Slurm(Launcher):
         lines = []
         if find_spec("submitit") is None:
             lines.append(f"the launcher 'slurm' needs submitit: {install('slurm')}")
-        if absent := [
-            program for program in ("sbatch", "scontrol", "scancel", "sinfo") if shutil.which(program) is None
-        ]:
+        if absent := [program for program in PROGRAMS if shutil.which(program) is None]:
             lines.append(f"{', '.join(absent)} not found: this machine has no Slurm; run where jobs are submitted")
         elif online and (refused := self._refused()):
             lines.append(refused)
@@ -141,7 +140,7 @@ class Slurm(Launcher):
     def start(self, case_dir: Path) -> Handle:
         from benchspec_plugins.launchers import slurm_job
 
-        name = f"benchspec-{json.loads((case_dir / 'case.json').read_bytes())['id']}"
+        name = f"benchspec-{json.loads((case_dir / CASE).read_bytes())['id']}"
         return slurm_job.submit(case_dir, name, self.options)
 
     def deaths(self, case_dir: Path) -> Mapping[int, int]:

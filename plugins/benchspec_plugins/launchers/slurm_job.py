@@ -114,6 +114,7 @@ class Job(Handle):
         self._state = "PENDING"
         self._code: int | None = None
         self._asked = -INTERVAL
+        self._cancelled = False
         self.id = f"{number} {case_dir}"
 
     def poll(self) -> int | None:
@@ -128,6 +129,7 @@ class Job(Handle):
         """Cancel the job, and return when it has ended; raises `BenchspecError` if it does not."""
         stop = time.monotonic() + STOP_TIMEOUT
         if self.poll() is None:
+            self._cancelled = True
             subprocess.run(["scancel", self._number], capture_output=True, check=False)
         while self.poll() is None:
             if time.monotonic() > stop:
@@ -156,7 +158,9 @@ class Job(Handle):
         self._code = code
         folder = self._case_dir / FILES
         if folder.is_dir():
-            (folder / STATE).write_text(state)
+            # Whoever cancels a job knows better than Slurm why.
+            if not self._cancelled:
+                (folder / STATE).write_text(state)
             self._copy_logs(folder)
 
     def _copy_logs(self, folder: Path) -> None:

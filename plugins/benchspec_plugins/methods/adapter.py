@@ -10,7 +10,7 @@ from typing import Any
 
 from benchspec import BenchspecError, Method, PluginError, Shape, Share, hookimpl
 from benchspec.kinds.checkpoints import cast, load_whole
-from benchspec_plugins.methods.base import BASE, keep_base
+from benchspec_plugins.methods.base import find_base, keep_base
 from benchspec_plugins.methods.parts import attention_inputs, attention_output, find_blocks
 
 #: files of a checkpoint
@@ -117,14 +117,13 @@ def load(folder: str, base: str | None = None, dtype: Any = "float32") -> Any:
         named, size = str(config["base"]), int(config["size"])
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise BenchspecError(f"{folder} is no checkpoint of the method 'adapter': {error}") from error
-    if (beside := Path(folder) / BASE).is_dir():
-        named = str(beside)
-    model = load_whole(base or named, dtype)
+    named = base or find_base(folder, named)
+    model = load_whole(named, dtype)
     insert(model, size)
     wanted = {name for name in model.state_dict() if _is_added(name)}
     if wanted != set(weights):
         other = sorted(wanted ^ set(weights))[0]
-        raise BenchspecError(f"{folder} does not have the adapters of {base or named}: {other} is in one of them only")
+        raise BenchspecError(f"{folder} does not have the adapters of {named}: {other} is in one of them only")
     model.load_state_dict(weights, strict=False)
     # The adapters were inserted as float32.
     return cast(model, model.dtype).eval()

@@ -12,6 +12,12 @@ BASE = "base"
 WRAPPED = "base_layer."
 
 
+def find_base(folder: str, named: str) -> str:
+    """The folder or the name of the model that a checkpoint belongs to; one beside it counts, wherever it now lies."""
+    beside = Path(folder) / BASE
+    return str(beside) if beside.is_dir() else named
+
+
 def keep_base(model: Any, folder: str, state: Mapping[str, Any], is_added: Any, prefix: str = "") -> str:
     """The name of the model's checkpoint, or of the folder that it is saved in here because it has none.
 

@@ -11,7 +11,7 @@ from typing import Any
 from benchspec import BenchspecError, Method, PluginError, Shape, Share, hookimpl
 from benchspec.kinds.checkpoints import cast, load_whole
 from benchspec.terms.errors import install
-from benchspec_plugins.methods.base import keep_base
+from benchspec_plugins.methods.base import find_base, keep_base
 from benchspec_plugins.methods.parts import attention_inputs, attention_output
 
 #: how many of a model's linear layers a message names
@@ -84,7 +84,7 @@ class Lora(Method):
         from safetensors.torch import load_file
 
         named = PeftConfig.from_pretrained(folder).base_model_name_or_path
-        base = load_whole(str(named), dtype)
+        base = load_whole(find_base(folder, str(named)), dtype)
         adapted: Any = cast(PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False), dtype)
         # peft only warns of matrices that the folder lacks, and makes them up.
         wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
@@ -93,8 +93,8 @@ class Lora(Method):
         return adapted
 
     def share(self, shape: Shape) -> Share | None:
-        added, block = self._expected(shape), shape.block_parameters
-        if added is None or block is None:
+        added, block, targets = self._expected(shape), shape.block_parameters, self.options["targets"]
+        if added is None or block is None or (targets is not None and _INPUTS.isdisjoint(targets)):
             return None
         # Nothing that is trained lies before the first block's queries, keys and values, nor before its feed-forward
         # network if that works beside attention.
@@ -129,6 +129,10 @@ class Lora(Method):
                 f"the method 'lora' finds no linear layer '{absent[0]}' in {type(model).__name__}, which has {shown}"
             )
         return list(wanted)
+
+
+#: how families call the linear layers that a block's attention begins with
+_INPUTS = {"q_proj", "k_proj", "v_proj", "qkv_proj", "query_key_value", "c_attn", "Wqkv"}
 
 
 def _is(name: str, target: str) -> bool:

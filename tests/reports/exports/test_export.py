@@ -31,6 +31,15 @@ def test_parquet_has_a_row_a_launch_and_a_row_a_step(results):
     ]
 
 
+def test_whole_numbers_stay_whole_in_parquet_unless_they_are_measured(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run_dir(tmp_path, [1.0], axes={"dataset.rows": 64})
+    export(Results.load(tmp_path), "parquet", tmp_path / "out")
+    table = parquet.read_table(tmp_path / "out" / "results.parquet")
+    assert str(table.field("dataset.rows").type) == "int64"
+    assert str(table.field("rows_per_second").type) == "double"
+
+
 def test_an_axis_of_several_types_is_text_in_parquet(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     run_dir(tmp_path, [1.0], axes={"x": 1}, name="a")
