@@ -270,6 +270,13 @@ class Job(Protocol):
         `save` may lie within `train`: its time is then part of the training's, but of no step.
         """
 
+    def save_due(self, step: int) -> bool:
+        """Whether to save a checkpoint after this optimizer step, counted from 1; ask once a step, on every rank.
+
+        So it is after every `train.save.every` steps, and once before where a sampled measurement has to learn what a
+        checkpoint takes.
+        """
+
     def step(
         self,
         rows: int,

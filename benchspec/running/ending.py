@@ -46,7 +46,8 @@ def judge(
 
     `deaths` are the exit codes that the launcher reports; `timeout` is the limit in seconds if the group was stopped
     for it, and `hang` what was seen if it was stopped because it stood still; `kernel_killed` says whether the kernel's
-    out-of-memory killer has killed processes during the case; `end` is what a scheduler says, unless the group was stopped.
+    out-of-memory killer has killed processes during the case; `end` is what a scheduler says, unless the group was
+    stopped.
     """
     ending = _judged(evidence, deaths, timeout, hang, kernel_killed, end)
     if evidence.unusable is None:

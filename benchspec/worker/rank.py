@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +29,6 @@ class Rank:
     case: Case
     backend: Backend
     device: torch.device
-    #: as training began: a sampled measurement changes when checkpoints are due
-    _asked: Case
     #: from phase `data`
     tokenizer: Any
     data: Any
@@ -78,7 +75,6 @@ class Rank:
         if name not in PHASES:
             raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
         if name == "train":
-            self._asked = self.case
             self._before_training()
         self.begin(name)
         if name == "train":
@@ -120,21 +116,21 @@ class Rank:
         return self._go_on()
 
     def _go_on(self) -> bool:
-        """Whether more steps have to run; a sampled measurement may also ask for a checkpoint."""
+        """Whether more steps have to run."""
         if self.sampler is None:
             return True
         known = self.sampler.step()
-        if self.sampler.wants_save or self.case is not self._asked:
-            self._ask_for_checkpoint(self.sampler.wants_save)
         if known and self.rank == 0:
             self.log.add("sampled", **known)
         self.stopped = known is not None
         return not self.stopped
 
-    def _ask_for_checkpoint(self, now: bool) -> None:
-        """Have the recipe save as soon as it asks whether to, or again when the spec says so."""
-        save = {**self._asked.train["save"], "every": 1}
-        self.case = replace(self._asked, train={**self._asked.train, "save": save}) if now else self._asked
+    def save_due(self, step: int) -> bool:
+        """Whether a checkpoint is to be saved after this step; see `Job.save_due`."""
+        every = (self.case.train["save"] or {}).get("every")
+        if not every:
+            return False
+        return step % int(every) == 0 or (self.sampler is not None and self.sampler.saves_early())
 
     def progress(self, done: int, total: int) -> None:
         """Tell how many rows are made, and how many there will be; see `Dataset.progress`."""

@@ -30,8 +30,8 @@ class Sampler:
         self._next_look = FIRST_LOOK
         self._times: list[float] = []
         self._saves: list[float] = []
-        #: whether a checkpoint is to be saved before its time, because what one takes is not known yet
-        self.wants_save = False
+        #: whether a checkpoint should be saved before its time, because what one takes is not known yet
+        self._wants_save = False
         #: checkpoints that were, and were not due
         self._early = 0
         #: when training began, when the last step ended, without saves since, and when a save began
@@ -50,8 +50,13 @@ class Sampler:
             took = time.monotonic() - self._save_began
             self._saves.append(took)
             self._mark += took
-            self._early += self.wants_save
-            self.wants_save = False
+            self._wants_save = False
+
+    def saves_early(self) -> bool:
+        """Whether to save now although no checkpoint is due; whoever asks does, and is asked to once."""
+        early, self._wants_save = self._wants_save, False
+        self._early += early
+        return early
 
     def step(self) -> dict[str, Any] | None:
         """Note that a step has ended; what is known of the whole if that is enough for all ranks to stop."""
@@ -62,7 +67,7 @@ class Sampler:
             self._next_look += math.ceil(self._next_look * FURTHER)
             projected = project(self._times, self._work)
             decided = self._agree(self._decide(projected, now - self._began))
-            self.wants_save = decided == SAVE
+            self._wants_save = decided == SAVE
             told = self._told(projected) if decided == STOP else None
         self._mark = time.monotonic()
         return told

@@ -132,6 +132,10 @@ class DrivenJob:
         self.phases[name] = time.monotonic() - start
         self.trail.insert(place, (name, steps, len(self.steps)))
 
+    def save_due(self, step: int) -> bool:
+        every = (self.case.train["save"] or {}).get("every")
+        return bool(every) and step % every == 0
+
     def step(self, rows: int, tokens: int, padded_tokens: int, loss_tokens: int, loss: float, grad_norm: Any) -> bool:
         counts = {"rows": rows, "tokens": tokens, "padded": padded_tokens, "loss_tokens": loss_tokens}
         self.steps.append({**counts, "loss": loss, "grad_norm": None if grad_norm is None else float(grad_norm)})

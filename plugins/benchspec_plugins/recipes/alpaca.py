@@ -228,8 +228,7 @@ def reporter(job: Job, trainer: Any, phases: Phases) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             # Trainer would also write a checkpoint after the last step.
-            save = job.case.train["save"]
-            control.should_save = bool(save and save["every"]) and state.global_step % save["every"] == 0
+            control.should_save = job.save_due(state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if "train_runtime" in logs:

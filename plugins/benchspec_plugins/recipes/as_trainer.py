@@ -163,10 +163,10 @@ def set_tf32(train: Mapping[str, Any]) -> None:
 
 
 def keep_checkpoint(job: Job, engine: Engine, step: int) -> None:
-    """Save the weights if `save.every` says so; the checkpoint that is then one too many for `save.keep` goes."""
-    save = job.case.train["save"]
-    if not save or not save["every"] or step % save["every"]:
+    """Save the weights if that is due; the checkpoint that is then one too many for `save.keep` goes."""
+    if not job.save_due(step):
         return
+    save = job.case.train["save"]
     with job.phase("save"):
         engine.save(str(job.folder / f"checkpoint-{step}"), job.tokenizer)
         if save["keep"]:
