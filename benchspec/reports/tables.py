@@ -267,12 +267,35 @@ def _warnings(group: Sequence[Result]) -> list[str]:
 
 
 def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
-    """Lines that name the projected or predicted numbers and their cases."""
-    cases: dict[tuple[str, str], list[str]] = {}
+    """Lines that name the projected or predicted numbers and their cases, and say how well they are known."""
+    found: dict[tuple[str, str], list[Result]] = {}
     for result in group:
         for basis, labels in _bases(result, shown).items():
-            cases.setdefault((basis, labels), []).append(result.case)
-    return [f"~ {basis}, not measured: {labels} of {_named(group, names)}" for (basis, labels), names in cases.items()]
+            found.setdefault((basis, labels), []).append(result)
+    return [
+        f"~ {basis}, not measured: {labels} of {_named(group, [result.case for result in results])}{_known_to(results)}"
+        for (basis, labels), results in found.items()
+    ]
+
+
+def _known_to(results: Sequence[Result]) -> str:
+    """How precisely what is not measured is known, and from how many steps; empty where no launch says so."""
+    launches = [launch for result in results for launch in launches_of(result)]
+    halves = [
+        (launch.intervals[metric][1] - launch.intervals[metric][0]) / 2 / launch.numbers[metric]
+        for launch in launches
+        for metric in launch.basis
+        if metric in launch.intervals and launch.numbers.get(metric)
+    ]
+    steps, planned = ([launch.numbers.get(name, 0) for launch in launches] for name in ("steps", "planned_steps"))
+    if not halves or not all(steps) or not all(planned):
+        return ""
+    return f", to ±{_range(halves, '.2g', 100)}% (95%) from {_range(steps, ',.0f')} of {_range(planned, ',.0f')} steps"
+
+
+def _range(values: Sequence[float], form: str, factor: float = 1) -> str:
+    low, high = (format(extreme(values) * factor, form) for extreme in (min, max))
+    return low if low == high else f"{low} to {high}"
 
 
 def _other_figures(shown: Sequence[str], other_figures: str | None) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from example_results import GIB, RUN, oom, result, results
 
@@ -213,6 +215,16 @@ def test_what_was_not_measured_is_marked_and_noted():
         "~ predicted, not measured: MFU of opt-6.7b-1f9c2a",
     ]
     assert notes(projected)[0].endswith("train time of every case")
+
+
+def test_a_projection_says_how_precise_it_is_and_how_many_steps_it_comes_from():
+    steps = {"train_runtime": 100.0, "steps": 40, "planned_steps": 5000}
+    sampled = result(basis={"train_runtime": "projected"}, metrics=steps, intervals={"train_runtime": [98.0, 102.0]})
+    more = result("opt-13b", basis={"train_runtime": "projected"}, metrics={**steps, "steps": 1200})
+    (note,) = notes(sampled)
+    assert note.endswith("train time of every case, to ±2% (95%) from 40 of 5,000 steps")
+    wider = replace(more, intervals={"train_runtime": [95.0, 105.0]})
+    assert notes(sampled, wider)[0].endswith(", to ±2 to 5% (95%) from 40 to 1,200 of 5,000 steps")
 
 
 @pytest.mark.parametrize("outcome", ["crash", "oom", "timeout", "hang"])
