@@ -285,10 +285,15 @@ class Job(Protocol):
         loss_tokens: int,
         loss: float,
         grad_norm: float | None,
+        *,
+        block_tokens: int | None = None,
+        head_tokens: int | None = None,
     ) -> bool:
         """Report an optimizer step; call this on every rank, inside `phase("train")`.
 
         The counts are this rank's: rows, tokens without padding, tokens with padding, labelled tokens; plain integers.
+        `block_tokens` and `head_tokens` are those that went through the network's blocks and its head, by default all
+        of `padded_tokens`.
         `loss` is the mean over the labelled tokens of all ranks, `grad_norm` the norm before clipping, both plain
         numbers. Returns whether to continue training, the same value on every rank.
 

@@ -123,3 +123,28 @@ def flops_per_token(shape: Mapping[str, Any], share: Mapping[str, Any], length: 
     products = 2 * (multiplied + share["reached"] + share["learning"])
     attention = (4 * shape["layers"] + 8 * share["layers"]) * (shape.get("query_width") or shape["hidden"]) * length
     return float(products + attention)
+
+
+def flops_computed(
+    shape: Mapping[str, Any],
+    share: Mapping[str, Any],
+    length: float,
+    blocks: int,
+    head: int,
+    *,
+    blocks_again: bool,
+) -> float:
+    """FLOPs of so many tokens in the blocks, in rows of `length` tokens on average, and so many in the output head.
+
+    `blocks_again`: whether the blocks' forward pass is computed again for the backward pass (activation checkpointing).
+    The head has vocabulary × hidden size parameters; its part of a token is as `flops_per_token` counts it.
+    """
+    in_head = shape["vocabulary"] * shape["hidden"]
+    used = (shape.get("active_parameters") or shape["parameters"]) - shape["lookup_parameters"]
+    # The gradient passes through the head, which learns where all parameters do.
+    each_head = 2 * in_head * (3 if share["learning"] >= used else 2)
+    each_block = flops_per_token(shape, share, length) - each_head
+    if blocks_again:
+        attention = 4 * shape["layers"] * (shape.get("query_width") or shape["hidden"]) * length
+        each_block += 2 * (used + share.get("added", 0) - in_head) + attention
+    return float(each_block * blocks + each_head * head)

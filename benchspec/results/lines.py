@@ -152,6 +152,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
             "step": _FROM_1,
             "rows": _COUNT,
             **dict.fromkeys(("tokens", "padded_tokens", "loss_tokens"), _COUNT_OR_NULL),
+            **dict.fromkeys(("block_tokens", "head_tokens"), _COUNT._replace(always=False)),
             **dict.fromkeys(("loss", "grad_norm"), _NUMBER_OR_NULL),
         },
         "memory": {**dict.fromkeys(("allocated", "reserved"), _COUNT_OR_NULL), "host": _COUNT},

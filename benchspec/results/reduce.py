@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchspec.kinds.values import Facts, flops_per_token
+from benchspec.kinds.values import Facts, flops_computed, flops_per_token
 from benchspec.results.clocks import offsets, overall, spans
 from benchspec.results.events import Event
 from benchspec.results.stats import mean_interval, percentile
@@ -56,7 +56,7 @@ def reduce(
         "planned_steps": data["planned_steps"] if data else None,
         **_rates(steady),
         **_step_times(times),
-        **_utilisation(ranks, steady, facts),
+        **_utilisation(ranks, steady, facts, bool(train.get("activation_checkpointing"))),
         **_memory(ranks),
         "energy": _energy(ranks),
         "first_loss": _first_loss(ranks),
@@ -145,16 +145,19 @@ def _step_times(times: Sequence[float]) -> dict[str, float]:
     return {"step_time_mean": fmean(times), **percentiles}
 
 
-def _utilisation(ranks: Ranks, steady: Sequence[Step], facts: Facts) -> dict[str, float]:
-    """`mfu` and `attained`, as far as the FLOPs, and the peak or the ceilings, are known for certain."""
-    flops, precision = _flops_per_second(_first(ranks, "model"), steady), _peak_name(ranks)
+def _utilisation(ranks: Ranks, steady: Sequence[Step], facts: Facts, blocks_again: bool) -> dict[str, float]:
+    """`mfu`, `hfu` and `attained`, as far as the FLOPs, and the peak or the ceilings, are known for certain."""
+    model = _first(ranks, "model")
+    flops, precision = _flops_per_second(model, steady), _peak_name(ranks)
     if flops is None or precision is None:
         return {}
+    computed = _computed_per_second(model, steady, blocks_again)
     world = group_size(ranks)
     peak = facts.peak.get(precision)
     measured = [event[precision] for event in of_kind(ranks, "ceilings") if event[precision]]
     return {
         **({"mfu": flops / (world * peak.value)} if peak else {}),
+        **({"hfu": computed / (world * peak.value)} if peak and computed else {}),
         **({"attained": flops / math.fsum(measured)} if len(measured) == world else {}),
     }
 
@@ -168,6 +171,19 @@ def _flops_per_second(model: Event | None, steady: Sequence[Step]) -> float | No
     if not rows or tokens is None:
         return None
     return rate * flops_per_token(model["shape"], model["share"], tokens / rows)
+
+
+def _computed_per_second(model: Event | None, steady: Sequence[Step], blocks_again: bool) -> float | None:
+    """FLOP/s of all ranks, counting all that was computed; None if they are not known."""
+    names = ("rows", "tokens", "padded_tokens", "block_tokens", "head_tokens")
+    totals = [total for name in names if (total := _total(steady, name)) is not None]
+    if model is None or len(totals) < len(names) or not totals[0] or "vocabulary" not in model["shape"]:
+        return None
+    rows, tokens, padded, blocks, head = totals
+    # Attention reaches over padding where there is any.
+    length = (padded if blocks == padded else tokens) / rows
+    flops = flops_computed(model["shape"], model["share"], length, blocks, head, blocks_again=blocks_again)
+    return flops / math.fsum(_times(steady))
 
 
 def _peak_name(ranks: Ranks) -> str | None:

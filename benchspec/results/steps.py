@@ -30,6 +30,9 @@ class Step:
     tokens: int | None
     padded_tokens: int | None
     loss_tokens: int | None
+    #: those that went through the network's blocks, and through its head
+    block_tokens: int | None
+    head_tokens: int | None
 
 
 class _Report(NamedTuple):
@@ -123,6 +126,8 @@ def _seconds(reports: Sequence[_Report], previous: float | None) -> float | None
 def _step(number: int, reports: Sequence[_Report], seconds: float | None) -> Step:
     tokens = ("tokens", "padded_tokens", "loss_tokens")
     counts = {key: _sum([report.event[key] for report in reports]) for key in tokens}
+    for key in ("block_tokens", "head_tokens"):
+        counts[key] = _sum([report.event.get(key, report.event["padded_tokens"]) for report in reports])
     rows = sum(report.event["rows"] for report in reports)
     # Every rank reports the mean loss and the gradient norm of all ranks.
     first = reports[0].event

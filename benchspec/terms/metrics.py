@@ -87,6 +87,14 @@ _TABLE = (
         "MFU",
     ),
     Metric(
+        "hfu",
+        "fraction",
+        "higher",
+        "As mfu, but of what was computed: padding counts, activation checkpointing's second forward pass of the "
+        "blocks too, and what a recipe leaves out does not.",
+        "HFU",
+    ),
+    Metric(
         "attained",
         "fraction",
         "higher",

@@ -95,6 +95,9 @@ class Rank:
         loss_tokens: int,
         loss: float,
         grad_norm: float | None,
+        *,
+        block_tokens: int | None = None,
+        head_tokens: int | None = None,
     ) -> bool:
         """Report an optimizer step; see `Job.step`. False once a sampled measurement knows enough."""
         if "train" not in self.open:
@@ -103,13 +106,15 @@ class Rank:
             raise RuntimeError("the recipe went on after job.step had answered False: enough is known of its steps")
         counts = {"rows": rows, "tokens": tokens, "padded_tokens": padded_tokens, "loss_tokens": loss_tokens}
         known = {"loss": loss} if grad_norm is None else {"loss": loss, "grad_norm": grad_norm}
-        reported.check(self.case.recipe["name"], counts, known)
+        computed = {"block_tokens": block_tokens, "head_tokens": head_tokens}
+        computed = {name: count for name, count in computed.items() if count is not None}
+        reported.check(self.case.recipe["name"], counts, known, **computed)
         self._leave_saves()
         self.steps.add(loss, grad_norm, loss_tokens)
         if self.steps.count == 1:
             self._prove_arithmetic()
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
-        self.log.add("step", step=self.steps.count, **counts, **losses)
+        self.log.add("step", step=self.steps.count, **counts, **computed, **losses)
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
             self.begin(STEADY)

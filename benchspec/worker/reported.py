@@ -7,13 +7,14 @@ from itertools import pairwise
 from typing import Any
 
 
-def check(recipe: str, counts: Mapping[str, Any], losses: Mapping[str, Any]) -> None:
+def check(recipe: str, counts: Mapping[str, Any], losses: Mapping[str, Any], **computed: Any) -> None:
     """Raise `TypeError` or `ValueError` unless the counts of a rank, and loss and gradient norm, can be right.
 
-    `counts` are rows, and labelled tokens, tokens and tokens with padding, each of which includes the one before.
+    `counts` are rows, and labelled tokens, tokens and tokens with padding, each of which includes the one before;
+    `computed` are the tokens that went through parts of the network.
     """
     said = f"job.step: the recipe '{recipe}' reports"
-    for name, value in counts.items():
+    for name, value in {**counts, **computed}.items():
         if type(value) is not int:
             raise TypeError(f"{said} {name} as {_shown(value)}; give a plain integer, such as int({name})")
         if value < 0:

@@ -25,15 +25,14 @@ class Sampler:
         """
         self._work = work
         self._precision = precision
-        self._save_every = save_every
+        #: checkpoints that a whole training saves
+        self._due = len(work) // save_every if save_every else 0
         self._agree = agree
         self._next_look = FIRST_LOOK
         self._times: list[float] = []
         self._saves: list[float] = []
         #: whether a checkpoint should be saved before its time, because what one takes is not known yet
         self._wants_save = False
-        #: checkpoints that were, and were not due
-        self._early = 0
         #: when training began, when the last step ended, without saves since, and when a save began
         self._began = self._mark = self._save_began = 0.0
 
@@ -55,7 +54,6 @@ class Sampler:
     def saves_early(self) -> bool:
         """Whether to save now although no checkpoint is due; whoever asks does, and is asked to once."""
         early, self._wants_save = self._wants_save, False
-        self._early += early
         return early
 
     def step(self) -> dict[str, Any] | None:
@@ -75,15 +73,12 @@ class Sampler:
     def _decide(self, projected: Projection | None, ran: float) -> int:
         if projected is None or projected.half > self._precision * (ran + projected.seconds + self._saving()):
             return GO_ON
-        return SAVE if self._saves_left() and not self._saves else STOP
-
-    def _saves_left(self) -> int:
-        return len(self._work) // self._save_every - len(self._times) // self._save_every if self._save_every else 0
+        return SAVE if self._due and not self._saves else STOP
 
     def _saving(self) -> float:
-        """The time of the saves that are left, less that of those which were not due."""
+        """The time of the saves that are left; less than 0 if one that was not due was the only one."""
         each = math.fsum(self._saves) / len(self._saves) if self._saves else 0.0
-        return (self._saves_left() - self._early) * each
+        return (self._due - len(self._saves)) * each
 
     def _told(self, projected: Projection | None) -> dict[str, Any]:
         # Of ranks other than the first, which has decided, it is not written down.

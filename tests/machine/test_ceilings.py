@@ -1,6 +1,7 @@
 """What a device can do at most."""
 
 import sys
+import time
 
 import pytest
 
@@ -20,6 +21,16 @@ def test_a_cpu_multiplies_and_copies(quick):
     assert {name for name, value in found.items() if value is None} == {"tf32", "host_to_device"}
     assert 1e8 < found["fp32"] < 1e14
     assert 1e8 < found["memory_bandwidth"] < 1e13
+
+
+def test_a_product_that_would_take_long_is_one_of_fewer_tokens(quick, monkeypatch):
+    torch = pytest.importorskip("torch")
+    rows = []
+    monkeypatch.setattr(torch, "mm", lambda left, right, out: rows.append(len(left)) or time.sleep(len(left) / 1000))
+    monkeypatch.setattr(ceilings, "LONGEST", 0.05)
+    found = ceilings._products(torch.device("cpu"), torch.float32, 100_000, 4, 4)
+    assert 16 < max(rows) <= 50
+    assert found == pytest.approx(2 * 4 * 4 * 1000, rel=0.3)
 
 
 def test_what_does_not_fit_is_not_known(quick, monkeypatch):

@@ -136,7 +136,9 @@ class DrivenJob:
         every = (self.case.train["save"] or {}).get("every")
         return bool(every) and step % every == 0
 
-    def step(self, rows: int, tokens: int, padded_tokens: int, loss_tokens: int, loss: float, grad_norm: Any) -> bool:
+    def step(
+        self, rows: int, tokens: int, padded_tokens: int, loss_tokens: int, loss: float, grad_norm: Any, **computed: int
+    ) -> bool:
         counts = {"rows": rows, "tokens": tokens, "padded": padded_tokens, "loss_tokens": loss_tokens}
         self.steps.append({**counts, "loss": loss, "grad_norm": None if grad_norm is None else float(grad_norm)})
         return self.stop_after is None or len(self.steps) < self.stop_after

@@ -257,6 +257,38 @@ def test_it_learns_what_alpaca_learns(tmp_path):
         assert sum(counted[0]) == sum(counted[1])
 
 
+@pytest.mark.parametrize("family", NETWORKS)
+def test_with_activation_checkpointing_each_block_is_computed_twice(family):
+    network = NETWORKS[family]().train()
+    network.gradient_checkpointing_enable({"use_reentrant": False})
+    packed_network.install(network)
+    calls = []
+    layer = next(each for each in network.modules() if isinstance(each, torch.nn.Linear))
+    layer.register_forward_hook(lambda *_: calls.append(1))
+    network(packing.pack(rows(), [np.array(START)])).backward()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_attention_is_computed_in_half_precision_under_autocast(family, monkeypatch):
+    seen = []
+    compute = packed_network._one_by_one
+    monkeypatch.setattr(packed_network, "_one_by_one", lambda *heads: seen.append(heads[:3]) or compute(*heads))
+    network = NETWORKS[family]()
+    packed_network.install(network)
+    with torch.autocast("cpu", torch.bfloat16):
+        network(packing.pack(rows(), [np.array(START)]))
+    assert seen and all(each.dtype == torch.bfloat16 for heads in seen for each in heads)
+
+
+def test_rows_whose_positions_bfloat16_does_not_hold_are_refused():
+    network = tiny("bloom").to(torch.bfloat16)
+    packed_network.install(network)
+    long = {"input_ids": np.full(4097, 7, np.int32), "prompt": 2}
+    with pytest.raises(PluginError, match="rows of at most 4096 tokens; lower train.max_length"):
+        network(packing.pack([long], []))
+
+
 @pytest.mark.slow
 def test_blocks_may_be_computed_anew(tmp_path):
     tiny("opt").save_pretrained(tmp_path / "opt")

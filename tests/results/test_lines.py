@@ -15,7 +15,14 @@ SCHEMA = schemas.load("event")
 #: fields that no metric and no ending is made of
 UNUSED = {("start", "rank"), ("model", "dtype"), ("model", "method")}
 #: fields that may be absent, most of them since they are newer than 0.1.0
-NEWER = {("start", "host"), ("start", "pid")} | {(kind, "clock") for kind in EVENTS}
+NEWER = (
+    {("start", "host"), ("start", "pid")}
+    | {(kind, "clock") for kind in EVENTS}
+    | {
+        ("step", "block_tokens"),
+        ("step", "head_tokens"),
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +74,7 @@ def test_a_field_that_is_needed_is_named_if_it_is_absent_or_wrong(kind, name):
 
 #: the wrong values above that are right for a field
 CHECKS = {
+    **{("sampled", name): lambda value: value == -1 for name in ("seconds", "low", "high")},
     ("start", "host"): lambda value: value == "x",
     ("failure", "reason"): lambda value: value == "x",
     ("model", "precision"): lambda value: value == "x",

@@ -257,6 +257,27 @@ def test_mfu_is_the_share_of_all_ranks_peak():
     assert found["mfu"] == pytest.approx(20 * (360 + 1920) / (2 * 1e5))
 
 
+def test_hfu_counts_padding_and_what_checkpointing_computes_again():
+    """80 tokens with padding a step of 2 s, in rows of 20: half of them are padding."""
+    rank = trained(ends=(14.0, 16.0, 18.0))
+    once = 40 * (6 * 60 + 12 * 2 * 8 * 20)
+    again = 40 * (2 * (60 - 32) + 4 * 2 * 8 * 20)
+    assert metrics(rank, facts=GPU)["hfu"] == pytest.approx(once / 2 / 1e5)
+    assert metrics(rank, facts=GPU, train={**TRAIN, "activation_checkpointing": True})["hfu"] == pytest.approx(
+        (once + again) / 2 / 1e5
+    )
+
+
+def test_hfu_counts_what_a_recipe_says_that_it_computed():
+    """Of 20 tokens a step, 15 went through the blocks and 5 through the head, of 32 parameters."""
+    rank = [
+        {**each, "block_tokens": 15, "head_tokens": 5} if each["event"] == "step" else each
+        for each in trained(ends=(14.0, 16.0, 18.0))
+    ]
+    blocks = 15 * (6 * (60 - 32) + 12 * 2 * 8 * 10)
+    assert metrics(rank, facts=GPU)["hfu"] == pytest.approx((blocks + 5 * 6 * 32) / 2 / 1e5)
+
+
 CEILINGS = {
     **dict.fromkeys(("fp32", "tf32", "memory_bandwidth", "host_to_device", "all_reduce", "all_gather")),
     "bf16": 2e4,

@@ -69,6 +69,13 @@ def test_saves_to_come_are_added(clock):
     assert told["seconds"] == pytest.approx(0.2 * (500 - steps) + 24 * 1.0)
 
 
+def test_a_checkpoint_that_is_due_after_the_last_step_that_runs_is_still_to_come(clock):
+    """The first look is after 30 steps, of which the last is not followed by its checkpoint any more."""
+    told, steps = run(clock, sampling.Sampler(np.ones(500), 0.02, 10, int), [0.2] * 500, range(10, 501, 10))
+    assert steps == sampling.FIRST_LOOK
+    assert told["seconds"] == pytest.approx(0.2 * (500 - steps) + 48 * 1.0)
+
+
 def test_a_checkpoint_is_asked_for_early_where_none_is_due_soon(clock):
     sampler = sampling.Sampler(np.ones(5000), 0.02, 2000, int)
     sampler.enter("train")

@@ -65,12 +65,21 @@ def _unsafe() -> str | None:
     """Why a process that is forked from this one might not work; None if it does."""
     import torch
 
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        return "the process that forks the others has a CUDA context"
+    if torch.cuda.is_initialized() or _poisoned():  # type: ignore[no-untyped-call]
+        return "the process that forks the others has called CUDA's driver"
     if threading.active_count() > 1:
         names = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
         return f"the process that forks the others has threads: {names}"
     return None
+
+
+def _poisoned() -> bool:
+    """Whether torch refuses to use CUDA in a process that is forked from this one."""
+    import torch
+
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+    os._exit(int(torch.cuda._is_in_bad_fork()))
 
 
 def _say(answers: int, **answer: Any) -> None:
@@ -101,6 +110,9 @@ class _Lines:
 def _fork(request: Mapping[str, Any], room: int, answers: int) -> int:
     """The id of a new process that supervises the ranks of a case."""
     template = os.getpid()
+    # What waits in a buffer would be written by each process that has a copy of it.
+    sys.stdout.flush()
+    sys.stderr.flush()
     if pid := os.fork():
         return pid
     try:
@@ -119,8 +131,9 @@ def _supervise(request: Mapping[str, Any], template: int) -> int:
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
     supervisor.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1)
-    port = _free_port()
-    ranks = {_rank(request, rank, port): rank for rank in range(world)}
+    listening = socket.create_server(("127.0.0.1", 0))
+    ranks = {_rank(request, rank, listening): rank for rank in range(world)}
+    store = _store(listening, world)
     codes: dict[int, int] = {}
     failed: float | None = None
     while len(codes) < world and not stopped and os.getppid() == template:
@@ -136,6 +149,7 @@ def _supervise(request: Mapping[str, Any], template: int) -> int:
         if failed is not None and time.monotonic() - failed > GRACE:
             break
         time.sleep(supervisor.INTERVAL)
+    del store
     supervisor.write_line(case_dir, supervisor.STOPPED)
     supervisor.end_all()
     return 0 if len(codes) == world and not any(codes.values()) else 1
@@ -152,12 +166,22 @@ def _leave_template(case_dir: str, room: int, answers: int) -> None:
     _write_mark(case_dir, room)
 
 
-def _rank(request: Mapping[str, Any], rank: int, port: int) -> int:
+def _store(listening: socket.socket, world: int) -> Any:
+    """Where ranks meet; as torchrun's, it is there from the beginning, since anybody may take a port that is free."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    host, port = listening.getsockname()
+    descriptor = listening.detach()
+    return TCPStore(host, port, world, is_master=True, wait_for_workers=False, master_listen_fd=descriptor)
+
+
+def _rank(request: Mapping[str, Any], rank: int, listening: socket.socket) -> int:
     """The id of a new process that is a rank of a case."""
-    parent = os.getpid()
+    parent, port = os.getpid(), int(listening.getsockname()[1])
     if pid := os.fork():
         return pid
     try:
+        listening.close()
         die_with(parent)
         _prepare(request, rank, port, parent)
         runpy.run_module(WORKER, run_name="__main__", alter_sys=True)
@@ -170,7 +194,7 @@ def _rank(request: Mapping[str, Any], rank: int, port: int) -> int:
 
 def _prepare(request: Mapping[str, Any], rank: int, port: int, parent: int) -> None:
     """Make this process what `python -m benchspec.worker CASE_DIR` is where torchrun has started it."""
-    import torch
+    import numpy
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -183,19 +207,14 @@ def _prepare(request: Mapping[str, Any], rank: int, port: int, parent: int) -> N
             **dict.fromkeys(("RANK", "LOCAL_RANK", "ROLE_RANK"), str(rank)),
             **dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE", "ROLE_WORLD_SIZE"), world),
             **{"GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1"},
-            **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), PARENT: str(parent), MARK: case_dir},
+            **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"},
+            **{PARENT: str(parent), MARK: case_dir},
         }
     )
     os.chdir(request["working_directory"])
     sys.argv = [WORKER, case_dir]
-    # What OMP_NUM_THREADS says was read when torch was imported.
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].split(",")[0]))
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    # Otherwise all cases would draw the same, where a cold start draws what nobody foresees.
+    numpy.random.seed()
 
 
 def _room() -> int:

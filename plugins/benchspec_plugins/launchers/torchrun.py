@@ -66,7 +66,8 @@ class Torchrun(Launcher):
             },
             "warm": {
                 "description": "fork the processes of a case from one that has imported torch and transformers, which "
-                "starts all but the first case in a second or two; on Linux, and on one host",
+                "starts all but the first case in a second or two; on Linux, and on one host. Code of libraries that "
+                "they share is then no part of host_peak_memory",
                 "type": "boolean",
                 "default": False,
             },

@@ -46,22 +46,25 @@ def _forked(case_dir: Path, host: Host) -> Warm:
         raise ColdError("processes that are forked are not safe on this system")
     for name in (STDOUT, STDERR):
         (case_dir / name).touch()
-    found = _template(os.getpid())
+    told = environment(case_dir, host)
+    found = _template(os.getpid(), told["OMP_NUM_THREADS"])
     with (case_dir / LOG).open("ab") as log:
         found.begin(log)
-    return Warm(found, found.fork(case_dir, host), case_dir)
+    return Warm(found, found.fork(case_dir, told, host.processes), case_dir)
 
 
 @cache
-def _template(pid: int) -> Template:
-    """The template of the process with this id, which is this one; it lives as long as that."""
-    return Template()
+def _template(pid: int, threads: str) -> Template:
+    """The template of the process with this id, which is this one, for ranks of so many threads."""
+    return Template(threads)
 
 
 class Template:
     """A process that imports what ranks need, and forks the supervisors of cases on demand."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: str) -> None:
+        #: OMP_NUM_THREADS, which torch reads when it is imported
+        self._threads = threads
         self._process: subprocess.Popen[bytes] | None = None
         #: why nothing can be forked from it
         self._refused: str | None = None
@@ -85,6 +88,9 @@ class Template:
                 **os.environ,
                 MARK: " " * template.ROOM,
                 PARENT: str(os.getpid()),
+                "OMP_NUM_THREADS": self._threads,
+                # Python reads it when it starts; a rank that is killed must have said what it printed.
+                "PYTHONUNBUFFERED": "1",
                 "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
             },
             # Ctrl-C reaches only benchspec, which then stops the case.
@@ -96,14 +102,14 @@ class Template:
             self._process.wait()
             raise ColdError(self._refused)
 
-    def fork(self, case_dir: Path, host: Host) -> int:
+    def fork(self, case_dir: Path, environment: Mapping[str, str], processes: int) -> int:
         """The process id of the supervisor of a new case."""
         assert self._process and self._process.stdin
         told = {
             "case_dir": str(case_dir),
             "working_directory": str(Path.cwd()),
-            "environment": environment(case_dir, host),
-            "processes": host.processes,
+            "environment": environment,
+            "processes": processes,
         }
         with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(told).encode() + b"\n")

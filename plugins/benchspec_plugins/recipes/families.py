@@ -14,13 +14,14 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch.nn.functional import dropout, pad
 
+from benchspec import PluginError
 from benchspec_plugins.recipes.packing import Pack
 
 Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 #: fields of a configuration -> the only values that are computed right
 Required = Mapping[str, tuple[Any, ...]]
-#: columns that ALiBi adds to a head: kernels want multiples of 8
-ALIBI = 8
+#: columns that ALiBi adds to a head: kernels want multiples of 8; and the longest row whose positions are exact in them
+ALIBI, ALIBI_TOKENS = 8, 4096
 
 
 class Family(Protocol):
@@ -144,6 +145,11 @@ class Bloom:
     @staticmethod
     def heads(network: Any, block: Any, x: torch.Tensor, pack: Pack) -> Heads:
         fused = block.self_attention.query_key_value(block.input_layernorm(x))
+        if fused.dtype == torch.bfloat16 and pack.longest_keys > ALIBI_TOKENS:
+            raise PluginError(
+                f"the recipe 'packed' computes ALiBi in bfloat16 for rows of at most {ALIBI_TOKENS} tokens; lower "
+                "train.max_length, or choose another recipe"
+            )
         q, k, v = fused.view(len(x), block.num_heads, 3, -1).unbind(2)
         return with_alibi(q, k, v, pack.positions)
 

@@ -52,7 +52,7 @@ class Packed(Recipe):
                 loss = _compute(job, engine, step)
                 grad_norm = engine.step()
                 scheduler.step()
-                if not job.step(*step.counts, float(loss), grad_norm):
+                if not job.step(*step.counts, float(loss), grad_norm, **step.computed):
                     break
                 as_trainer.keep_checkpoint(job, engine, number)
         packed_network.uninstall(job.model)

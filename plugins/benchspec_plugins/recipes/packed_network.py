@@ -55,6 +55,14 @@ def _network(network: Any, family: type[Family], pack: Pack) -> torch.Tensor:
 
 
 def _block(network: Any, block: Any, family: type[Family], x: torch.Tensor, pack: Pack) -> torch.Tensor:
+    compute = partial(_computed, network, block, family, pack)
+    # transformers checkpoints the class's `forward`, which this one replaces.
+    if block.training and getattr(block, "gradient_checkpointing", False):
+        return block._gradient_checkpointing_func(compute, x)  # type: ignore[no-any-return]
+    return compute(x)
+
+
+def _computed(network: Any, block: Any, family: type[Family], pack: Pack, x: torch.Tensor) -> torch.Tensor:
     heads = family.heads(network, block, x, pack)
     return family.rest(block, x, attend(heads, pack, heads[0].shape[2] - family.extra))
 
@@ -67,19 +75,31 @@ def attend(heads: Heads, pack: Pack, width: int) -> torch.Tensor:
     `heads` are of shape (tokens, heads, columns); `width` of the columns are a head's own.
     """
     q, k, v = heads
+    # Under autocast, norms and rotations give float32.
+    q, k = q.to(v.dtype), k.to(v.dtype)
     if k.shape[1] < q.shape[1]:
         k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
-    many = q.is_cuda and q.dtype in (torch.float16, torch.bfloat16)
-    done = (_at_once if many else _one_by_one)(q, k, v, pack, width**-0.5)
+    done = (_at_once if _has_kernel(q) else _one_by_one)(q, k, v, pack, width**-0.5)
     return done[..., :width].flatten(1)
 
 
+def _has_kernel(q: torch.Tensor) -> bool:
+    """Whether torch's kernel for sequences of many lengths computes such queries: FlashAttention, on NVIDIA's GPUs.
+
+    AMD's aligns the mask at a segment's first key, so that a row would not see itself.
+    """
+    if not q.is_cuda or torch.version.hip or q.dtype not in (torch.float16, torch.bfloat16):
+        return False
+    return torch.cuda.get_device_capability(q.device)[0] >= 8 and q.shape[2] % 8 == 0 and q.shape[2] <= 256
+
+
 def _at_once(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, pack: Pack, scale: float) -> Any:
-    """With torch's kernel for sequences of many lengths, for CUDA and half precision."""
+    """With torch's kernel for sequences of many lengths."""
     from torch.nn.attention.varlen import varlen_attn
 
     if pack.keys is not None:
-        k, v = k[pack.keys], v[pack.keys]
+        # What rows add to the gradient of a start that they share is added up in float32.
+        k, v = (x.float()[pack.keys].to(x.dtype) for x in (k, v))
     sizes = pack.starts, pack.key_starts, pack.longest, pack.longest_keys
     # Aligned at the end: a row sees all of the start, and of itself what came before.
     return varlen_attn(q, k, v, *sizes, scale=scale, window_size=(-1, 0))

@@ -61,6 +61,14 @@ class Step(NamedTuple):
     labelled: int
     counts: Counts
 
+    @property
+    def computed(self) -> dict[str, int]:
+        """Tokens that go through the network's blocks, and through its head."""
+        return {
+            "block_tokens": sum(len(each.ids) for each in self.packs),
+            "head_tokens": sum(len(each.learnt) for each in self.packs),
+        }
+
 
 def template_starts(tokenizer: Any, templates: Mapping[str, str]) -> list[np.ndarray[Any, Any]]:
     """The tokens that all rows of a template begin with, the longest first.
