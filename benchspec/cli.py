@@ -102,6 +102,11 @@ def cli() -> None:
     help="Measure again what depends on data, processes, a machine, versions or commits that have changed since.",
 )
 @arguments.repeats("Launch each case N times, in place of what the spec says.")
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Afterwards, run a few more steps of each case under torch's profiler; traces are kept beside its attempts.",
+)
 @REPORTER
 def run(
     spec: str,
@@ -111,6 +116,7 @@ def run(
     fresh: bool,
     rerun: Literal["changed"] | None,
     repeats: int | None,
+    profile: bool,
     reporters: Sequence[str],
 ) -> int:
     """Run the cases that have no result yet, then report."""
@@ -126,7 +132,15 @@ def run(
     try:
         shown = progress.for_stream(sys.stderr)
         results = running(
-            loaded, out, only=only, fresh=fresh, rerun=rerun, repeats=repeats, progress=shown, expansion=expansion
+            loaded,
+            out,
+            only=only,
+            fresh=fresh,
+            rerun=rerun,
+            repeats=repeats,
+            profile=profile,
+            progress=shown,
+            expansion=expansion,
         )
     except KeyboardInterrupt:
         # A terminal shows ^C without a newline after it.

@@ -58,6 +58,11 @@ class Case:
         return float(self.measure["precision"]) if self.measure.get("mode") == "sampled" else None
 
     @property
+    def searched(self) -> bool:
+        """Whether it is a trial of a search for the largest batch."""
+        return bool(self.measure.get("search"))
+
+    @property
     def fields(self) -> dict[str, Any]:
         """Every field, defaults filled in, as the worker reads it."""
         return {key: getattr(self, key) for key in FIELDS}
@@ -73,12 +78,22 @@ class Case:
         return cls(**{**data, "expected": tuple(data["expected"])})
 
 
-def read_case(folder: Path) -> tuple[Case, str]:
-    """The case of an attempt's folder, and the id of the run's invocation that started it."""
+class Told(NamedTuple):
+    """What an attempt's folder tells its ranks."""
+
+    case: Case
+    #: the id of the run's invocation that started it
+    invocation: str
+    #: whether some steps are looked at by torch's profiler
+    profiled: bool
+
+
+def read_case(folder: Path) -> Told:
+    """What an attempt's folder tells its ranks."""
     data = json.loads((folder / CASE).read_text(encoding="utf-8"))
-    invocation = data.pop("invocation")
+    invocation, profiled = data.pop("invocation"), data.pop("profiled", False)
     data.pop("launch", None)
-    return Case.from_json(data), invocation
+    return Told(Case.from_json(data), invocation, profiled)
 
 
 class Launch(NamedTuple):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchspec.cases.case import Case
 from benchspec.cases.ids import case_ids, digest
 from benchspec.cases.matrix import Combination, combinations
+from benchspec.cases.search import EXPECTED, Trial, trials
 from benchspec.cases.training import missing_to_train
 from benchspec.kinds.bases import Plugin
+from benchspec.kinds.options import section
 from benchspec.spec import document
 from benchspec.spec.document import Node
 from benchspec.spec.fields import FieldCheck, Fields, complete
@@ -95,8 +97,13 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, fou
         problems = list(check.problems(fields))
         found.problems += problems
         if not problems:
-            drafts.append(Draft(combination, fields, complete(spec, fields)))
+            drafts += [Draft(*trial, complete(spec, trial.fields)) for trial in _trials(spec, combination, fields)]
     _add_cases(name, node, drafts, found)
+
+
+def _trials(spec: Spec, combination: Combination, fields: Node) -> list[Trial]:
+    given = fields.get("train")
+    return trials(combination, fields, section(spec.schema["$defs"]["train"], given.plain() if given else {}) or {})
 
 
 def _add_cases(name: str, node: Node, drafts: Sequence[Draft], found: Expansion) -> None:
@@ -172,4 +179,4 @@ def _expected(experiment: Node, fields: Mapping[str, Any]) -> tuple[str, ...]:
     entries = (node.plain() if node else None) or []
     outcomes = [entry["outcome"] for entry in entries if matches(entry.get("where", {}), fields)]
     flat = [name for outcome in outcomes for name in ([outcome] if isinstance(outcome, str) else outcome)]
-    return tuple(dict.fromkeys(flat)) or ("ok",)
+    return tuple(dict.fromkeys(flat)) or (EXPECTED if fields["measure"]["search"] else ("ok",))

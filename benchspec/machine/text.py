@@ -120,7 +120,7 @@ def _measured_rows(measured: Mapping[str, float | None]) -> list[list[str]]:
     }
     units = {name: "GB/s" if "_" in name else "GFLOP/s" for name in labels}
     return [
-        [label, f"{value / 1e9:,.0f} {units[name]}"]
+        [label, f"{value / 1e9:{',.0f' if value >= 1e10 else '.2g'}} {units[name]}"]
         for name, label in labels.items()
         if (value := measured.get(name)) is not None
     ]

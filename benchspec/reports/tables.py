@@ -147,6 +147,7 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
         published=known.table(experiment),
         notes=[
             *_medians(group),
+            *_searched(group, results),
             *_failures(group, results),
             *_warnings(group),
             *_not_measured(group, shown),
@@ -156,6 +157,28 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
             *known.differences(experiment),
         ],
         answers=_answers(group, axes),
+    )
+
+
+def _searched(group: Sequence[Result], results: Results) -> list[str]:
+    """What each search for the largest batch has found, and which of the sizes that it tried was the fastest."""
+    axes: Mapping[str, str] = results.run.get("searched", {})
+    searches: dict[str, list[Result]] = {}
+    for result in group:
+        if result.outcome == "ok" and (axis := axes.get(result.full_name)):
+            others = [field_text(value) for path, value in result.axes.items() if path != axis]
+            searches.setdefault(", ".join(others), []).append(result)
+    found = {others: _found(trials, axes[trials[0].full_name]) for others, trials in searches.items()}
+    return [f"{others}: {text}" if others and len(found) > 1 else text for others, text in found.items()]
+
+
+def _found(trials: Sequence[Result], axis: str) -> str:
+    """`batch_size 16 is the largest that fits; 8 is the fastest of those tried, at 112 rows/s`."""
+    fastest = max(trials, key=lambda result: result.numbers.get("rows_per_second", 0))
+    largest = max(result.axes[axis] for result in trials)
+    return (
+        f"{axis.rpartition('.')[2]} {largest} is the largest that fits; {fastest.axes[axis]} is the fastest of those "
+        f"tried, at {measured_text(fastest, 'rows_per_second')} rows/s"
     )
 
 

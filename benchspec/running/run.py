@@ -18,12 +18,13 @@ from benchspec.machine import describe
 from benchspec.results import journal
 from benchspec.results.results import Results
 from benchspec.results.run_json import BrokenRunFileError, read_run
-from benchspec.running import agenda, rundir, runfile, stall
+from benchspec.running import agenda, profiling, rundir, runfile, stall
 from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
 from benchspec.running.flight import Flight
-from benchspec.running.start import start_next
+from benchspec.running.start import skip, start_next
+from benchspec.running.turns import Turn, turn
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import HungUp, RunError, SpecError, distinct, install
 from benchspec.terms.layout import RUN
@@ -43,6 +44,7 @@ def run(
     fresh: bool = False,
     rerun: Literal["changed"] | None = None,
     repeats: int | None = None,
+    profile: bool = False,
     progress: Progress | None = None,
     expansion: Expansion | None = None,
     least_stall: float = stall.LEAST,
@@ -52,8 +54,9 @@ def run(
     `out` is the run directory, by default runs/NAME; `only` selects cases, by a pattern or several; `fresh` moves an
     earlier run aside; `rerun="changed"` also runs the cases whose result depends on something that is no longer as it
     was (data, processes, machine, versions, commits); `repeats` is how often each case is launched, in place of what
-    the spec says; `expansion` is the spec's, if the caller already has it; `least_stall` is the number of seconds for
-    which a rank that trains may make no step, however fast it was, before its case ends as `hang`.
+    the spec says; `profile` runs a few more steps of each case that is ok under torch's profiler, in the folder
+    `profile` beside its attempts; `expansion` is the spec's, if the caller already has it; `least_stall` is the number
+    of seconds for which a rank that trains may make no step, however fast it was, before its case ends as `hang`.
 
     Raises `SpecError`, `NothingSelected` or `RunError` before anything is started. A failure within a case becomes
     that case's outcome.
@@ -80,7 +83,7 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
             again = rerun == "changed"
-            return _run_in(folder, spec, expansion, cases, again, progress or Quiet(), least_stall)
+            return _run_in(folder, spec, expansion, cases, again, profile, progress or Quiet(), least_stall)
 
 
 def _run_in(
@@ -89,6 +92,7 @@ def _run_in(
     expansion: Expansion,
     cases: Sequence[Case],
     again: bool,
+    profiled: bool,
     progress: Progress,
     least_stall: float,
 ) -> Results:
@@ -113,7 +117,7 @@ def _run_in(
     runfile.write(folder, spec, every, machine, changed)
     for text in agenda.notes(changed, pending):
         progress.note(text)
-    _run_all(current, pending, done=len(cases) - len(_cases(pending)))
+    _run_all(current, pending, cases)
     if current.there:
         machine = {**machine, **runfile.machine_there(spec, current.there)}
         runfile.write(folder, spec, every, machine, changed)
@@ -122,6 +126,9 @@ def _run_in(
         folder.mkdir(parents=True, exist_ok=True)
         runfile.write(folder, spec, every, machine, changed)
     results = Results.load(folder)
+    if profiled:
+        done = {result.key for result in results if result.outcome == "ok" and "steps" in result.metrics}
+        profiling.profile(current, [case for case in cases if case.key in done])
     results.judged = [case.key for case in cases]
     results.mistakes = list(current.mistakes.values())
     return results
@@ -153,18 +160,20 @@ def _cases(pending: Sequence[Launch]) -> list[Case]:
     return list({launch.case.key: launch.case for launch in pending}.values())
 
 
-def _run_all(run: Run, pending: Sequence[Launch], done: int) -> None:
-    """Run what is left, as much at a time as launchers allow; even after an error, no process is left.
-
-    `done` is the number of cases of which no launch is left.
-    """
+def _run_all(run: Run, pending: Sequence[Launch], cases: Sequence[Case]) -> None:
+    """Run what is left of the cases, as much at a time as launchers allow; even after an error, no process is left."""
     waiting = list(pending)
     running: list[Flight] = []
-    run.progress.begin(done + len(_cases(waiting)), done, len(waiting))
+    run.progress.begin(len(cases), len(cases) - len(_cases(waiting)), len(waiting))
     try:
         while waiting or running:
-            while waiting and len(running) < launcher_of(run.spec, waiting[0].case).parallel:
-                running += start_next(run, waiting.pop(0))
+            while (found := _turn(run, waiting, running, cases)) and (
+                len(running) < launcher_of(run.spec, found.launch.case).parallel
+            ):
+                waiting.remove(found.launch)
+                running += start_next(run, found.launch) if found.skipped is None else []
+                if found.skipped is not None:
+                    skip(run, found.launch, found.skipped)
                 waiting = _without_mistakes(run, waiting)
             running = [flight for flight in running if not collect(run, flight)]
             waiting = _without_mistakes(run, waiting)
@@ -176,6 +185,11 @@ def _run_all(run: Run, pending: Sequence[Launch], done: int) -> None:
     finally:
         _stop_all(running)
         run.progress.end()
+
+
+def _turn(run: Run, waiting: Sequence[Launch], running: Sequence[Flight], cases: Sequence[Case]) -> Turn | None:
+    launches = [flight.launch for flight in running]
+    return turn(waiting, launches, cases, lambda: journal.read_journal(run.folder))
 
 
 def _without_mistakes(run: Run, waiting: Sequence[Launch]) -> list[Launch]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.cases.case import Case
+from benchspec.cases.search import SIZE
 from benchspec.cases.shared import shared
 from benchspec.cases.statements import statements
 from benchspec.kinds.options import completed
@@ -48,6 +49,7 @@ def write(
         "shared": shared(cases),
         "cases": [list(case.key) for case in cases],
         "changed": _changed(changed),
+        "searched": {case.full_name: SIZE for case in cases if case.searched},
         "repeats": {case.full_name: case.repeats for case in cases if case.repeats > 1},
         "expected": {case.full_name: list(case.expected) for case in cases},
     }

@@ -12,6 +12,7 @@ from benchspec.kinds.faults import wrong
 from benchspec.machine import kernel_kills, others
 from benchspec.results import evidence
 from benchspec.running import attempts, when
+from benchspec.running.ending import Ending
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import discard_checkpoint, finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
@@ -37,6 +38,15 @@ def start_next(run: Run, launch: Launch) -> list[Flight]:
         return _start(run, launch)
     finish(run, launch, left, seen, ending, ran)
     return []
+
+
+def skip(run: Run, launch: Launch, reason: str) -> None:
+    """Record that a launch was not started."""
+    run.progress.started(launch)
+    attempt = attempts.new(run.folder, launch, run.invocation)
+    write_json(attempt / RECORD, run.dependencies.of(launch.case))
+    now = when.until_now(time.time(), time.monotonic())
+    finish(run, launch, attempt, evidence.read(attempt), Ending("skipped", "start", reason=reason), now)
 
 
 def _start(run: Run, launch: Launch) -> list[Flight]:

@@ -38,6 +38,8 @@ HANDLE = "handle"
 KERNEL_KILLS = "oom-kills"
 #: the folder with what was trained, as `save_pretrained` writes it
 CHECKPOINT = "final"
+#: beside the attempts at a case: the folder of a few more steps under a profiler
+PROFILE = "profile"
 #: what the ranks wrote to stdout and stderr
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
@@ -56,6 +58,21 @@ def pulse_file(rank: int) -> str:
 def stacks_file(rank: int) -> str:
     """The name, in an attempt's folder, of the file with the stacks of a rank whose case stood still."""
     return f"stacks-{rank}.txt"
+
+
+def trace_file(rank: int) -> str:
+    """The name, in a profile's folder, of a rank's trace, for Perfetto or chrome://tracing."""
+    return f"trace-{rank}.json.gz"
+
+
+def memory_file(rank: int) -> str:
+    """The name, in a profile's folder, of the history of a rank's accelerator memory, for pytorch.org/memory_viz."""
+    return f"memory-{rank}.pickle"
+
+
+def profile_file(rank: int) -> str:
+    """The name, in a profile's folder, of the file that says where a rank's time went."""
+    return f"profile-{rank}.json"
 
 
 def rank_files(attempt: Path) -> dict[int, Path]:

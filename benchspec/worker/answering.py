@@ -92,7 +92,7 @@ def main(folder: Path) -> None:
 
 
 def _load_and_ask(job: Rank) -> None:
-    job.case, _ = read_case(job.folder)
+    job.case = read_case(job.folder).case
     registry = Registry.load()
     job.packages, job.device = registry.packages, device.choose()
     method = cast(Method, registry.create("method", job.case.method))

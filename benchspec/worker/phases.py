@@ -15,7 +15,7 @@ from benchspec.machine import ceilings
 from benchspec.machine.cache import cache_folder
 from benchspec.results import events
 from benchspec.terms import layout
-from benchspec.worker import answering, chosen, device, network, proof, query, sampling
+from benchspec.worker import answering, chosen, device, network, profiling, proof, query, sampling
 from benchspec.worker.farewell import PATIENCE, leave_group
 from benchspec.worker.rank import Rank
 
@@ -23,7 +23,7 @@ from benchspec.worker.rank import Rank
 def run(job: Rank) -> None:
     """Run a case, phase by phase."""
     with job.phase("start"):
-        job.case, invocation = read_case(job.folder)
+        job.case, invocation, profiled = read_case(job.folder)
         registry = Registry.load()
         job.packages = registry.packages
         plugins = {kind: registry.create(kind, job.case.fields[kind]) for kind in CASE_KINDS}
@@ -31,6 +31,8 @@ def run(job: Rank) -> None:
         job.device = device.choose()
         if job.device.type == "cuda":
             _record_device(job)
+        if profiled:
+            job.profiler = profiling.Profiler(job.folder, job.rank, job.device)
     model, method = cast(Model, plugins["model"]), cast(Method, plugins["method"])
     recipe = cast(Recipe, plugins["recipe"])
     if not method.trains:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchspec.cases.case import Case
     from benchspec.kinds.bases import Backend
     from benchspec.kinds.values import Shape
+    from benchspec.worker.profiling import Profiler
     from benchspec.worker.sampling import Sampler
 
 FIRST_STEP, STEADY = STEP_PHASES
@@ -53,6 +54,8 @@ class Rank:
         self.steps = proof.Steps()
         #: decides when a sampled measurement has seen enough; None if every step runs
         self.sampler: Sampler | None = None
+        #: looks at some steps; None unless that was asked for
+        self.profiler: Profiler | None = None
         #: whether it has
         self.stopped = False
         #: some values of each parameter when training began
@@ -118,6 +121,8 @@ class Rank:
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
             self.begin(STEADY)
+        if self.profiler:
+            self.profiler.step()
         return self._go_on()
 
     def _go_on(self) -> bool:

@@ -181,8 +181,28 @@ def _case(launched: Launched, results: Results, with_steps: bool) -> dict[str, A
         "reason": brief(result.reason) if result.reason else "",
         "log": printable("\n".join(result.log)),
         "steps": _steps(launched, results) if with_steps else "",
+        "profile": _profile(result, results),
         "facts": json_text({key: value for key, value in facts.items() if value}),
     }
+
+
+def _profile(result: Result, results: Results) -> list[Column]:
+    """Where the time of the profiled steps went; empty without a profile, and for further launches."""
+    from benchspec.reports import Column
+    from benchspec.results import profiles
+
+    found = profiles.read(results.folder, *result.key) if results.folder and result.launch == 1 else None
+    if not found:
+        return []
+    seconds = [each.seconds for each in found.operations]
+    shares = [each / found.seconds if found.seconds else 0 for each in seconds]
+    calls = [each.calls for each in found.operations]
+    return [
+        Column("operation", [each.name[:120] for each in found.operations]),
+        Column("calls", [f"{count:,}" for count in calls], right=True, numbers=calls),
+        Column("time", [f"{each * 1e3:,.1f} ms" for each in seconds], right=True, numbers=seconds),
+        Column("share", [f"{share:.1%}" for share in shares], right=True, numbers=shares),
+    ]
 
 
 def _steps(launched: Launched, results: Results) -> Markup | str:

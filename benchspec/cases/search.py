@@ -1,0 +1,87 @@
+"""The search for the largest batch that fits: which sizes there are, and which is tried next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from benchspec.cases.case import Case
+from benchspec.cases.matrix import Combination
+from benchspec.spec import document
+from benchspec.spec.document import Node
+from benchspec.terms.errors import SpecError
+
+#: the field that is searched, and so an axis of the cases
+SIZE = "train.batch_size"
+#: optimizer steps of a trial, unless the spec says `max_steps`
+TRIAL_STEPS = 12
+#: how trials may end
+EXPECTED = ("ok", "oom", "host-oom", "skipped")
+
+
+class Trial(NamedTuple):
+    """A case of a search, before it has an id."""
+
+    combination: Combination
+    fields: Node
+
+
+def trials(combination: Combination, fields: Node, train: Mapping[str, Any]) -> list[Trial]:
+    """The cases that a combination stands for: itself, or where it is searched, one for each size of its batch.
+
+    `train` are the fields of its `train`, with defaults. The sizes are those that divide the rows that a process has in
+    an optimizer step, which accumulation keeps as they are.
+    """
+    measure = fields.get("measure")
+    search = measure.get("search") if measure else None
+    if search is None or search.value is None:
+        return [Trial(combination, fields)]
+    if SIZE in combination:
+        raise SpecError([combination[SIZE].problem(f"measure.search tries sizes of {SIZE} by itself: remove the axis")])
+    rows = train["batch_size"] * train["gradient_accumulation"]
+    steps = {} if train["max_steps"] else {"max_steps": TRIAL_STEPS}
+    return [
+        Trial(
+            {**combination, SIZE: replace(search, value=size)},
+            _assigned(fields, search, {"batch_size": size, "gradient_accumulation": rows // size, **steps}),
+        )
+        for size in range(1, rows + 1)
+        if rows % size == 0
+    ]
+
+
+def _assigned(fields: Node, search: Node, train: Mapping[str, int]) -> Node:
+    for name, value in train.items():
+        fields = document.assign(fields, ["train", name], replace(search, value=value))
+    return fields
+
+
+def group(case: Case) -> str:
+    """What the trials of a search have in common, and no others."""
+    return json.dumps([case.experiment, {path: value for path, value in case.axes.items() if path != SIZE}])
+
+
+def next_size(sizes: Sequence[int], fits: Mapping[int, bool]) -> int | None:
+    """The size to try next, given which of those that were tried fit; None once the largest is known.
+
+    `sizes` ascend, and so does what a batch takes.
+    """
+    good, bad = largest(fits), smallest_too_large(fits)
+    between = [size for size in sizes if size > good and (bad is None or size < bad)]
+    if not between:
+        return None
+    if bad is None:
+        return next((size for size in between if size >= 2 * good), between[-1])
+    return between[len(between) // 2]
+
+
+def largest(fits: Mapping[int, bool]) -> int:
+    """The largest size that fits; 0 if none does."""
+    return max((size for size, does in fits.items() if does), default=0)
+
+
+def smallest_too_large(fits: Mapping[int, bool]) -> int | None:
+    """The smallest size that does not fit; None if all do."""
+    return min((size for size, does in fits.items() if not does), default=None)

@@ -1,0 +1,43 @@
+"""Some steps under torch's profiler."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from benchspec.terms.profiles import FIRST, STEPS
+from benchspec.worker.profiling import Profiler
+
+
+@pytest.fixture
+def seen(tmp_path):
+    """What a profiler writes of steps that multiply."""
+    profiler, matrix = Profiler(tmp_path, 3, torch.device("cpu")), torch.ones(64, 64)
+    for number in range(1, 10):
+        with torch.profiler.record_function(f"step {number}"):
+            matrix @ matrix
+        profiler.step()
+    return tmp_path
+
+
+def test_only_some_steps_are_in_the_trace(seen):
+    trace = gzip.decompress((seen / "trace-3.json.gz").read_bytes()).decode()
+    assert {number for number in range(1, 10) if f'"step {number}"' in trace} == set(range(FIRST, FIRST + STEPS))
+
+
+def test_operations_are_listed_with_their_calls_and_times(seen):
+    found = json.loads((seen / "profile-3.json").read_text())
+    (product,) = [each for each in found["operations"] if each["name"] == "aten::mm"]
+    assert product["calls"] == STEPS and 0 < product["seconds"] < found["seconds"]
+    times = [each["seconds"] for each in found["operations"]]
+    assert times == sorted(times, reverse=True)
+
+
+def test_a_training_of_fewer_steps_has_no_profile(tmp_path):
+    profiler = Profiler(tmp_path, 0, torch.device("cpu"))
+    profiler.step()
+    assert not list(tmp_path.iterdir())
