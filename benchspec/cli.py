@@ -179,8 +179,9 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
     """Show the cases, what each will need, and which are done already, without running any."""
     from pathlib import Path
 
-    from benchspec.cases import plans
+    from benchspec.cases import costs, plans
     from benchspec.cases.check import checked, missing
+    from benchspec.cases.statements import statements
     from benchspec.results.journal import read_journal
     from benchspec.running.agenda import selected, unfinished
 
@@ -192,7 +193,8 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
     if form == "json":
         output.show(plans.as_json(found))
     else:
-        output.show(plans.as_table(found, folder if folder.exists() else None, output.width()))
+        published = costs.published_seconds(statements(loaded.references, cases))
+        output.show(plans.as_table(found, folder if folder.exists() else None, output.width(), published))
 
 
 @cli.command()

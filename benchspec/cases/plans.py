@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from benchspec.cases import costs
 from benchspec.cases.case import Case, Launch
 from benchspec.cases.needs import TRAINED_BYTES, WEIGHT_BYTES, Needed
 from benchspec.results.result import Result
@@ -60,8 +61,10 @@ def as_json(plans: Sequence[Plan]) -> str:
     return json_text(cases)
 
 
-def as_table(plans: Sequence[Plan], folder: Path | None, width: int) -> str:
+def as_table(plans: Sequence[Plan], folder: Path | None, width: int, published: Mapping[Any, float]) -> str:
     """The plans as text; `folder` is the run directory whose results they know, if there is one.
+
+    `published` are the published times of trainings, in seconds, by case.
 
     If the table is wider than `width`, columns that are the same for all cases become a line above it, and then cases
     stand on two lines.
@@ -74,8 +77,9 @@ def as_table(plans: Sequence[Plan], folder: Path | None, width: int) -> str:
         f"state: weights, gradients and Adam's moments, {WEIGHT_BYTES} bytes a parameter and {TRAINED_BYTES} more for "
         "each that is trained; a backend that shards"
     )
-    text = f"{count}. {note} spreads it over the processes. Activations come on top."
-    return f"{table}\n\n{fill(text, width)}"
+    cost = costs.text([plan.case for plan in plans], {plan.case.key: plan.needs for plan in plans}, published)
+    text = f"{count}. {note} spreads it over the processes. Activations come on top. {cost}"
+    return f"{table}\n\n{fill(text.strip(), width)}"
 
 
 def _fitted(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:

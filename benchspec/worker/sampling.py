@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benchspec.terms.sampling import FIRST_LOOK
 from benchspec.worker.projection import Projection, project
 
-#: optimizer steps before the first look at what is known, and how many more, as a share, until the next
-FIRST_LOOK, FURTHER = 30, 0.1
+#: how many more steps, as a share of those before, until the next look at what is known
+FURTHER = 0.1
 #: what a look decides
 GO_ON, STOP, SAVE = range(3)
 

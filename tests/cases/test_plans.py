@@ -23,7 +23,7 @@ def row(cases, tmp_path, fields, *sets, registry=None):
     spec = load(tmp_path / "spec.yaml", sets, registry)
     expansion = expand(spec)
     plans = planned(needed(spec, expansion), expansion.cases, [], launches(expansion.cases))
-    head, line, row, *_ = as_table(plans, None, UNLIMITED).splitlines()
+    head, line, row, *_ = as_table(plans, None, UNLIMITED, {}).splitlines()
     ends = [start + len(dashes) for start, dashes in starts(line)]
     begins = [start for start, _ in starts(line)]
     return {head[a:b].strip(): row[a:b].strip() for a, b in zip(begins, ends, strict=True)}
@@ -73,7 +73,7 @@ def many(write, width, fields=MANY):
     spec = load(write(HEAD + "".join(f"    {line}\n" for line in fields.splitlines())), ["hardware=xe9680-h100"])
     expansion = expand(spec)
     return as_table(
-        planned(needed(spec, expansion), expansion.cases, [], launches(expansion.cases)), None, width
+        planned(needed(spec, expansion), expansion.cases, [], launches(expansion.cases)), None, width, {}
     ), expansion.cases
 
 
