@@ -15,8 +15,8 @@ from benchspec.terms.sampling import FIRST_LOOK
 def published_seconds(statements: Sequence[Statement]) -> dict[tuple[str, str], float]:
     """The published time of each case's training, of those that have one for exactly their settings.
 
-    Of a range it is the middle, of an upper bound the bound, and along a slope what the slope alone gives. Where several
-    were published, the first counts.
+    Of a range it is the middle, of an upper bound the bound, and along a slope what the slope alone gives. Where
+    several were published, the first counts.
     """
     found: dict[tuple[str, str], float] = {}
     for statement in statements:
