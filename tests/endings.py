@@ -30,9 +30,10 @@ class Scripted(Launcher):
     def start(self, case_dir):
         if self.options["end"] == "raise":
             raise ZeroDivisionError("a bug in the launcher")
-        end, case = self.options["end"], json.loads((case_dir / "case.json").read_text())
+        end = self.options["end"]
         if end.startswith("fits-"):
-            end = "ok" if case["train"]["batch_size"] <= int(end.removeprefix("fits-")) else "oom"
+            size = json.loads((case_dir / "case.json").read_text())["train"]["batch_size"]
+            end = "ok" if size <= int(end.removeprefix("fits-")) else "oom"
         events = [{"event": "start", "rank": 0, "world": 1, "pid": 1}, ENDS[end]]
         lines = [json.dumps({"time": 1.0 + number, **event}) for number, event in enumerate(events)]
         (case_dir / "rank-0.jsonl").write_text("".join(line + "\\n" for line in lines))

@@ -111,3 +111,16 @@ def test_where_every_step_runs_the_time_is_measured_and_a_warning_says_why(run):
 def test_reports_mark_what_is_projected(run):
     _, report = run
     assert "~" in report and "projected" in report
+
+
+def test_a_step_that_would_end_the_whole_training_is_told_before_the_first(tmp_path):
+    """The longest prompts leave no room for an answer, and one of the last steps has no others."""
+    rows = [{"instruction": f"Say {number}", "input": "", "output": str(number)} for number in range(100)]
+    rows += [{"instruction": "word " * 200, "input": "", "output": "x"}] * 60
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    (tmp_path / "demo.yaml").write_text(SPEC.partition("  several:")[0])
+    done = benchspec("run", "demo.yaml", "--only", "loop", cwd=tmp_path)
+    assert done.returncode == 2
+    (result,) = map(json.loads, (tmp_path / "runs/demo/results.jsonl").read_text().splitlines())
+    assert (result["outcome"], result["phase"]) == ("crash", "data")
+    assert "has an answer within train.max_length: the whole training would end there" in result["reason"]

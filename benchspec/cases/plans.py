@@ -61,7 +61,9 @@ def as_json(plans: Sequence[Plan]) -> str:
     return json_text(cases)
 
 
-def as_table(plans: Sequence[Plan], folder: Path | None, width: int, published: Mapping[Any, float]) -> str:
+def as_table(
+    plans: Sequence[Plan], folder: Path | None, width: int, published: Mapping[Any, float] | None = None
+) -> str:
     """The plans as text; `folder` is the run directory whose results they know, if there is one.
 
     `published` are the published times of trainings, in seconds, by case.
@@ -77,7 +79,7 @@ def as_table(plans: Sequence[Plan], folder: Path | None, width: int, published: 
         f"state: weights, gradients and Adam's moments, {WEIGHT_BYTES} bytes a parameter and {TRAINED_BYTES} more for "
         "each that is trained; a backend that shards"
     )
-    cost = costs.text([plan.case for plan in plans], {plan.case.key: plan.needs for plan in plans}, published)
+    cost = costs.text([plan.case for plan in plans], {plan.case.key: plan.needs for plan in plans}, published or {})
     text = f"{count}. {note} spreads it over the processes. Activations come on top. {cost}"
     return f"{table}\n\n{fill(text.strip(), width)}"
 
@@ -153,6 +155,8 @@ def _length(case: Case, planned: int | None) -> str:
     """How much there is to do: `3 epochs, 8 prompts`; nothing is trained in 0 planned steps."""
     steps, epochs = case.train["max_steps"], case.train["epochs"]
     training = f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+    if case.precision is not None and planned != 0:
+        training += f", sampled to {100 * case.precision:.3g}%"
     asked = len(case.query["prompts"]) if case.query else 0
     prompts = f"{asked} prompt{'' if asked == 1 else 's'}" if asked else ""
     length = ", ".join(filter(None, ("" if planned == 0 else training, prompts)))

@@ -22,7 +22,8 @@ def shared(cases: Sequence[Case]) -> dict[str, Any]:
 def _settings(case: Case) -> dict[str, Any]:
     plugins = {kind: _named(case.said.get(kind), case.fields[kind]) for kind in CASE_KINDS}
     train = {key: value for key, value in case.train.items() if value is not None and value is not False}
-    return {**plugins, **train}
+    measure = {"measure": f"sampled to {100 * case.precision:.3g}%"} if case.precision is not None else {}
+    return {**plugins, **train, **measure}
 
 
 def _named(said: Any, whole: Mapping[str, Any]) -> Any:

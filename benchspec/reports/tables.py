@@ -313,7 +313,8 @@ def _known_to(results: Sequence[Result]) -> str:
     steps, planned = ([launch.numbers.get(name, 0) for launch in launches] for name in ("steps", "planned_steps"))
     if not halves or not all(steps) or not all(planned):
         return ""
-    return f", to ±{_range(halves, '.2g', 100)}% (95%) from {_range(steps, ',.0f')} of {_range(planned, ',.0f')} steps"
+    known = f", to ±{_range(halves, '.2g', 100)}% (95%) from {_range(steps, ',.0f')} of {_range(planned, ',.0f')} steps"
+    return f"{known}; all other numbers are of those steps"
 
 
 def _range(values: Sequence[float], form: str, factor: float = 1) -> str:

@@ -53,7 +53,10 @@ def _row(result: Result, verdicts: Iterable[Verdict], machine: str) -> Row:
     row |= {key: getattr(result, key) for key in ENDING}
     row |= result.numbers
     row |= {"currency": result.currency} if result.currency and "cost" in result.numbers else {}
-    row |= {f"basis:{metric}": basis for metric, basis in result.basis.items() if metric in result.numbers}
+    for metric, basis in result.basis.items():
+        if metric in result.numbers:
+            ends = zip(("low", "high"), result.intervals.get(metric, ()), strict=False)
+            row |= {f"basis:{metric}": basis, **{f"{end}:{metric}": value for end, value in ends}}
     return row | _published(verdicts) | ({"machine": machine} if machine else {})
 
 
@@ -62,13 +65,17 @@ def _columns(found: Sequence[Row]) -> list[str]:
     used = dict.fromkeys(key for row in found for key in row)
     metrics = [metric for metric in METRICS if metric in used]
     currency = ["currency"] if "currency" in used else []
-    bases = [f"basis:{metric}" for metric in METRICS if f"basis:{metric}" in used]
+    bases = [name for metric in METRICS for part in _BASES if (name := f"{part}:{metric}") in used]
     suffixes = [key.removeprefix("published") for key in used if key.startswith("published:")]
     published = [column + suffix for suffix in suffixes for column in _PUBLISHED if column + suffix in used]
     machine = ["machine"] if "machine" in used else []
     later = [*ENDING, *metrics, *currency, *bases, *published, *machine]
     axes = [key for key in used if key not in {*FIRST, *later}]
     return [*FIRST, *axes, *later]
+
+
+#: of a metric that was not measured: how it was obtained, and the ends of its 95% interval
+_BASES = ("basis", "low", "high")
 
 
 def _published(verdicts: Iterable[Verdict]) -> Row:

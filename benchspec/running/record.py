@@ -52,7 +52,7 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
         intervals=reduced.intervals,
         proof=_proof(ranks),
         answers=[answer for batch in of_kind(ranks, "answers") for answer in batch["answers"]],
-        record={**kept, "data": _data(ranks)},
+        record={**kept, "data": _data(ranks), **_ceilings(ranks)},
         started=ran.started,
         finished=ran.finished,
         warnings=[
@@ -105,6 +105,16 @@ def _data(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
     """The data as the first rank that has them describes them; all ranks have the same."""
     found = next(of_kind(ranks, "data"), {})
     return {key: found.get(key) for key in ("fingerprint", "identity")}
+
+
+def _ceilings(ranks: Ranks) -> dict[str, Any]:
+    """What each rank measured that its device can do; absent where none did."""
+    found = [{name: event[name] for name in CEILINGS} for event in of_kind(ranks, "ceilings")]
+    return {"ceilings": found} if found else {}
+
+
+#: what a device can do at most
+CEILINGS = ("fp32", "tf32", "bf16", "memory_bandwidth", "host_to_device", "all_reduce", "all_gather")
 
 
 def data_warnings(ranks: Ranks) -> list[str]:

@@ -28,6 +28,8 @@ class View:
         self.phase = "start"
         self.processes = 1
         self.planned: int | None = None
+        #: whether it may stop before the last of them
+        self.sampled = launch.case.precision is not None
         self.step = 0
         #: when the first and the last step ended, by the rank's clock; the first step is slower and so not counted
         self.first: float | None = None
@@ -64,7 +66,9 @@ class View:
         """Where it is: its phase or its step."""
         if not self.step:
             return f"{self.phase}  {self.made}" if self.phase == "data" and self.made else self.phase
-        steps = f"step {self.step}" + (f" of {self.planned}" if self.planned and self.planned >= self.step else "")
+        most = "at most " if self.sampled else ""
+        known = self.planned and self.planned >= self.step
+        steps = f"step {self.step}" + (f" of {most}{self.planned}" if known else "")
         return f"{steps}  save" if self.phase == "save" else steps
 
     def text(self, cases: int) -> str:
@@ -77,7 +81,7 @@ class View:
     def left(self) -> float | None:
         """The seconds that its remaining steps will take; None if that is not known."""
         seconds = self.last - self.first if self.first is not None else 0.0
-        if seconds <= 0 or not self.planned or not 1 < self.step <= self.planned:
+        if self.sampled or seconds <= 0 or not self.planned or not 1 < self.step <= self.planned:
             return None
         return (self.planned - self.step) * seconds / (self.step - 1)
 
@@ -115,8 +119,15 @@ def summary(launch: Launch, result: Result, number: int, cases: int, log: Path |
         where = f" (log: {log})" if log else ""
         return f"{head} in {result.phase}: {brief(result.reason or 'no reason known')}{where}"
     seconds, rows = result.metrics.get("train_runtime"), result.metrics.get("rows_per_second")
-    parts = [f"trained in {duration_text(seconds)}" if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]
+    trained = f"would train for ~{{}}, after {_steps(result)}" if result.basis.get("train_runtime") else "trained in {}"
+    parts = [trained.format(duration_text(seconds)) if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]
     return "  ".join([head, *filter(None, parts)])
+
+
+def _steps(result: Result) -> str:
+    """`30 of 9,750 steps`."""
+    ran, planned = (result.metrics.get(name, 0) for name in ("steps", "planned_steps"))
+    return f"{ran:,.0f} of {planned:,.0f} steps"
 
 
 def interrupted(folder: str, cases: Sequence[Case], fresh: bool) -> str:

@@ -80,7 +80,9 @@ def _message(error: Any, registry: Registry) -> str:
     if value == "format":
         return str(error.cause) if error.cause else f"{shown(found)} is not a valid {wanted}"
     if value in _BOUNDS:
-        return f"{shown(found)} must be {_BOUNDS[value]} {wanted}"
+        share = error.schema.get("format") == "share"
+        limit = f"{100 * wanted:g}%, a share such as 2% or 0.02" if share else wanted
+        return f"{shown(found)} must be {_BOUNDS[value]} {limit}"
     if value in _COUNTED:
         return f"has {len(found):,} {_COUNTED[value]}; at most {wanted:,} are allowed"
     if value == "dependentRequired":

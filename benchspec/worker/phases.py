@@ -15,6 +15,7 @@ from benchspec.machine import ceilings
 from benchspec.machine.cache import cache_folder
 from benchspec.results import events
 from benchspec.terms import layout
+from benchspec.terms.errors import BenchspecError
 from benchspec.worker import answering, chosen, device, network, profiling, proof, query, sampling
 from benchspec.worker.farewell import PATIENCE, leave_group
 from benchspec.worker.rank import Rank
@@ -146,9 +147,23 @@ def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
         work = np.ones(steps)
     elif np.shape(work) != (steps,):
         raise wrong(recipe.workload, np.shape(work), f"an array of {steps} numbers, one a step")
+    else:
+        _check_answers(recipe.workload(job.data.learnt(), job.case.train, job.world))
     save = job.case.train["save"] or {"every": None}
     agree = sampling.agreed(job.world, job.device)
     return sampling.Sampler(work, job.case.precision, save["every"], agree)
+
+
+def _check_answers(learnt: Any) -> None:
+    """Raise `BenchspecError` if a step that may never run has nothing to learn, which would end a whole training."""
+    import numpy as np
+
+    empty = np.flatnonzero(np.asarray(learnt) == 0)
+    if len(empty):
+        raise BenchspecError(
+            f"no row of step {empty[0] + 1} of {len(learnt)} has an answer within train.max_length: the whole training "
+            "would end there, since its loss is not finite; set train.max_length higher, or shorten the prompts"
+        )
 
 
 def _show_progress(job: Rank, dataset: Dataset) -> None:

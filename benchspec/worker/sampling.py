@@ -84,11 +84,11 @@ class Sampler:
     def _told(self, projected: Projection | None) -> dict[str, Any]:
         # Of ranks other than the first, which has decided, it is not written down.
         seconds, half, warmup = projected or (0.0, 0.0, 0)
-        left = seconds + self._saving()
+        saving = self._saving()
         return {
-            "seconds": left,
-            "low": left - half,
-            "high": left + half,
+            "seconds": seconds + saving,
+            "low": max(0.0, seconds - half) + saving,
+            "high": seconds + half + saving,
             "warmup_steps": warmup,
             "warmup_time": math.fsum(self._times[:warmup]),
         }

@@ -196,3 +196,18 @@ def test_a_condition_of_a_metric_may_have_a_unit(write):
     assert reference.given == {"peak_memory_reserved": 2 << 30}
     with pytest.raises(SpecError, match=r"given.peak_memory_reserved: .*'2 furlongs'"):
         load(write(text.replace("2 GiB", "2 furlongs")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            "    train: {max_steps: 30}\n    measure: {mode: sampled}\n",
+            "nothing is sampled: all 30 steps run, since the first look is after 30",
+        ),
+        ("    measure: {precision: 5%}\n", "measure.precision: has no effect without mode: sampled"),
+    ],
+)
+def test_a_sampled_measurement_that_is_none_is_warned_of(write, fields, said):
+    (line,) = warned(write, SMALL + fields)
+    assert line.endswith(said)

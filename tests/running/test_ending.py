@@ -201,3 +201,15 @@ def test_a_time_limit_of_benchspecs_own_is_the_outcome_whatever_a_scheduler_says
 def test_a_failure_that_explains_itself_counts_before_what_a_scheduler_says(tmp_path):
     found = ending(leave(tmp_path, [*TRAINING, failure("oom", "CUDA out of memory")]), end=CANCELLED)
     assert found.outcome == "oom"
+
+
+WARNED = """\
+Killed by somebody
+/site/torch/fsdp.py:331: UserWarning: FSDP2-wrapped module is called twice
+  output = self._register_pre_backward_hook(output)
+"""
+
+
+def test_a_warning_of_pythons_is_not_taken_for_the_last_words(tmp_path):
+    found = ending(leave(tmp_path, TRAINING, stderr=WARNED))
+    assert found.reason.endswith("ended before they had finished: Killed by somebody")

@@ -14,7 +14,9 @@ from benchspec.running.progress import Lines, Screen, for_stream
 
 def launch(model="opt-tiny", number=1, repeats=1):
     case = f"{model}-1f9c2a"
-    return Launch(SimpleNamespace(key=("sizes", case), full_name=f"sizes/{case}", repeats=repeats), number)
+    return Launch(
+        SimpleNamespace(key=("sizes", case), full_name=f"sizes/{case}", repeats=repeats, precision=None), number
+    )
 
 
 LAUNCH = launch()
@@ -40,7 +42,7 @@ def clock(monkeypatch):
 
 
 def result(**fields):
-    usual = {"full_name": "sizes/opt-tiny-1f9c2a", "outcome": "ok", "phase": None, "reason": None}
+    usual = {"full_name": "sizes/opt-tiny-1f9c2a", "outcome": "ok", "phase": None, "reason": None, "basis": {}}
     return SimpleNamespace(**{**usual, "metrics": {"train_runtime": 903.2, "rows_per_second": 172.5}, **fields})
 
 

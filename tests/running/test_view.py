@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_progress import LAUNCH, clock, result, step
 
+from benchspec.cases.case import Launch
 from benchspec.running.view import View, run_left, summary, times_text
 
 __all__ = ["clock"]
@@ -58,6 +60,22 @@ def test_a_finished_case_in_a_line():
     )
     failed = result(outcome="oom", phase="first-step", reason="CUDA out of memory")
     assert summary(LAUNCH, failed, 1, 2).endswith("oom in first-step: CUDA out of memory")
+
+
+def test_a_projected_time_is_not_said_to_have_been_trained():
+    known = {"train_runtime": 903.2, "rows_per_second": 172.5, "steps": 33, "planned_steps": 9750}
+    assert summary(LAUNCH, result(basis={"train_runtime": "projected"}, metrics=known), 1, 2) == (
+        "case 1 of 2  sizes/opt-tiny-1f9c2a  ok  would train for ~15 min 3 s, after 33 of 9,750 steps  172.5 rows/s"
+    )
+
+
+def test_of_a_sampled_training_nobody_knows_how_long_it_takes():
+    launch = Launch(SimpleNamespace(full_name="sizes/a", repeats=1, precision=0.02), 1)
+    view = View(2, launch)
+    for event in ({"event": "data", "planned_steps": 12}, step(1, 10.0), step(2, 11.0), step(3, 14.0)):
+        view.update(event)
+    assert view.left() is None
+    assert "step 3 of at most 12" in view.text(7)
 
 
 def test_a_case_that_failed_names_its_log():

@@ -35,6 +35,10 @@ from small import SMALL, mistakes, replaced
         (SMALL + "    train: {precision: fp16}\n", "precision: 'fp16' is not allowed (allowed: bf16, fp32)"),
         (SMALL + "    train: {learning_rate: fast}\n", "learning_rate: expected a number, found 'fast'"),
         (SMALL + "    train: {epochs: true}\n", "epochs: expected a number, found true"),
+        (
+            SMALL + "    measure: {mode: sampled, precision: 2}\n",
+            "measure.precision: 2 must be at most 50%, a share such as 2% or 0.02",
+        ),
         (SMALL + "    limits: {timeout: soon}\n", "'soon' is not a number with a unit such as '15 min'"),
         (SMALL + "    limits: {timeout: 0 s}\n", "limits.timeout: '0 s' must be more than 0"),
         (SMALL + "    limits: {timeout: 0}\n", "limits.timeout: 0 must be more than 0"),

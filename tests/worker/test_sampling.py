@@ -89,6 +89,12 @@ def test_a_checkpoint_is_asked_for_early_where_none_is_due_soon(clock):
     assert told["seconds"] == pytest.approx(0.2 * (5000 - sampling.FIRST_LOOK - steps) + (2 - 1) * 1.0)
 
 
+def test_what_is_left_takes_no_less_than_no_time(clock):
+    times = np.random.default_rng(3).lognormal(0, 1.5, 100)
+    told, _ = run(clock, sampling.Sampler(np.ones(100), 0.5, None, int), times)
+    assert 0 <= told["low"] < told["seconds"] < told["high"]
+
+
 def test_all_ranks_do_what_the_first_has_decided(clock):
     asked = []
 

@@ -58,6 +58,12 @@ class TokenData:
         lengths = np.diff(self._starts)
         return lengths if self._order is None else lengths[self._order]
 
+    def learnt(self) -> NDArray[np.int64]:
+        """The labelled tokens of each row, repeats included."""
+        # Nothing predicts a row's first token.
+        learnt: NDArray[np.int64] = np.maximum(0, np.diff(self._starts) - np.maximum(self._prompts, 1))
+        return learnt if self._order is None else learnt[self._order]
+
     def __len__(self) -> int:
         return self.rows
 

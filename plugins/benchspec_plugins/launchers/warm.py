@@ -124,6 +124,12 @@ class Template:
             return 1
         return self._ended.get(supervisor)
 
+    def gone(self) -> str | None:
+        """How it ended, in words; None while it runs, or where it ended by itself."""
+        code = self._process.poll() if self._process else None
+        how = f"was killed (signal {-code})" if code and code < 0 else f"ended with exit code {code}"
+        return f"the process that cases are forked from {how}" if code else None
+
     def _answer(self, name: str, seconds: float) -> Any:
         """What the template says of something; raises `ColdError` if it says nothing."""
         end = time.monotonic() + seconds
@@ -166,6 +172,9 @@ class Warm(Handle):
         code = self._template.code(self._supervisor)
         if code is not None and not self._ended:
             self._ended = True
+            if gone := self._template.gone():
+                with suppress(OSError), (self._case_dir / STDERR).open("a") as log:
+                    log.write(f"\n{gone}\n")
             group.copy_own_log(self._case_dir)
         return code
 
