@@ -102,6 +102,8 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, fou
 
 
 def _trials(spec: Spec, combination: Combination, fields: Node) -> list[Trial]:
+    if not (measure := fields.get("measure")) or not measure.get("search"):
+        return [Trial(combination, fields)]
     given = fields.get("train")
     return trials(combination, fields, section(spec.schema["$defs"]["train"], given.plain() if given else {}) or {})
 
