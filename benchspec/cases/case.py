@@ -53,8 +53,8 @@ class Case:
         return "/".join(self.key)
 
     @property
-    def precision(self) -> float | None:
-        """The share of its own to which a training's time is to be known before it may stop; None: every step runs."""
+    def sampled_to(self) -> float | None:
+        """How precisely a sampled training's time must be known, as a share of it; None: every step runs."""
         return float(self.measure["precision"]) if self.measure.get("mode") == "sampled" else None
 
     @property

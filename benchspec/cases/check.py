@@ -92,11 +92,11 @@ def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Prob
             here = f"{cores:g} core{'' if cores == 1 else 's'}: this machine has no GPU"
             yield node.at(["launcher"]).problem(f"{each} processes on {here}")
         warmup, steps = case.measure["warmup_steps"], need["steps"]
-        if case.precision is not None and steps is not None and 0 < steps <= FIRST_LOOK:
+        if case.sampled_to is not None and steps is not None and 0 < steps <= FIRST_LOOK:
             yield node.at(["measure", "mode"]).problem(
                 f"nothing is sampled: all {steps} steps run, since the first look is after {FIRST_LOOK}"
             )
-        if case.precision is None and "precision" in (case.said.get("measure") or {}):
+        if case.sampled_to is None and "precision" in (case.said.get("measure") or {}):
             yield node.at(["measure", "precision"]).problem("has no effect without mode: sampled")
         if warmup and steps is not None and warmup >= steps:
             yield node.at(["measure", "warmup_steps"]).problem(

@@ -5,11 +5,25 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from benchspec.cases.case import Case
 from benchspec.cases.statements import Statement
 from benchspec.terms.sampling import FIRST_LOOK
+
+
+class Planned(Protocol):
+    """What is known of a case that is planned; see `plans.Plan`."""
+
+    @property
+    def case(self) -> Case: ...
+
+    @property
+    def needs(self) -> Mapping[str, Any]: ...
+
+    @property
+    def left(self) -> int:
+        """How many of its launches are left."""
 
 
 def published_seconds(statements: Sequence[Statement]) -> dict[tuple[str, str], float]:
@@ -41,28 +55,25 @@ def _seconds(statement: Statement, at: Any) -> float | None:
     return None
 
 
-def text(cases: Sequence[Case], needs: Mapping[tuple[str, str], Mapping[str, Any]], seconds: Any) -> str:
-    """A sentence on the process hours of the cases whose time was published; empty if there are none."""
-    known = [case for case in cases if case.key in seconds]
-    whole = [needs[case.key]["processes"] * seconds[case.key] / 3600 for case in known]
-    least = math.fsum(map(operator.mul, whole, (_least(case, needs[case.key]["steps"]) for case in known)))
+def text(plans: Sequence[Planned], seconds: Mapping[tuple[str, str], float]) -> str:
+    """A sentence on the process hours of the launches that are left and whose time was published; empty without any."""
+    known = [plan for plan in plans if plan.left and plan.case.key in seconds]
+    hours = [plan.left * plan.needs["processes"] * seconds[plan.case.key] / 3600 for plan in known]
     if not known:
         return ""
-    said = f"By published times, the trainings of {_some(known, cases)} take {_hours(sum(whole))} process hours"
-    if all(case.precision is None for case in known):
+    of = f"{len(known)} of the {len(plans)} cases" if len(known) < len(plans) else "all cases"
+    said = f"By published times, the trainings of {of} take {_hours(math.fsum(hours))} process hours"
+    if all(plan.case.sampled_to is None for plan in known):
         return f"{said}."
-    return f"{said} whole; sampled, they stop once their time is known: after {_hours(least)} hours at the earliest."
+    least = math.fsum(map(operator.mul, hours, (_least(plan.case, plan.needs["steps"]) for plan in known)))
+    return f"{said} if every step runs; sampled, at least {_hours(least)}."
 
 
 def _least(case: Case, steps: int | None) -> float:
     """The share of a case's training that runs at least; 0 where it is sampled and nobody knows how long it is."""
-    if case.precision is None:
+    if case.sampled_to is None:
         return 1.0
     return min(1.0, FIRST_LOOK / steps) if steps else 0.0
-
-
-def _some(known: Sequence[Case], cases: Sequence[Case]) -> str:
-    return "all cases" if len(known) == len(cases) else f"{len(known)} of the {len(cases)} cases"
 
 
 def _hours(hours: float) -> str:

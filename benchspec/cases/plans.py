@@ -79,7 +79,7 @@ def as_table(
         f"state: weights, gradients and Adam's moments, {WEIGHT_BYTES} bytes a parameter and {TRAINED_BYTES} more for "
         "each that is trained; a backend that shards"
     )
-    cost = costs.text([plan.case for plan in plans], {plan.case.key: plan.needs for plan in plans}, published or {})
+    cost = costs.text(plans, published or {})
     text = f"{count}. {note} spreads it over the processes. Activations come on top. {cost}"
     return f"{table}\n\n{fill(text.strip(), width)}"
 
@@ -155,8 +155,8 @@ def _length(case: Case, planned: int | None) -> str:
     """How much there is to do: `3 epochs, 8 prompts`; nothing is trained in 0 planned steps."""
     steps, epochs = case.train["max_steps"], case.train["epochs"]
     training = f"{steps} steps" if steps else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
-    if case.precision is not None and planned != 0:
-        training += f", sampled to {100 * case.precision:.3g}%"
+    if case.sampled_to is not None and planned != 0:
+        training += f", sampled to {100 * case.sampled_to:.3g}%"
     asked = len(case.query["prompts"]) if case.query else 0
     prompts = f"{asked} prompt{'' if asked == 1 else 's'}" if asked else ""
     length = ", ".join(filter(None, ("" if planned == 0 else training, prompts)))

@@ -1,9 +1,9 @@
-"""The search for the largest batch that fits: which sizes there are, and which is tried next."""
+"""The search for the largest batch that fits: a case for each size."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ EXPECTED = ("ok", "oom", "host-oom", "skipped")
 
 
 class Trial(NamedTuple):
-    """A case of a search, before it has an id."""
+    """A case before it has an id; of a search, one for each size."""
 
     combination: Combination
     fields: Node
@@ -61,27 +61,3 @@ def _assigned(fields: Node, search: Node, train: Mapping[str, int]) -> Node:
 def group(case: Case) -> str:
     """What the trials of a search have in common, and no others."""
     return json.dumps([case.experiment, {path: value for path, value in case.axes.items() if path != SIZE}])
-
-
-def next_size(sizes: Sequence[int], fits: Mapping[int, bool]) -> int | None:
-    """The size to try next, given which of those that were tried fit; None once the largest is known.
-
-    `sizes` ascend, and so does what a batch takes.
-    """
-    good, bad = largest(fits), smallest_too_large(fits)
-    between = [size for size in sizes if size > good and (bad is None or size < bad)]
-    if not between:
-        return None
-    if bad is None:
-        return next((size for size in between if size >= 2 * good), between[-1])
-    return between[len(between) // 2]
-
-
-def largest(fits: Mapping[int, bool]) -> int:
-    """The largest size that fits; 0 if none does."""
-    return max((size for size, does in fits.items() if does), default=0)
-
-
-def smallest_too_large(fits: Mapping[int, bool]) -> int | None:
-    """The smallest size that does not fit; None if all do."""
-    return min((size for size, does in fits.items() if not does), default=None)

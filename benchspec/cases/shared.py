@@ -22,7 +22,7 @@ def shared(cases: Sequence[Case]) -> dict[str, Any]:
 def _settings(case: Case) -> dict[str, Any]:
     plugins = {kind: _named(case.said.get(kind), case.fields[kind]) for kind in CASE_KINDS}
     train = {key: value for key, value in case.train.items() if value is not None and value is not False}
-    measure = {"measure": f"sampled to {100 * case.precision:.3g}%"} if case.precision is not None else {}
+    measure = {"measure": f"sampled to {100 * case.sampled_to:.3g}%"} if case.sampled_to is not None else {}
     return {**plugins, **train, **measure}
 
 

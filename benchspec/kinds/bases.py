@@ -273,8 +273,8 @@ class Job(Protocol):
     def save_due(self, step: int) -> bool:
         """Whether to save a checkpoint after this optimizer step, counted from 1; ask once a step, on every rank.
 
-        So it is after every `train.save.every` steps, and once before where a sampled measurement has to learn what a
-        checkpoint takes.
+        True after every `train.save.every` steps, and once earlier where a sampled measurement must learn what a
+        checkpoint takes; it does not stop a recipe that never asks before the first checkpoint that this saves.
         """
 
     def step(
@@ -334,6 +334,8 @@ class Recipe(Plugin):
         An array of `steps(…)` numbers to which a step's time is roughly proportional, such as tokens with padding;
         `lengths` is an array with the tokens of each row, in the order of `job.data`. A sampled measurement projects
         the time of the steps that it leaves out from it. None, the default: not known; all steps then count as alike.
+        It is also asked with each row's labelled tokens in the place of all its tokens, to find steps of which no row
+        has an answer: the work of these must be 0, and of no others.
         """
         return None
 

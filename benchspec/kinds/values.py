@@ -145,6 +145,8 @@ def flops_computed(
     each_head = 2 * in_head * (3 if share["learning"] >= used else 2)
     each_block = flops_per_token(shape, share, length) - each_head
     if blocks_again:
-        attention = 4 * shape["layers"] * (shape.get("query_width") or shape["hidden"]) * length
-        each_block += 2 * (used + share.get("added", 0) - in_head) + attention
+        # Blocks that the gradient does not reach are not computed again.
+        attention = 4 * share["layers"] * (shape.get("query_width") or shape["hidden"]) * length
+        in_blocks = (used - in_head) * share["layers"] / shape["layers"] + share.get("added", 0)
+        each_block += 2 * in_blocks + attention
     return float(each_block * blocks + each_head * head)

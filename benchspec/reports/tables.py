@@ -17,6 +17,7 @@ from benchspec.results.launches import Launches, launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 from benchspec.results.scaling import efficiencies
+from benchspec.results.search import largest, next_size
 from benchspec.results.verdicts import headline
 from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS, SHOWN
@@ -165,21 +166,31 @@ def _searched(group: Sequence[Result], results: Results) -> list[str]:
     axes: Mapping[str, str] = results.run.get("searched", {})
     searches: dict[str, list[Result]] = {}
     for result in group:
-        if result.outcome == "ok" and (axis := axes.get(result.full_name)):
+        if axis := axes.get(result.full_name):
             others = [field_text(value) for path, value in result.axes.items() if path != axis]
             searches.setdefault(", ".join(others), []).append(result)
-    found = {others: _found(trials, axes[trials[0].full_name]) for others, trials in searches.items()}
-    return [f"{others}: {text}" if others and len(found) > 1 else text for others, text in found.items()]
+    whole = axes.keys() <= {result.full_name for result in results}
+    found = {others: _found(trials, axes[trials[0].full_name], whole) for others, trials in searches.items()}
+    return [f"{others}: {text}" if others and len(found) > 1 else text for others, text in found.items() if text]
 
 
-def _found(trials: Sequence[Result], axis: str) -> str:
-    """`batch_size 16 is the largest that fits; 8 is the fastest of those tried, at 112 rows/s`."""
-    fastest = max(trials, key=lambda result: result.numbers.get("rows_per_second", 0))
-    largest = max(result.axes[axis] for result in trials)
-    return (
-        f"{axis.rpartition('.')[2]} {largest} is the largest that fits; {fastest.axes[axis]} is the fastest of those "
-        f"tried, at {measured_text(fastest, 'rows_per_second')} rows/s"
+def _found(trials: Sequence[Result], axis: str, whole: bool) -> str:
+    """`batch_size 16 is the largest that fits; 8 is the fastest of those tried, at 112 rows/s`.
+
+    `whole` says whether every size has a result.
+    """
+    name = axis.rpartition(".")[2]
+    fits = {result.axes[axis]: result.outcome == "ok" for result in trials if result.outcome != "skipped"}
+    if not any(fits.values()):
+        return f"no {name} fits of those tried, {', '.join(map(str, sorted(fits)))}" if fits else ""
+    over = whole and next_size(sorted(fits), fits) is None
+    known = "is the largest that fits" if over else "is the largest of those tried so far that fits"
+    fastest = max(
+        (result for result in trials if fits.get(result.axes[axis])),
+        key=lambda result: result.numbers.get("rows_per_second", 0),
     )
+    rate = measured_text(fastest, "rows_per_second")
+    return f"{name} {largest(fits)} {known}; {fastest.axes[axis]} is the fastest of those tried, at {rate} rows/s"
 
 
 def _efficiency_columns(group: Sequence[Result]) -> list[Column]:
@@ -303,7 +314,7 @@ def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
 
 def _known_to(results: Sequence[Result]) -> str:
     """How precisely what is not measured is known, and from how many steps; empty where no launch says so."""
-    launches = [launch for result in results for launch in launches_of(result)]
+    launches = [launch for result in results for launch in launches_of(result) if launch.basis and launch.numbers]
     halves = [
         (launch.intervals[metric][1] - launch.intervals[metric][0]) / 2 / launch.numbers[metric]
         for launch in launches
@@ -314,7 +325,7 @@ def _known_to(results: Sequence[Result]) -> str:
     if not halves or not all(steps) or not all(planned):
         return ""
     known = f", to ±{_range(halves, '.2g', 100)}% (95%) from {_range(steps, ',.0f')} of {_range(planned, ',.0f')} steps"
-    return f"{known}; all other numbers are of those steps"
+    return f"{known}; times and rates beside it are of those steps"
 
 
 def _range(values: Sequence[float], form: str, factor: float = 1) -> str:

@@ -175,14 +175,13 @@ def _flops_per_second(model: Event | None, steady: Sequence[Step]) -> float | No
 
 def _computed_per_second(model: Event | None, steady: Sequence[Step], blocks_again: bool) -> float | None:
     """FLOP/s of all ranks, counting all that was computed; None if they are not known."""
-    names = ("rows", "tokens", "padded_tokens", "block_tokens", "head_tokens")
+    names = ("rows", "padded_tokens", "block_tokens", "head_tokens")
     totals = [total for name in names if (total := _total(steady, name)) is not None]
     if model is None or len(totals) < len(names) or not totals[0] or "vocabulary" not in model["shape"]:
         return None
-    rows, tokens, padded, blocks, head = totals
+    rows, padded, blocks, head = totals
     # Attention reaches over padding where there is any.
-    length = (padded if blocks == padded else tokens) / rows
-    flops = flops_computed(model["shape"], model["share"], length, blocks, head, blocks_again=blocks_again)
+    flops = flops_computed(model["shape"], model["share"], padded / rows, blocks, head, blocks_again=blocks_again)
     return flops / math.fsum(_times(steady))
 
 

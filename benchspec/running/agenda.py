@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from benchspec.cases.case import Case, Launch, launches
+from benchspec.cases.search import group
 from benchspec.results.differences import Difference, Record, by_kind, differences
 from benchspec.results.result import Result
 from benchspec.terms.errors import NothingSelected
@@ -32,10 +33,21 @@ def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
 def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Launch]:
     """The launches to run: those without a result, or whose latest result is not final.
 
-    Final are `ok`, `oom`, `host-oom` and `skipped`, but for an `oom` while others used the GPUs.
+    Final are `ok`, `oom`, `host-oom` and `skipped`, but for an `oom` while others used the GPUs, and for what a search
+    has skipped that is not over.
     """
-    final = {key: result.final for key, result in latest(journal).items()}
-    return [launch for launch in launches(cases) if not final.get(launch.key)]
+    known, every = latest(journal), launches(cases)
+    left = {launch.key for launch in every if launch.key not in known or not known[launch.key].final}
+    searches = {group(launch.case) for launch in every if launch.key in left and launch.case.searched}
+    left |= {
+        launch.key
+        for launch in every
+        if launch.case.searched
+        and launch.key not in left
+        and known[launch.key].outcome == "skipped"
+        and group(launch.case) in searches
+    }
+    return [launch for launch in every if launch.key in left]
 
 
 def to_run(cases: Sequence[Case], journal: Sequence[Result], again: Iterable[Changed] = ()) -> list[Launch]:

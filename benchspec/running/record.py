@@ -69,9 +69,9 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
 
 def _ran_whole(case: Case, ending: Ending, reduced: reduce.Reduced) -> list[str]:
     """That every step of a sampled measurement ran."""
-    if case.precision is None or ending.outcome != "ok" or reduced.basis or not reduced.metrics.get("steps"):
+    if case.sampled_to is None or ending.outcome != "ok" or reduced.basis or not reduced.metrics.get("steps"):
         return []
-    return [f"every step ran: the time was not known to {case.precision:.1%} before the last"]
+    return [f"every step ran, and none is projected: its time was not known to {100 * case.sampled_to:.3g}% before"]
 
 
 def _beyond_peak(ranks: Ranks, facts: Facts) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from benchspec.cases import search
 from benchspec.cases.case import Case, Launch
+from benchspec.cases.search import group
+from benchspec.results import search
 from benchspec.results.result import Result
 from benchspec.running.agenda import latest
 
@@ -42,10 +43,10 @@ def _of_search(
     cases: Sequence[Case],
     ended: Callable[[], Iterable[Result]],
 ) -> Turn | None:
-    mine = search.group(launch.case)
-    if any(other.case.searched and search.group(other.case) == mine for other in running):
+    mine = group(launch.case)
+    if any(other.case.searched and group(other.case) == mine for other in running):
         return None
-    trials = {case.train["batch_size"]: case for case in cases if case.searched and search.group(case) == mine}
+    trials = {case.train["batch_size"]: case for case in cases if case.searched and group(case) == mine}
     first = {other.case.key for other in waiting if other.number == 1}
     known = latest(ended())
     # A first launch that waits has no result, or one that no longer counts.
@@ -59,15 +60,16 @@ def _of_search(
     if launch.number > 1:
         if launch.case.key in first:
             return None
-        return Turn(launch, None if fits.get(size) else "its first launch did not fit, or was not needed")
+        return Turn(launch, None if fits.get(size) else f"its first launch was {outcomes.get(size, 'skipped')}")
     wanted = search.next_size([each for each in sorted(trials) if outcomes.get(each) != "skipped"], fits)
     if wanted is None:
-        return Turn(launch, _not_needed(size, fits))
+        return Turn(launch, _not_needed(size, fits, outcomes))
     return Turn(launch) if wanted == size else None
 
 
-def _not_needed(size: int, fits: dict[int, bool]) -> str:
+def _not_needed(size: int, fits: Mapping[int, bool], outcomes: Mapping[int, str]) -> str:
     limit = search.smallest_too_large(fits)
-    if limit is not None and size > limit:
-        return f"not tried: {limit} rows do not fit"
-    return f"not tried: {search.largest(fits)} rows fit"
+    if limit is None or size < limit:
+        return f"not tried: {search.largest(fits)} rows fit"
+    full = outcomes[limit] in ("oom", "host-oom")
+    return f"not tried: {limit} rows " + ("do not fit" if full else f"ended as {outcomes[limit]}")

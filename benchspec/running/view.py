@@ -29,7 +29,7 @@ class View:
         self.processes = 1
         self.planned: int | None = None
         #: whether it may stop before the last of them
-        self.sampled = launch.case.precision is not None
+        self.sampled = launch.case.sampled_to is not None
         self.step = 0
         #: when the first and the last step ended, by the rank's clock; the first step is slower and so not counted
         self.first: float | None = None

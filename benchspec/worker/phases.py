@@ -76,8 +76,9 @@ def _measure_ceilings(job: Rank) -> None:
     hidden, ffn = (job.shape.hidden, job.shape.ffn) if job.shape else (UNKNOWN_WIDTH, UNKNOWN_WIDTH)
     tokens = min(MOST_TOKENS, train["batch_size"] * train["max_length"])
     device.free_memory()
-    found = ceilings.measure(job.device, tokens, hidden, ffn)
-    job.log.add("ceilings", **found, **ceilings.collectives(job.device))
+    # First what all ranks do together, so that they then measure at the same time.
+    links = ceilings.collectives(job.device)
+    job.log.add("ceilings", **ceilings.measure(job.device, tokens, hidden, ffn), **links)
 
 
 #: columns of a matrix product where a model's shape is not known, and the most rows of any
@@ -137,7 +138,7 @@ def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
     """What decides when enough is known; None where every step runs, or nobody knows how many there will be."""
     import numpy as np
 
-    if job.case.precision is None:
+    if job.case.sampled_to is None:
         return None
     steps = recipe.steps(len(job.data), job.case.train, job.world)
     if steps is None:
@@ -151,7 +152,7 @@ def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
         _check_answers(recipe.workload(job.data.learnt(), job.case.train, job.world))
     save = job.case.train["save"] or {"every": None}
     agree = sampling.agreed(job.world, job.device)
-    return sampling.Sampler(work, job.case.precision, save["every"], agree)
+    return sampling.Sampler(work, job.case.sampled_to, save["every"], agree)
 
 
 def _check_answers(learnt: Any) -> None:

@@ -54,10 +54,10 @@ class Rank:
         self.steps = proof.Steps()
         #: decides when a sampled measurement has seen enough; None if every step runs
         self.sampler: Sampler | None = None
+        #: whether `step` has answered False: no further step may come
+        self.stopped = False
         #: looks at some steps; None unless that was asked for
         self.profiler: Profiler | None = None
-        #: whether it has
-        self.stopped = False
         #: some values of each parameter when training began
         self.before: dict[str, Any] = {}
         #: what the first step computed in: `dtype`, `tf32`
@@ -111,7 +111,7 @@ class Rank:
         known = {"loss": loss} if grad_norm is None else {"loss": loss, "grad_norm": grad_norm}
         computed = {"block_tokens": block_tokens, "head_tokens": head_tokens}
         computed = {name: count for name, count in computed.items() if count is not None}
-        reported.check(self.case.recipe["name"], counts, known, **computed)
+        reported.check(self.case.recipe["name"], counts, known, computed)
         self._leave_saves()
         self.steps.add(loss, grad_norm, loss_tokens)
         if self.steps.count == 1:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 
-def check(recipe: str, counts: Mapping[str, Any], losses: Mapping[str, Any], **computed: Any) -> None:
+def check(recipe: str, counts: Mapping[str, Any], losses: Mapping[str, Any], computed: Mapping[str, Any]) -> None:
     """Raise `TypeError` or `ValueError` unless the counts of a rank, and loss and gradient norm, can be right.
 
     `counts` are rows, and labelled tokens, tokens and tokens with padding, each of which includes the one before;
@@ -25,6 +25,11 @@ def check(recipe: str, counts: Mapping[str, Any], losses: Mapping[str, Any], **c
     for part, whole in pairwise(("loss_tokens", "tokens", "padded_tokens")):
         if counts[part] > counts[whole]:
             raise ValueError(f"{said} {counts[part]} {part} of {counts[whole]} {whole}; {part} are a part of {whole}")
+    for name, count in computed.items():
+        if count > counts["padded_tokens"]:
+            raise ValueError(
+                f"{said} {count} {name} of {counts['padded_tokens']} padded_tokens; {name} are a part of them"
+            )
 
 
 def _shown(value: Any) -> str:

@@ -53,7 +53,7 @@ class Sampler:
             self._wants_save = False
 
     def saves_early(self) -> bool:
-        """Whether to save now although no checkpoint is due; whoever asks does, and is asked to once."""
+        """Whether to save now although no checkpoint is due; True once, and the caller then saves."""
         early, self._wants_save = self._wants_save, False
         return early
 

@@ -229,7 +229,7 @@ def recorded(folder: Path) -> str:
     """Judge an attempt, write its line, and read it back; the outcome."""
     case = SimpleNamespace(
         id="opt", experiment="sizes", full_name="sizes/opt", axes={}, train={"batch_size": 4, "gradient_accumulation": 2, "max_length": 512, "max_steps": None, "epochs": 3},
-        measure={"warmup_steps": None}, precision=None, repeats=1,
+        measure={"warmup_steps": None}, sampled_to=None, repeats=1,
     )  # fmt: skip
     launch = Launch(case, 1)  # type: ignore[arg-type]
     view = View(1, launch)

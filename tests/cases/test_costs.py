@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchspec.cases import costs
+from benchspec.cases.plans import Plan
 
 
 def statement(kind, published, *cases, per=None, metric="train_runtime"):
@@ -41,9 +42,10 @@ def test_the_first_of_several_counts():
 FIELDS = "launcher: {name: torchrun, processes: 2}\ntrain: {max_steps: 600}\n"
 
 
-def told(cases, fields, steps=600):
+def told(cases, fields, steps=600, left=1):
     (case,) = cases(fields)
-    return costs.text([case], {case.key: {"processes": 2, "steps": steps}}, {case.key: 36_000.0})
+    plan = Plan(case, {"processes": 2, "steps": steps}, None, left)
+    return costs.text([plan], {case.key: 36_000.0})
 
 
 def test_a_whole_training_costs_its_processes_for_its_time(cases):
@@ -53,9 +55,14 @@ def test_a_whole_training_costs_its_processes_for_its_time(cases):
 @pytest.mark.parametrize(("steps", "least"), [(600, "1"), (20, "20"), (None, "0")])
 def test_a_sampled_one_costs_what_runs_before_the_first_look_at_least(cases, steps, least):
     said = told(cases, FIELDS + "measure: {mode: sampled}\n", steps)
-    assert "take 20 process hours whole; sampled," in said and f"after {least} hours at the earliest." in said
+    assert said.endswith(f"take 20 process hours if every step runs; sampled, at least {least}.")
 
 
 def test_without_published_times_nothing_is_said(cases):
     (case,) = cases(FIELDS)
-    assert costs.text([case], {case.key: {"processes": 2, "steps": 600}}, {}) == ""
+    assert costs.text([Plan(case, {"processes": 2, "steps": 600}, None, 1)], {}) == ""
+
+
+@pytest.mark.parametrize(("left", "hours"), [(3, "60 process hours"), (0, "")])
+def test_launches_that_are_left_cost(cases, left, hours):
+    assert hours in (said := told(cases, FIELDS, left=left)) and bool(said) == bool(left)

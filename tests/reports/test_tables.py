@@ -223,7 +223,7 @@ def test_a_projection_says_how_precise_it_is_and_how_many_steps_it_comes_from():
     more = result("opt-13b", basis={"train_runtime": "projected"}, metrics={**steps, "steps": 1200})
     (note,) = notes(sampled)
     known = "train time of every case, to ±2% (95%) from 40 of 5,000 steps"
-    assert note.endswith(f"{known}; all other numbers are of those steps")
+    assert note.endswith(f"{known}; times and rates beside it are of those steps")
     wider = replace(more, intervals={"train_runtime": [95.0, 105.0]})
     assert ", to ±2 to 5% (95%) from 40 to 1,200 of 5,000 steps; " in notes(sampled, wider)[0]
 

@@ -274,7 +274,7 @@ def test_hfu_counts_what_a_recipe_says_that_it_computed():
         {**each, "block_tokens": 15, "head_tokens": 5} if each["event"] == "step" else each
         for each in trained(ends=(14.0, 16.0, 18.0))
     ]
-    blocks = 15 * (6 * (60 - 32) + 12 * 2 * 8 * 10)
+    blocks = 15 * (6 * (60 - 32) + 12 * 2 * 8 * 20)
     assert metrics(rank, facts=GPU)["hfu"] == pytest.approx((blocks + 5 * 6 * 32) / 2 / 1e5)
 
 

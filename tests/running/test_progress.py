@@ -15,7 +15,7 @@ from benchspec.running.progress import Lines, Screen, for_stream
 def launch(model="opt-tiny", number=1, repeats=1):
     case = f"{model}-1f9c2a"
     return Launch(
-        SimpleNamespace(key=("sizes", case), full_name=f"sizes/{case}", repeats=repeats, precision=None), number
+        SimpleNamespace(key=("sizes", case), full_name=f"sizes/{case}", repeats=repeats, sampled_to=None), number
     )
 
 

@@ -84,3 +84,41 @@ def test_a_report_tells_the_largest_that_fits_and_the_fastest(scripted, ends, no
 def test_only_what_is_selected_is_searched(scripted):
     run(scripted("fits-5", sets=SEARCH), only=["batch_size-2-", "batch_size-12-"])
     assert order() == [(2, "ok"), (12, "oom")]
+
+
+def test_a_trial_that_crashed_is_tried_again_with_those_that_were_left_out_for_it(scripted, monkeypatch):
+    """First the trial of 4 rows crashes; in the next run, nothing does."""
+    spec = scripted("fits-50", sets=SEARCH)
+    start, crashing = spec.registry.find("launcher", "scripted").cls.start, [True]
+
+    def started(self, case_dir):
+        handle = start(self, case_dir)
+        if crashing[0] and json.loads((case_dir / "case.json").read_text())["train"]["batch_size"] == 4:
+            failure = {
+                "event": "failure",
+                "outcome": "crash",
+                "phase": "train",
+                "reason": "ValueError: no",
+                "time": 2.0,
+            }
+            (case_dir / "rank-0.jsonl").write_text(json.dumps(failure) + "\n")
+        return handle
+
+    monkeypatch.setattr(spec.registry.find("launcher", "scripted").cls, "start", started)
+    first = {result.axes["train.batch_size"]: result for result in run(spec)}
+    assert (first[8].outcome, first[8].reason) == ("skipped", "not tried: 4 rows ended as crash")
+    crashing[0] = False
+    second = outcomes(run(spec))
+    assert second[24] == "ok" and set(second.values()) == {"ok", "skipped"}
+
+
+def test_a_report_does_not_call_it_the_largest_before_the_search_is_over(scripted):
+    results = run(scripted("fits-50", sets=SEARCH), only=["batch_size-2-", "batch_size-12-"])
+    (section,) = build_report(results).sections
+    (note,) = [note for note in section.notes if "batch_size" in note and "fits" in note]
+    assert note.startswith("batch_size 12 is the largest of those tried so far that fits; ")
+
+
+def test_a_report_says_that_nothing_fits(scripted):
+    (section,) = build_report(run(scripted("fits-0", sets=SEARCH))).sections
+    assert "no batch_size fits of those tried, 1" in section.notes

@@ -70,7 +70,7 @@ def test_a_projected_time_is_not_said_to_have_been_trained():
 
 
 def test_of_a_sampled_training_nobody_knows_how_long_it_takes():
-    launch = Launch(SimpleNamespace(full_name="sizes/a", repeats=1, precision=0.02), 1)
+    launch = Launch(SimpleNamespace(full_name="sizes/a", repeats=1, sampled_to=0.02), 1)
     view = View(2, launch)
     for event in ({"event": "data", "planned_steps": 12}, step(1, 10.0), step(2, 11.0), step(3, 14.0)):
         view.update(event)

@@ -11,8 +11,8 @@ COUNTS = {"rows": 2, "tokens": 20, "padded_tokens": 24, "loss_tokens": 10}
 
 
 def test_a_step_as_it_should_be():
-    check("mine", COUNTS, {"loss": 1.5, "grad_norm": 2})
-    check("mine", dict.fromkeys(COUNTS, 0), {"loss": math.nan})
+    check("mine", COUNTS, {"loss": 1.5, "grad_norm": 2}, {})
+    check("mine", dict.fromkeys(COUNTS, 0), {"loss": math.nan}, {"block_tokens": 0})
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_step_as_it_should_be():
 )
 def test_a_count_that_cannot_be_is_named_with_its_recipe(name, value, said):
     with pytest.raises((TypeError, ValueError)) as raised:
-        check("mine", {**COUNTS, name: value}, {"loss": 1.5})
+        check("mine", {**COUNTS, name: value}, {"loss": 1.5}, {})
     assert str(raised.value).startswith(f"job.step: the recipe 'mine' reports {said}")
 
 
@@ -38,9 +38,21 @@ def test_a_count_that_cannot_be_is_named_with_its_recipe(name, value, said):
 @pytest.mark.parametrize("value", [True, "1.5", np.float32(1.5), [1.5]], ids=["bool", "text", "numpy", "list"])
 def test_a_loss_is_a_plain_number(name, value):
     with pytest.raises(TypeError, match=rf"the recipe 'mine' reports {name} as .*such as float\({name}\)"):
-        check("mine", COUNTS, {"loss": 1.5, name: value})
+        check("mine", COUNTS, {"loss": 1.5, name: value}, {})
 
 
 def test_a_loss_of_none_is_none():
     with pytest.raises(TypeError, match="loss as None, a NoneType"):
-        check("mine", COUNTS, {"loss": None})
+        check("mine", COUNTS, {"loss": None}, {})
+
+
+@pytest.mark.parametrize(
+    ("computed", "said"),
+    [
+        ({"head_tokens": 25}, "25 head_tokens of 24 padded_tokens; head_tokens are a part of them"),
+        ({"block_tokens": 1.5}, "block_tokens as 1.5, a float"),
+    ],
+)
+def test_no_more_can_have_been_computed_than_there_is(computed, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        check("mine", COUNTS, {"loss": 1.5}, computed)

@@ -207,6 +207,8 @@ def _prepare(request: Mapping[str, Any], rank: int, port: int, parent: int) -> N
             **dict.fromkeys(("RANK", "LOCAL_RANK", "ROLE_RANK"), str(rank)),
             **dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE", "ROLE_WORLD_SIZE"), world),
             **{"GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1"},
+            **{"ROLE_NAME": "default", "TORCHELASTIC_RUN_ID": "none", "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1"},
+            **dict.fromkeys(("TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"), "0"),
             **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"},
             **{PARENT: str(parent), MARK: case_dir},
         }

@@ -114,7 +114,13 @@ class Template:
         with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(told).encode() + b"\n")
             self._process.stdin.flush()
-        return int(self._answer("forked", ANSWER_TIMEOUT))
+        try:
+            return int(self._answer("forked", ANSWER_TIMEOUT))
+        except ColdError:
+            # It must not fork the case after all, once that has started cold.
+            self._process.kill()
+            self._process.wait()
+            raise
 
     def code(self, supervisor: int) -> int | None:
         """The exit code of a case's supervisor; None while it runs, 1 if the template has gone."""
