@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchspec.cases.case import Case
 from benchspec.cases.ids import case_ids, digest
 from benchspec.cases.matrix import Combination, combinations
-from benchspec.cases.search import EXPECTED, Trial, trials
 from benchspec.cases.training import missing_to_train
+from benchspec.cases.trials import EXPECTED, Trial, trials
 from benchspec.kinds.bases import Plugin
 from benchspec.kinds.options import section
 from benchspec.spec import document

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from benchspec.cases.case import Case, Launch, launches
-from benchspec.cases.search import group
+from benchspec.cases.trials import group
 from benchspec.results.differences import Difference, Record, by_kind, differences
 from benchspec.results.result import Result
 from benchspec.terms.errors import NothingSelected

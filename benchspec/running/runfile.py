@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.cases.case import Case
-from benchspec.cases.search import SIZE
 from benchspec.cases.shared import shared
 from benchspec.cases.statements import statements
+from benchspec.cases.trials import SIZE
 from benchspec.kinds.options import completed
 from benchspec.kinds.values import Facts
 from benchspec.machine import identity

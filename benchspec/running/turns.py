@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchspec.cases.case import Case, Launch
-from benchspec.cases.search import group
+from benchspec.cases.trials import group
 from benchspec.results import search
 from benchspec.results.result import Result
 from benchspec.running.agenda import latest

@@ -56,7 +56,7 @@ STEP = {"step": 1, "rows": 1, "tokens": 8, "padded_tokens": 8, "loss_tokens": 4,
 def test_a_sampled_case_of_which_every_step_ran_says_so(cases, tmp_path):
     ran = [*TRAINING, {"event": "step", **STEP}, end("train"), DONE]
     _, found = recorded(cases, tmp_path, ran, fields="measure: {mode: sampled, precision: 3%}")
-    assert found.warnings == ["every step ran: the time was not known to 3.0% before the last"]
+    assert found.warnings == ["every step ran, and none is projected: its time was not known to 3% before"]
     assert found.basis == {}
 
 
