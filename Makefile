@@ -31,6 +31,7 @@ clean:
 	rm -rf $(VENV) build dist
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing torch, transformers and what else runs need: a few minutes"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,figures]'
 	$(COMPILE)
 	touch $@

@@ -93,7 +93,7 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, fou
         raise SpecError(wrong)
     drafts: list[Draft] = []
     for combination in combinations(matrix) if matrix else [{}]:
-        fields = _assigned(base, combination)
+        fields = _assigned(spec, base, combination)
         problems = list(check.problems(fields))
         found.problems += problems
         if not problems:
@@ -149,10 +149,18 @@ def _base(spec: Spec, experiment: Node) -> Node:
     return document.merge_roots(base, over) if base else over
 
 
-def _assigned(base: Node, combination: Combination) -> Node:
-    """The fields with a combination's values set; where two axes overlap, the longer path wins."""
+def _assigned(spec: Spec, base: Node, combination: Combination) -> Node:
+    """The fields with a combination's values set; where two axes overlap, the longer path wins.
+
+    An axis of an option is one of the default plugin, where the spec names no other.
+    """
+    known = spec.schema["$defs"]["fields"]["properties"]
     for path, value in sorted(combination.items(), key=lambda axis: axis[0].count(".")):
-        base = document.assign(base, path.split("."), value)
+        parts = path.split(".")
+        default = known.get(parts[0], {}).get("default")
+        if len(parts) > 1 and isinstance(default, str) and base.get(parts[0]) is None:
+            base = document.assign(base, [parts[0]], replace(value, value={"name": replace(value, value=default)}))
+        base = document.assign(base, parts, value)
     return base
 
 

@@ -38,6 +38,11 @@ def test_an_axis_may_give_an_option_that_is_required(cases):
     assert [case.dataset["rows"] for case in found] == [10, 20]
 
 
+def test_an_axis_of_an_option_is_one_of_the_default_plugin(cases):
+    found = cases("matrix: {launcher.processes: [1, 2]}")
+    assert [(case.launcher["name"], case.launcher["processes"]) for case in found] == [("torchrun", 1), ("torchrun", 2)]
+
+
 def test_of_two_overlapping_axes_the_longer_path_wins(cases):
     first, second = cases("matrix: {dataset.rows: [1, 8], dataset: [synthetic]}")
     assert (first.dataset["rows"], second.dataset["rows"]) == (1, 8)
