@@ -17,6 +17,8 @@ from benchspec.terms.errors import SpecError
 SIZE = "train.batch_size"
 #: optimizer steps of a trial, unless the spec says `max_steps`
 TRIAL_STEPS = 12
+#: rows of a step of one process that are cut into sizes
+MOST_ROWS = 1_000_000
 #: how trials may end
 EXPECTED = ("ok", "oom", "host-oom", "skipped")
 
@@ -41,6 +43,8 @@ def trials(combination: Combination, fields: Node, train: Mapping[str, Any]) -> 
     if SIZE in combination:
         raise SpecError([combination[SIZE].problem(f"measure.search tries sizes of {SIZE} by itself: remove the axis")])
     rows = train["batch_size"] * train["gradient_accumulation"]
+    if rows > MOST_ROWS:
+        raise SpecError([search.problem(f"batch_size × gradient_accumulation is {rows:,}; at most {MOST_ROWS:,}")])
     steps = {} if train["max_steps"] else {"max_steps": TRIAL_STEPS}
     return [
         Trial(

@@ -146,13 +146,23 @@ def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
     work = recipe.workload(job.data.lengths(), job.case.train, job.world)
     if work is None:
         work = np.ones(steps)
-    elif np.shape(work) != (steps,):
-        raise wrong(recipe.workload, np.shape(work), f"an array of {steps} numbers, one a step")
+    elif not _is_work(work, steps):
+        raise wrong(recipe.workload, work, f"an array of {steps} finite numbers from 0, one a step")
     else:
         _check_answers(recipe.workload(job.data.learnt(), job.case.train, job.world))
     save = job.case.train["save"] or {"every": None}
     agree = sampling.agreed(job.world, job.device)
     return sampling.Sampler(work, job.case.sampled_to, save["every"], agree)
+
+
+def _is_work(work: Any, steps: int) -> bool:
+    import numpy as np
+
+    try:
+        numbers = np.asarray(work, float)
+    except (TypeError, ValueError):
+        return False
+    return numbers.shape == (steps,) and bool(np.isfinite(numbers).all()) and bool((numbers >= 0).all())
 
 
 def _check_answers(learnt: Any) -> None:

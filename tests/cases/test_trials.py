@@ -36,3 +36,18 @@ def test_another_axis_of_batch_sizes_beside_a_search_is_a_mistake(write):
     """
     (line,) = mistakes(write(text))
     assert "measure.search tries sizes of train.batch_size by itself: remove the axis" in line
+
+
+def test_more_sizes_than_anybody_tries_are_refused(write):
+    text = """
+    benchspec: 1
+    name: x
+    experiments:
+      one:
+        model: opt-tiny
+        dataset: synthetic
+        measure: {search: train.batch_size}
+        train: {batch_size: 1000000007, gradient_accumulation: 3}
+    """
+    (line,) = mistakes(write(text))
+    assert "batch_size × gradient_accumulation is 3,000,000,021; at most 1,000,000" in line

@@ -217,3 +217,28 @@ def test_a_rank_on_an_accelerator_says_which_and_that_it_is_its_own(attempt, mon
     (event,) = logged(attempt, "device")
     assert event["uuid"] == "GPU-1"
     assert job.open == ["start" if taken else "data"]
+
+
+@pytest.mark.parametrize(
+    ("work", "usable"),
+    [
+        ([1, 2.5, 0], True),
+        ([1, 2], False),
+        ([[1, 2, 3]], False),
+        ([1, 2, float("nan")], False),
+        ([1, 2, float("inf")], False),
+        ([1, 2, -1], False),
+        (["a", "b", "c"], False),
+        ({1: 2}, False),
+        (3, False),
+    ],
+)
+def test_the_work_of_steps_is_a_number_each(work, usable):
+    assert phases._is_work(work, 3) == usable
+
+
+def test_a_step_without_an_answer_is_named():
+    phases._check_answers([3, 1])
+    phases._check_answers(None)
+    with pytest.raises(BenchspecError, match="no row of step 2 of 3 has an answer within"):
+        phases._check_answers([3, 0, 0])
