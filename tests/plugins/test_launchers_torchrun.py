@@ -80,6 +80,8 @@ def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path,
     assert commands.environment(tmp_path, Host(16))["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert commands.environment(tmp_path, Host(2))["OMP_NUM_THREADS"] == "3"
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    assert commands.environment(tmp_path, Host(2))["OMP_NUM_THREADS"] == "4"
 
 
 def test_variables_that_set_torchruns_options_do_not_reach_it(tmp_path, monkeypatch):

@@ -55,9 +55,10 @@ def torchrun(case_dir: Path, host: Host) -> list[str]:
 def settings(case_dir: Path, host: Host) -> dict[str, str]:
     """What the ranks of a host need in their environment, beside what is there."""
     # torchrun's default of one thread per process would leave other CPU cores idle.
-    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, _cores() // host.processes)))
+    asked = os.environ.get("OMP_NUM_THREADS")
+    threads = asked or str(max(1, _cores() // host.processes))
     found = {"OMP_NUM_THREADS": threads, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
-    if "OMP_NUM_THREADS" not in os.environ:
+    if not asked:
         found["BENCHSPEC_THREADS"] = threads
     if host.node:
         found[supervisor.NODE] = str(host.node)
