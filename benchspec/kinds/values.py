@@ -141,12 +141,16 @@ def flops_computed(
     """
     in_head = shape["vocabulary"] * shape["hidden"]
     used = (shape.get("active_parameters") or shape["parameters"]) - shape["lookup_parameters"]
+    added = share.get("added", 0)
     # The gradient passes through the head, which learns where all parameters do.
     each_head = 2 * in_head * (3 if share["learning"] >= used else 2)
+    if blocks_again:
+        # transformers has the gradient then reach the input of every block.
+        share = {**share, "reached": used + added, "layers": shape["layers"]}
     each_block = flops_per_token(shape, share, length) - each_head
     if blocks_again:
-        # Blocks that the gradient does not reach are not computed again.
-        attention = 4 * share["layers"] * (shape.get("query_width") or shape["hidden"]) * length
-        in_blocks = (used - in_head) * share["layers"] / shape["layers"] + share.get("added", 0)
-        each_block += 2 * in_blocks + attention
+        # torch stops before a block's last product, of which nothing is needed.
+        last = shape["layers"] * shape["ffn"] * shape["hidden"]
+        attention = 4 * shape["layers"] * (shape.get("query_width") or shape["hidden"]) * length
+        each_block += 2 * (used + added - in_head - last) + attention
     return float(each_block * blocks + each_head * head)

@@ -12,7 +12,7 @@ from benchspec.results import evidence
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import judge_group, launcher_failed
 from benchspec.running.flight import Flight, Stop
-from benchspec.terms.layout import CASE, PROFILE, attempts_folder, write_json
+from benchspec.terms.layout import CASE, HARDWARE, PROFILE, attempts_folder, write_json
 from benchspec.terms.profiles import FIRST, STEPS
 
 #: seconds between looks at the processes
@@ -35,6 +35,8 @@ def _profile(run: Run, measured: Case) -> str | None:
     folder.mkdir(parents=True)
     write_json(folder / CASE, {**case.to_json(), "invocation": run.invocation, "profiled": True})
     launcher, launch = launcher_of(run.spec, case), Launch(case, 1)
+    if launcher.elsewhere:
+        write_json(folder / HARDWARE, run.spec.hardware_options)
     try:
         handle = launcher.start(folder)
     except Exception as error:

@@ -8,7 +8,7 @@ pytest.importorskip("peft")
 
 from drive_backend import create, registered
 
-from benchspec.kinds.values import flops_per_token
+from benchspec.kinds.values import flops_computed, flops_per_token
 from benchspec_plugins.models.bloom import Bloom
 from benchspec_plugins.models.gpt_j import GPTJ
 from benchspec_plugins.models.opt import OPT
@@ -49,3 +49,18 @@ def test_the_share_says_what_a_step_costs(family: str, method: str) -> None:
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     if method != "full":  # a share leaves out what is only looked up
         assert plugin.share(shape).learning == pytest.approx(trained, rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "frozen", "lora"])
+def test_the_blocks_that_are_computed_again_count(method: str) -> None:
+    sizes = {"layers": 3, "hidden": 128, "heads": 4, "tokenizer": "bytes", "weights": "random", "dropout": 0.0}
+    model = create(OPT, sizes)
+    plugin = create(registered(f"benchspec_plugins.methods.{method}"), METHODS[method])
+    network = model.build()
+    network.set_attn_implementation("eager")
+    network = plugin.apply(network).train()
+    network.gradient_checkpointing_enable({"use_reentrant": False})
+    shape, count = model.shape(), ROWS * TOKENS
+    expected = flops_computed(shape.to_json(), plugin.share(shape)._asdict(), TOKENS, count, count, blocks_again=True)
+    assert counted(network) == pytest.approx(expected, rel=0.02)
