@@ -35,9 +35,11 @@ experiments:
   several:
     train: {{save: {{every: 900, keep: 1}}}}
     matrix:
-      recipe: [alpaca, loop, packed]
-      backend: [ddp, fsdp, {{name: deepspeed, stage: 2}}]
-      launcher.processes: [2]
+      include:
+        - {{recipe: alpaca, backend: fsdp, launcher.processes: 2}}
+        - {{recipe: alpaca, backend: {{name: deepspeed, stage: 2}}, launcher.processes: 2}}
+        - {{recipe: loop, backend: ddp, launcher.processes: 2}}
+        - {{recipe: packed, backend: fsdp, launcher.processes: 2}}
   enough:
     measure: {{precision: 0.01%}}
     train: {{max_steps: 40}}
