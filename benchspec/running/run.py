@@ -18,7 +18,7 @@ from benchspec.machine import describe
 from benchspec.results import journal
 from benchspec.results.results import Results
 from benchspec.results.run_json import BrokenRunFileError, read_run
-from benchspec.running import agenda, profiling, rundir, runfile, stall
+from benchspec.running import agenda, profiled, rundir, runfile, stall
 from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
@@ -92,7 +92,7 @@ def _run_in(
     expansion: Expansion,
     cases: Sequence[Case],
     again: bool,
-    profiled: bool,
+    profiling: bool,
     progress: Progress,
     least_stall: float,
 ) -> Results:
@@ -126,9 +126,9 @@ def _run_in(
         folder.mkdir(parents=True, exist_ok=True)
         runfile.write(folder, spec, every, machine, changed)
     results = Results.load(folder)
-    if profiled:
+    if profiling:
         done = {result.key for result in results if result.outcome == "ok" and "steps" in result.metrics}
-        profiling.profile(current, [case for case in cases if case.key in done])
+        profiled.profile(current, [case for case in cases if case.key in done])
     results.judged = [case.key for case in cases]
     results.mistakes = list(current.mistakes.values())
     return results

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchspec import run
-from benchspec.running.profiling import short
+from benchspec.running.profiled import short
 from benchspec.running.progress import Lines
 
 STEPS = [
