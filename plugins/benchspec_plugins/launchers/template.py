@@ -20,7 +20,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -45,6 +45,7 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)
     room = _room()
+    _spare_driver()
     runpy.run_module(PRELOAD)
     _say(answers, ready=_unsafe())
     gc.collect()
@@ -61,11 +62,21 @@ def main() -> None:
             _say(answers, ended=pid, code=code)
 
 
+def _spare_driver() -> None:
+    """Have libraries count GPUs without calling CUDA's driver, which no process could use that is forked afterwards."""
+    import torch
+
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+    if not _in_fork(torch.cuda.is_available):
+        # Where NVML sees none, torch would ask the driver all the same.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def _unsafe() -> str | None:
     """Why a process that is forked from this one might not work; None if it does."""
     import torch
 
-    if torch.cuda.is_initialized() or _poisoned():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_initialized() or _in_fork(torch.cuda._is_in_bad_fork):  # type: ignore[no-untyped-call]
         return "the process that forks the others has called CUDA's driver"
     if threading.active_count() > 1:
         names = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
@@ -73,13 +84,15 @@ def _unsafe() -> str | None:
     return None
 
 
-def _poisoned() -> bool:
-    """Whether torch refuses to use CUDA in a process that is forked from this one."""
-    import torch
-
+def _in_fork(ask: Callable[[], bool]) -> bool:
+    """What a process that is forked from this one answers, or that it fails."""
     if pid := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
-    os._exit(int(torch.cuda._is_in_bad_fork()))
+    code = 1
+    try:
+        code = int(ask())
+    finally:
+        os._exit(code)
 
 
 def _say(answers: int, **answer: Any) -> None:
