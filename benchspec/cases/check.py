@@ -81,16 +81,14 @@ def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
 
 
 def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:
-    cores = None if spec.facts.accelerators else usable_cores()
     for case in expansion.cases:
         node, need = expansion.nodes[case.key], needed[case.key]
         if isinstance(need, PluginError):
             yield node.problem(str(need))
             continue
-        each = need["processes"] // (need["hosts"] or 1)
-        if cores and each > cores and not cast(Launcher, expansion.plugins[case.key]["launcher"]).elsewhere:
-            here = f"{cores:g} core{'' if cores == 1 else 's'}: this machine has no GPU"
-            yield node.at(["launcher"]).problem(f"{each} processes on {here}")
+        crowded = _crowded(spec, need["processes"] // (need["hosts"] or 1))
+        if crowded and not cast(Launcher, expansion.plugins[case.key]["launcher"]).elsewhere:
+            yield node.at(["launcher"]).problem(crowded)
         warmup, steps = case.measure["warmup_steps"], need["steps"]
         if case.sampled_to is not None and steps is not None and 0 < steps <= FIRST_LOOK:
             yield node.at(["measure", "mode"]).problem(
@@ -102,6 +100,17 @@ def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Prob
             yield node.at(["measure", "warmup_steps"]).problem(
                 f"{warmup} steps of warm-up leave none of the {steps} steps for rates and step times"
             )
+
+
+def _crowded(spec: Spec, processes: int) -> str | None:
+    """How so many processes are more than this machine has room for."""
+    gpus, cores = spec.facts.accelerators, usable_cores()
+    if gpus and processes > gpus:
+        here = f"a machine with {gpus} GPU{'' if gpus == 1 else 's'}"
+        return f"{processes} processes on {here}; lower launcher.processes, or set CUDA_VISIBLE_DEVICES= to use the CPU"
+    if not gpus and processes > cores:
+        return f"{processes} processes on {cores:g} core{'' if cores == 1 else 's'}: this machine has no GPU"
+    return None
 
 
 def ineffective_sets(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:

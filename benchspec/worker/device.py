@@ -74,7 +74,8 @@ def check_own(rank: int, ranks: Mapping[int, Sequence[Event]]) -> None:
     if len(same) > 1:
         raise BenchspecError(
             f"ranks {', '.join(same)} have the same GPU, {mine[1]}; start as many processes as GPUs are visible "
-            "(launcher.processes), or let the scheduler give each process its own"
+            "(launcher.processes), or let the scheduler give each process its own, or set CUDA_VISIBLE_DEVICES= to use "
+            "the CPU"
         )
 
 

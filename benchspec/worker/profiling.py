@@ -41,7 +41,8 @@ class Profiler:
             import torch
 
             torch.cuda.synchronize()
-            torch.cuda.memory._record_memory_history()
+            # Finding the names of C++ functions in stacks takes minutes.
+            torch.cuda.memory._record_memory_history(stacks="python")
         self._profile.start()
         self._began = time.monotonic()
 
@@ -65,11 +66,15 @@ class Profiler:
 
 
 def operations(averages: Any, gpu: bool) -> list[dict[str, Any]]:
-    """What took the most time: the name of each operation or kernel, its calls, and seconds without what it called.
+    """What took the most time: the name of each operation, its calls, and seconds without those that it called.
 
-    On an accelerator these are seconds of its kernels, otherwise of the threads that profiled.
+    On an accelerator these are seconds of the kernels that it started, otherwise of the threads that profiled.
     """
+    from torch.autograd import DeviceType
+
     attribute = "self_device_time_total" if gpu else "self_cpu_time_total"
-    found = [(getattr(each, attribute) / 1e6, each.count, each.key) for each in averages]
+    # Kernels are listed too, beside the operations whose time is theirs.
+    own = [each for each in averages if each.device_type == DeviceType.CPU]
+    found = [(getattr(each, attribute) / 1e6, each.count, each.key) for each in own]
     largest = sorted(found, key=lambda each: -each[0])[:MOST]
     return [{"name": name, "calls": calls, "seconds": seconds} for seconds, calls, name in largest if seconds > 0]

@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -41,6 +42,8 @@ GRACE = 5.0
 def main() -> None:
     """Import, and fork until the standard input ends."""
     die_with_starter()
+    # Python counts the threads of OpenBLAS and of Arrow's allocator, which end at a fork, or begin anew after it.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     # Libraries print while they are imported.
     answers = os.dup(1)
     os.dup2(2, 1)

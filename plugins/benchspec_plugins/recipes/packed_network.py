@@ -15,7 +15,7 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 
 from benchspec import PluginError
 from benchspec_plugins.recipes.families import FAMILIES, Family, Heads
-from benchspec_plugins.recipes.packing import Pack
+from benchspec_plugins.recipes.packing import Keys, Pack
 
 #: learnt places whose logits exist at once
 CHUNK = 1024
@@ -98,11 +98,31 @@ def _at_once(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, pack: Pack, scal
     from torch.nn.attention.varlen import varlen_attn
 
     if pack.keys is not None:
-        # What rows add to the gradient of a start that they share is added up in float32.
-        k, v = (x.float()[pack.keys].to(x.dtype) for x in (k, v))
+        function: Any = _Seen
+        k, v = (function.apply(x, pack.keys) for x in (k, v))
     sizes = pack.starts, pack.key_starts, pack.longest, pack.longest_keys
     # Aligned at the end: a row sees all of the start, and of itself what came before.
     return varlen_attn(q, k, v, *sizes, scale=scale, window_size=(-1, 0))
+
+
+class _Seen(torch.autograd.Function):
+    """What each segment sees, of the keys or the values of all tokens.
+
+    What rows add to the gradient of a start that they share is added up in float32, and in the same order each time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, keys: Keys) -> torch.Tensor:
+        ctx.keys = keys
+        return x[keys.tokens]
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> Any:
+        total, begin = grad[ctx.keys.own], 0
+        for places in ctx.keys.starts:
+            mine = total[begin : (begin := begin + places.shape[1])]
+            mine.add_(grad[places].sum(0, dtype=torch.float32))
+        return total, None
 
 
 def _one_by_one(q: Any, k: Any, v: Any, pack: Pack, scale: float) -> torch.Tensor:
@@ -141,11 +161,10 @@ class _Loss(torch.autograd.Function):
         of_bias = torch.zeros_like(bias, dtype=wide) if bias is not None and ctx.needs_input_grad[2] else None
         for start in range(0, len(x), CHUNK):
             part, wanted = x[start : start + CHUNK], targets[start : start + CHUNK, None]
-            logits = linear(part, weight, bias).to(wide)
-            norm = logits.logsumexp(1, keepdim=True)
-            total += (norm - logits.gather(1, wanted)).sum()
+            chances = linear(part, weight, bias).log_softmax(1, dtype=wide)
+            total -= chances.gather(1, wanted).sum()
             # The gradient of the loss by the logits: softmax, less one at the target.
-            slope = logits.sub_(norm).exp_()
+            slope = chances.exp_()
             slope.scatter_add_(1, wanted, slope.new_full((), -1.0).expand(wanted.shape))
             if of_bias is not None:
                 of_bias += slope.sum(0)

@@ -14,6 +14,22 @@ import torch
 
 
 @dataclass(frozen=True)
+class Keys:
+    """The keys that the segments of a pack see, one segment after the other: first a shared start's, then its own."""
+
+    #: which token each of them is
+    tokens: torch.Tensor
+    #: of each token, where it stands among its own segment's keys
+    own: torch.Tensor
+    #: of each start in the order of their segments, where it stands among the keys of rows: (rows, tokens)
+    starts: list[torch.Tensor]
+
+    def to(self, device: Any) -> Keys:
+        tokens, own, *starts = (x.to(device, non_blocking=True) for x in (self.tokens, self.own, *self.starts))
+        return Keys(tokens, own, starts)
+
+
+@dataclass(frozen=True)
 class Pack:
     """A micro-batch: the tokens of its segments one after the other.
 
@@ -31,7 +47,7 @@ class Pack:
     continues: list[int | None]
     #: for kernels of many sequences: the places of the keys that each segment sees (None: its own), where segments
     #: and their keys begin, the longest of each
-    keys: torch.Tensor | None
+    keys: Keys | None
     starts: torch.Tensor
     key_starts: torch.Tensor
     longest: int
@@ -41,7 +57,7 @@ class Pack:
         moved: dict[str, Any] = {
             name: x.to(device, non_blocking=True) for name, x in vars(self).items() if torch.is_tensor(x)
         }
-        return replace(self, **moved)
+        return replace(self, keys=None if self.keys is None else self.keys.to(device), **moved)
 
 
 class Counts(NamedTuple):
@@ -137,6 +153,7 @@ def pack(rows: Sequence[Any], starts: Sequence[np.ndarray[Any, Any]]) -> Pack:
         for mine, other in zip(own, continues, strict=True)
     ]
     key_lengths = [len(each) for each in seen]
+    key_begins = [0, *accumulate(key_lengths)]
     return Pack(
         ids=_long(segments),
         positions=_long(positions),
@@ -144,12 +161,23 @@ def pack(rows: Sequence[Any], starts: Sequence[np.ndarray[Any, Any]]) -> Pack:
         targets=_long(targets),
         lengths=lengths,
         continues=continues,
-        keys=_long(seen) if used else None,
+        keys=_keys(seen, key_begins, lengths, continues) if used else None,
         starts=torch.tensor(begins, dtype=torch.int32),
-        key_starts=torch.tensor([0, *accumulate(key_lengths)], dtype=torch.int32),
+        key_starts=torch.tensor(key_begins, dtype=torch.int32),
         longest=max(lengths),
         longest_keys=max(key_lengths),
     )
+
+
+def _keys(seen: Sequence[Any], begins: Sequence[int], lengths: Sequence[int], continues: Sequence[int | None]) -> Keys:
+    """Keys that segments of these lengths see, which begin there."""
+    own = [np.arange(end - length, end) for end, length in zip(begins[1:], lengths, strict=True)]
+    followers: dict[int, list[int]] = {}
+    for begin, other in zip(begins, continues, strict=False):
+        if other is not None:
+            followers.setdefault(other, []).append(begin)
+    starts = [np.add.outer(places, np.arange(lengths[start])) for start, places in sorted(followers.items())]
+    return Keys(_long(seen), _long(own), [torch.from_numpy(each) for each in starts])
 
 
 def shared_start(row: Any, starts: Sequence[np.ndarray[Any, Any]]) -> int | None:
