@@ -17,8 +17,8 @@ from benchspec import PluginError
 from benchspec_plugins.recipes.families import FAMILIES, Family, Heads
 from benchspec_plugins.recipes.packing import Keys, Pack
 
-#: learnt places whose logits exist at once
-CHUNK = 1024
+#: learnt places whose logits exist at once, on a CPU and on an accelerator, and bytes that they take there at most
+CHUNK, LARGE_CHUNK, LOGITS = 1024, 4096, 2**30
 
 
 def install(model: Any) -> None:
@@ -67,8 +67,6 @@ def _computed(network: Any, block: Any, family: type[Family], pack: Pack, x: tor
     return family.rest(block, x, attend(heads, pack, heads[0].shape[2] - family.extra))
 
 
-# Compiled, it would be so anew for each pack.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend(heads: Heads, pack: Pack, width: int) -> torch.Tensor:
     """Causal attention within each segment and what it continues: (tokens, heads × width).
 
@@ -125,6 +123,8 @@ class _Seen(torch.autograd.Function):
         return total, None
 
 
+# Compiled, it would be so anew for each pack.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _one_by_one(q: Any, k: Any, v: Any, pack: Pack, scale: float) -> torch.Tensor:
     """Segment by segment; a row's queries stand behind those of the start that it continues, which are dropped."""
     queries, keys, values = (x.transpose(0, 1)[None].split(pack.lengths, 2) for x in (q, k, v))
@@ -159,8 +159,9 @@ class _Loss(torch.autograd.Function):
         total, of_x = x.new_zeros((), dtype=wide), torch.empty_like(x)
         of_weight = torch.zeros_like(weight, dtype=wide) if ctx.needs_input_grad[1] else None
         of_bias = torch.zeros_like(bias, dtype=wide) if bias is not None and ctx.needs_input_grad[2] else None
-        for start in range(0, len(x), CHUNK):
-            part, wanted = x[start : start + CHUNK], targets[start : start + CHUNK, None]
+        places = CHUNK if x.device.type == "cpu" else max(1, min(LARGE_CHUNK, LOGITS // (wide.itemsize * len(weight))))
+        for start in range(0, len(x), places):
+            part, wanted = x[start : start + places], targets[start : start + places, None]
             chances = linear(part, weight, bias).log_softmax(1, dtype=wide)
             total -= chances.gather(1, wanted).sum()
             # The gradient of the loss by the logits: softmax, less one at the target.
@@ -169,7 +170,7 @@ class _Loss(torch.autograd.Function):
             if of_bias is not None:
                 of_bias += slope.sum(0)
             slope = slope.to(x.dtype)
-            torch.mm(slope, weight, out=of_x[start : start + CHUNK])
+            torch.mm(slope, weight, out=of_x[start : start + places])
             if of_weight is not None:
                 of_weight.addmm_(slope.T, part) if wide == x.dtype else of_weight.add_(slope.T @ part)
         ctx.gradients = [
