@@ -13,6 +13,7 @@ pytest.importorskip("transformers")
 from packed_networks import NETWORKS, START, apart, both, gradients, padded_loss, rows, without_dropout
 
 from benchspec_plugins.recipes import packed_network, packing
+from benchspec_plugins.recipes.families import FAMILIES
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 CUDA = torch.device("cuda")
@@ -72,3 +73,22 @@ def test_the_kernel_of_many_lengths_computes_what_segments_one_by_one_do(width, 
     ]
     for mine, other in zip(*apart_by, strict=True):
         assert mine <= 1.2 * other
+
+
+@pytest.mark.parametrize("name", ["opt", "bloom", "llama"])
+def test_compiled_blocks_compute_the_same_for_packs_of_any_lengths(name):
+    network = without_dropout(NETWORKS[name]()).to(CUDA).train()
+    other = copy.deepcopy(network)
+    for each in (network, other):
+        packed_network.install(each)
+    for block in FAMILIES[type(other).__name__].blocks(other):
+        block.compile(dynamic=True)
+    for count in (6, 11, 4):
+        pack = packing.pack([row for _ in range(count) for row in rows()], [np.array(START, np.int32)]).to(CUDA)
+        with torch.autocast("cuda", torch.bfloat16):
+            losses = [each(pack) for each in (network, other)]
+        for each, loss in zip((network, other), losses, strict=True):
+            each.zero_grad()
+            loss.backward()
+        assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-3)
+        assert apart(gradients(other), {key: grad.double() for key, grad in gradients(network).items()}) < 1e-2
