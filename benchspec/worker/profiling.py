@@ -70,7 +70,7 @@ def operations(averages: Any, gpu: bool) -> list[dict[str, Any]]:
 
     On an accelerator these are seconds of the kernels that it started, otherwise of the threads that profiled.
     """
-    from torch.autograd import DeviceType
+    from torch.autograd import DeviceType  # type: ignore[attr-defined]
 
     attribute = "self_device_time_total" if gpu else "self_cpu_time_total"
     # Kernels are listed too, beside the operations whose time is theirs.

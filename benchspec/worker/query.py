@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from benchspec.terms.errors import BenchspecError
 from benchspec.terms.layout import CHECKPOINT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchspec.worker.rank import Rank
 
 #: the beginnings of what launchers and libraries tell a rank; the process that asks is none
@@ -23,10 +23,10 @@ _OF_RANKS = (
     *("RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_", "NCCL_ASYNC_"),
     *("ACCELERATE_", "FSDP_"),
 )
+#: standard input, output and errors come before it
+FIRST_FILE = 3
 #: in a rank's environment: the launcher has set OMP_NUM_THREADS, for ranks that are gone when the model is asked
 THREADS = "BENCHSPEC_THREADS"
-#: more files than this are not open
-_FILES = 1 << 16
 
 
 def begin(job: Rank) -> NoReturn:
@@ -35,9 +35,18 @@ def begin(job: Rank) -> NoReturn:
     job.begin("query")
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    # A driver's context lives as long as its files are open.
-    os.closerange(3, _FILES)
+    _close_at_exec()
     os.execve(sys.executable, command(job.folder), environment())
+
+
+def _close_at_exec() -> None:
+    """Have the files of this process closed where the next begins: a driver's context lives as long as its files.
+
+    Not before: NCCL's watchdog, a thread, aborts the process where it finds its context gone.
+    """
+    for file in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        with suppress(OSError):
+            os.set_inheritable(file, file < FIRST_FILE)
 
 
 def check(job: Rank) -> None:

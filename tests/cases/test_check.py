@@ -147,6 +147,13 @@ def test_more_processes_than_cores_get_a_warning_where_there_is_no_gpu(write, mo
     assert warned(write, text, "hardware=cpu", "experiments.one.launcher.processes=2") == []
 
 
+def test_more_processes_than_gpus_get_a_warning(write):
+    text = SMALL + "    launcher: {name: torchrun, processes: 3}\n    matrix: {train.seed: [1]}\n"
+    one = "hardware={name: custom, accelerators: 1, memory: 80 GiB, peak: {bf16: 1e15}}"
+    (line,) = warned(write, text, one)
+    assert "3 processes on a machine with 1 GPU; lower launcher.processes, or set CUDA_VISIBLE_DEVICES=" in line
+
+
 def test_warm_up_that_leaves_no_step_gets_a_warning(write):
     text = SMALL + "    train: {max_steps: 4}\n    measure: {warmup_steps: %s}\n"
     (line,) = warned(write, text % 4)

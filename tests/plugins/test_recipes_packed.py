@@ -86,6 +86,20 @@ def test_dropout_leaves_the_expectation_of_the_gradient_as_it_is(family):
     assert ((padded.mean(0) - mine.mean(0)).abs() < 4 * errors).all()
 
 
+def test_what_segments_see_gives_its_gradients_back_to_every_token():
+    starts = [np.array(START, np.int32), np.array([20, 21], np.int32)]
+    others = [{"input_ids": np.array([20, 21, *range(30, 30 + n)], np.int32), "prompt": 4} for n in (5, 3)]
+    pack = packing.pack([row for pair in zip(rows(), others * 3, strict=True) for row in pair], starts)
+    assert len(pack.keys.starts) == 2
+    x = torch.randn(len(pack.ids), 2, 4, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(len(pack.keys.tokens), 2, 4, dtype=torch.float64)
+    found = [
+        torch.autograd.grad((seen * weights).sum(), x)[0]
+        for seen in (packed_network._Seen.apply(x, pack.keys), x[pack.keys.tokens])
+    ]
+    torch.testing.assert_close(*found, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("method", [Full, Lora, Adapter, Frozen])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_method_learns_the_same(family, method):

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
 
@@ -19,6 +20,16 @@ from benchspec_plugins.methods.frozen import Frozen
 from benchspec_plugins.methods.full import Full
 from benchspec_plugins.methods.lora import Lora
 
+#: begins anew as a query does, and says whether the file that it had open is open still
+BEGINS_ANEW = """
+import os, sys
+from benchspec.worker import query
+file = os.open(os.devnull, os.O_RDONLY)
+os.set_inheritable(file, True)
+query._close_at_exec()
+assert os.fstat(file)
+os.execv(sys.executable, [sys.executable, "-c", "import os, sys; os.fstat(int(sys.argv[1]))", str(file)])
+"""
 TEMPLATES = {"with_input": "Do {instruction} with {input}:", "without_input": "Do {instruction}:"}
 METHODS = {"full": Full, "frozen": Frozen, "lora": Lora, "adapter": Adapter}
 IDS = torch.tensor([[3, 4, 5, 6]])
@@ -30,6 +41,11 @@ def test_prompts_are_put_into_the_template_with_an_input_or_without():
     assert [prompt.text for prompt in found] == ["Do sums:", "Do sums with 2, 3:", "Do {x}:"]
     assert [prompt.said for prompt in found] == ["sums", "sums\n2, 3", "{x}"]
     assert [prompt.text for prompt in answering.prompts(query, None)] == ["sums", "sums\n2, 3", "{x}"]
+
+
+def test_files_are_closed_where_the_process_begins_anew_and_not_before():
+    done = subprocess.run([sys.executable, "-c", BEGINS_ANEW], capture_output=True, text=True)
+    assert done.stderr.strip().endswith("OSError: [Errno 9] Bad file descriptor")
 
 
 def saved(folder, family, method):

@@ -77,7 +77,8 @@ def attend(heads: Heads, pack: Pack, width: int) -> torch.Tensor:
     q, k = q.to(v.dtype), k.to(v.dtype)
     if k.shape[1] < q.shape[1]:
         k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
-    done = (_at_once if _has_kernel(q) else _one_by_one)(q, k, v, pack, width**-0.5)
+    compute = _at_once if _has_kernel(q) else _one_by_one
+    done: torch.Tensor = compute(q, k, v, pack, width**-0.5)
     return done[..., :width].flatten(1)
 
 
