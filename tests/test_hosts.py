@@ -134,6 +134,21 @@ def test_when_benchspec_is_killed_nothing_is_left_on_either_host(hosts, tmp_path
     until(lambda: not of_the_case(tmp_path), 30)
 
 
+def test_a_printed_command_is_waited_for_longer_than_the_time_limit(hosts, tmp_path):
+    _, second, _ = hosts
+    by_hand = ("--set=defaults.launcher.hosts=null", "--set=defaults.launcher.nodes=2")
+    running = started(hosts, tmp_path, "--only", "fsdp", *by_hand, "--set=defaults.limits.timeout=25 s")
+    printed = next(line for line in running.stderr if line.startswith("  cd "))
+    time.sleep(30)
+    with subprocess.Popen([IP, "netns", "exec", second, "sh", "-c", printed.strip()], stdin=subprocess.PIPE) as other:
+        _, errors = running.communicate(timeout=120)
+        other.stdin.close()
+    assert running.returncode == 0, errors
+    (line,) = journal(tmp_path)
+    assert (line["outcome"], line["record"]["processes"]) == ("ok", 2)
+    assert line["metrics"]["wall_time"] < 30
+
+
 def test_a_host_that_cannot_be_reached_is_a_crash_with_the_words_of_ssh(hosts, tmp_path):
     set_host = "--set=defaults.launcher.hosts=[third]"
     running = started(hosts, tmp_path, "--only", "fsdp", set_host)

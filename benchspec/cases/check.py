@@ -81,12 +81,14 @@ def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
 
 
 def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:
+    gpus = spec.facts.accelerators
+    cores = 0 if gpus else usable_cores()
     for case in expansion.cases:
         node, need = expansion.nodes[case.key], needed[case.key]
         if isinstance(need, PluginError):
             yield node.problem(str(need))
             continue
-        crowded = _crowded(spec, need["processes"] // (need["hosts"] or 1))
+        crowded = _crowded(need["processes"] // (need["hosts"] or 1), gpus, cores)
         if crowded and not cast(Launcher, expansion.plugins[case.key]["launcher"]).elsewhere:
             yield node.at(["launcher"]).problem(crowded)
         warmup, steps = case.measure["warmup_steps"], need["steps"]
@@ -102,9 +104,8 @@ def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Prob
             )
 
 
-def _crowded(spec: Spec, processes: int) -> str | None:
-    """How so many processes are more than this machine has room for."""
-    gpus, cores = spec.facts.accelerators, usable_cores()
+def _crowded(processes: int, gpus: int, cores: float) -> str | None:
+    """How so many processes are more than a machine has GPUs for, or without any, cores."""
     if gpus and processes > gpus:
         here = f"a machine with {gpus} GPU{'' if gpus == 1 else 's'}"
         return f"{processes} processes on {here}; lower launcher.processes, or set CUDA_VISIBLE_DEVICES= to use the CPU"

@@ -359,7 +359,7 @@ class Handle:
         raise NotImplementedError
 
     def waiting(self) -> bool:
-        """Whether it is still waiting in a scheduler's queue; its time limit starts afterwards."""
+        """Whether it is still waiting, as in a scheduler's queue; its time limit starts afterwards."""
         return False
 
 

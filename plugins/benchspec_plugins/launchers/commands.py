@@ -27,6 +27,8 @@ class Host(NamedTuple):
     port: int = 0
     #: the network interface that ranks talk over; None: the libraries choose one
     interface: str | None = None
+    #: seconds that it waits for the others; None: as long as torchrun does, 10 minutes
+    patience: int | None = None
 
 
 def supervised(*role: str) -> list[str]:
@@ -43,6 +45,8 @@ def torchrun(case_dir: Path, host: Host) -> list[str]:
     if host.nodes > 1:
         place = [f"--nnodes={host.nodes}", f"--node-rank={host.node}"]
         rendezvous = [*place, f"--master-addr={host.address}", f"--master-port={host.port}"]
+        if host.patience is not None:
+            rendezvous.append(f"--rdzv-conf=timeout={host.patience}")
     # Hosts share the case's folder.
     files = FILES if host.node == 0 else f"{FILES}-{host.node}"
     return [

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchspec import Handle
 from benchspec.machine.process import MARK
-from benchspec.terms.layout import STDERR
+from benchspec.terms.layout import STDERR, rank_files
 from benchspec_plugins.launchers import group
 from benchspec_plugins.launchers.commands import Host, settings, supervised, torchrun
 from benchspec_plugins.launchers.supervisor import NODE
@@ -22,6 +22,8 @@ from benchspec_plugins.launchers.supervisor import NODE
 SSH = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=20", "--")
 #: seconds in which another host ends its part of a case
 STOP_TIMEOUT = 20.0
+#: seconds in which somebody runs the printed commands
+PATIENCE = 24 * 3600
 #: variables that other hosts are given as they are here, by the beginning of their names; no secret is among them
 PASSED = (
     *("BENCHSPEC_CACHE", "CUDA_", "GLOO_", "HF_DATASETS_CACHE", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE"),
@@ -42,6 +44,8 @@ def start(case_dir: Path, places: Sequence[Host], names: Sequence[str]) -> Handl
 
     `names` are what ssh calls the others; without names, the command for each of them is printed to stderr.
     """
+    if not names:
+        places = [place._replace(patience=PATIENCE) for place in places]
     with ExitStack() as failed:
         here = group.start(case_dir, places[0])
         failed.callback(here.stop)
@@ -93,6 +97,10 @@ class Hosts(Handle):
             if code is not None:
                 self._explain()
         return code
+
+    def waiting(self) -> bool:
+        """Whether somebody has yet to run the printed commands: ranks begin together."""
+        return not self._others and not rank_files(self._case_dir)
 
     def stop(self) -> None:
         for other in self._others:
