@@ -44,7 +44,7 @@ def _clashes(ids: Sequence[tuple[str, str]], digests: Sequence[str]) -> list[int
 def readable(said: Mapping[str, Any], combination: Combination) -> str:
     """`opt-6.7b-rows-10000`: the model and the values of the other axes."""
     others = [_words(path, node.plain()) for path, node in combination.items() if path not in ("model", "model.name")]
-    words = "-".join([said["model"]["name"], *others])
+    words = re.sub(r"(?<=\d)e\+(?=\d)", "e", "-".join([said["model"]["name"], *others]))
     return re.sub(r"[^a-z0-9._]+", "-", words.lower()).strip("-.")[:80]
 
 

@@ -30,7 +30,9 @@ def profile(run: Run, cases: Sequence[Case]) -> None:
 def _profile(run: Run, measured: Case) -> str | None:
     """Why there is no profile of a case; None if there is."""
     case = short(measured)
-    folder = attempts_folder(run.folder, *case.key) / PROFILE
+    kept = attempts_folder(run.folder, *measured.key) / PROFILE
+    # An earlier profile is there until another has succeeded.
+    folder = kept.with_name(f"{PROFILE}.new")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_json(folder / CASE, {**case.to_json(), "invocation": run.invocation, "profiled": True})
@@ -48,7 +50,11 @@ def _profile(run: Run, measured: Case) -> str | None:
     finally:
         handle.stop()
     ending = judge_group(run, case, launcher, folder, evidence.read(folder), stop)
-    return None if ending.outcome == "ok" else f"{ending.outcome} in {ending.phase}: {ending.reason}"
+    if ending.outcome != "ok":
+        return f"{ending.outcome} in {ending.phase}: {ending.reason}"
+    shutil.rmtree(kept, ignore_errors=True)
+    folder.rename(kept)
+    return None
 
 
 def _look(flight: Flight) -> Stop | None:

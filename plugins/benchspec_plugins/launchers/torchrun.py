@@ -40,7 +40,11 @@ class Torchrun(Launcher):
                 "description": "the other hosts, as ssh calls them: a name or USER@NAME",
                 "type": ["array", "null"],
                 # Nothing that ssh would take for an option.
-                "items": {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@:-]*$(?!\n)"},
+                "items": {
+                    "type": "string",
+                    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@:-]*$(?!\n)",
+                    "description": "a host as ssh calls it: a name or USER@NAME",
+                },
                 "minItems": 1,
                 "uniqueItems": True,
                 "default": None,
