@@ -12,8 +12,8 @@ quickstart: $(VENV)/.train  ## install what runs need, then run a benchmark that
 
 test: $(VENV)/.dev lint  ## everything that a change must pass
 	$(BIN)/python -m pytest -n 2 -m "not slow"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests/*/
-	$(BIN)/python -m pytest -m slow tests/test_*.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not alone"
+	$(BIN)/python -m pytest -m alone
 
 fast: $(VENV)/.dev lint  ## the same without the tests that train or install packages
 	$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from benchspec.terms import schemas
 
 pytest.importorskip("torch")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="needs signals")]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.skipif(os.name != "posix", reason="needs signals")]
 
 SECRET = "hf_a-secret-that-nobody-may-see"
 HEAD = """

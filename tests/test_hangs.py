@@ -15,6 +15,7 @@ from benchspec import load, run
 pytest.importorskip("torch")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(sys.platform != "linux", reason="the guarantees about processes are Linux's"),
 ]
 

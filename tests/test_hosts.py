@@ -19,6 +19,7 @@ pytest.importorskip("deepspeed")
 IP = shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(IP is None, reason="not installed: ip (apt-get install iproute2)"),
     pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="namespaces need root"),
 ]

@@ -10,7 +10,7 @@ import pytest
 from conftest import benchspec
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 ROWS, STEP = 4000, 2
 SPEC = f"""

@@ -20,6 +20,7 @@ PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 ABSENT = [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(
         bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)} (apt-get install slurmctld slurmd munge)"
     ),

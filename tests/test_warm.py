@@ -15,7 +15,11 @@ from conftest import benchspec, install, start
 from benchspec.machine.process import MARK
 
 pytest.importorskip("torch")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="warm starts are Linux's")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.alone,
+    pytest.mark.skipif(sys.platform != "linux", reason="warm starts are Linux's"),
+]
 
 HEAD = """
 benchspec: 1
