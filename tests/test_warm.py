@@ -174,8 +174,10 @@ def test_a_process_between_benchspec_and_the_ranks_that_is_killed_ends_the_case(
     (supervisor,) = template.children()
     {"template": template, "supervisor": supervisor}[place].kill()
     _, said = running.communicate(timeout=120)
-    outcomes = [each["outcome"] for each in journal(run)]
-    assert outcomes == ["crash", "ok"], said
+    results = journal(run)
+    assert [each["outcome"] for each in results] == ["crash", "ok"], said
+    assert {"template": "forked from", "supervisor": "supervises the case"}[place] in results[0]["reason"]
+    assert "was killed (signal 9)" in results[0]["reason"]
     assert not marked(run)
 
 

@@ -349,6 +349,8 @@ class Handle:
     lasting: ClassVar[bool] = False
     #: how it was started otherwise than asked, and why, for the result's warnings; None: as asked
     remark: str | None = None
+    #: seconds that `start` took for what later cases need too, such as importing; no part of the case's time
+    prepared: float = 0.0
 
     def poll(self) -> int | None:
         """The exit code, or None while the group runs."""

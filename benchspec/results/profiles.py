@@ -29,6 +29,8 @@ class Profile(NamedTuple):
 def read(run: Path, experiment: str, case: str) -> Profile | None:
     """The profile of a case; None if it has none, or one that was cut off."""
     file = layout.attempts_folder(run, experiment, case) / layout.PROFILE / layout.profile_file(0)
+    if not file.is_file():
+        return None
     try:
         found = strict.parse(file.read_bytes())
         return Profile(_number(found["seconds"]), [_operation(each) for each in found["operations"]])

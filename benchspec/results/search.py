@@ -5,6 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
+def fitting(outcomes: Mapping[int, str]) -> dict[int, bool]:
+    """Whether each size fits, of those whose outcome tells that."""
+    return {size: outcome == "ok" for size, outcome in outcomes.items() if outcome in ("ok", "oom", "host-oom")}
+
+
+def failed(outcomes: Mapping[int, str]) -> dict[int, str]:
+    """How sizes ended that were tried and tell nothing about what fits."""
+    return {size: outcome for size, outcome in outcomes.items() if outcome not in ("ok", "oom", "host-oom", "skipped")}
+
+
+def rows(size: int) -> str:
+    return f"{size} row{'' if size == 1 else 's'}"
+
+
 def next_size(sizes: Sequence[int], fits: Mapping[int, bool]) -> int | None:
     """The size to try next, given which of those that were tried fit; None once the largest is known.
 

@@ -123,8 +123,9 @@ def _judged(statement: Statement, kind: str, there: Sequence[Pair]) -> dict[str,
 
 
 def _outcome(statement: Statement, there: Sequence[Pair]) -> dict[str, Any] | None:
-    # Out of memory beside another's memory says nothing of the case.
-    launches = [each for each in launches_of(there[0][1]) if not each.beside_others] if there else []
+    # Out of memory beside another's memory says nothing of the case, and what was skipped did not run.
+    every = launches_of(there[0][1]) if there else []
+    launches = [each for each in every if not each.beside_others and each.outcome != "skipped"]
     if not launches:
         return None
     counts = Counter(each.outcome for each in launches)

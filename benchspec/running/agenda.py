@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchspec.cases.case import Case, Launch, launches
 from benchspec.cases.trials import group
 from benchspec.results.differences import Difference, Record, by_kind, differences
 from benchspec.results.result import Result
+from benchspec.results.search import fitting, next_size
 from benchspec.terms.errors import NothingSelected
 
 
@@ -39,6 +40,7 @@ def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Launch]
     known, every = latest(journal), launches(cases)
     left = {launch.key for launch in every if launch.key not in known or not known[launch.key].final}
     searches = {group(launch.case) for launch in every if launch.key in left and launch.case.searched}
+    searches |= {mine for mine, outcomes in _searched(every, known).items() if not _is_over(outcomes)}
     left |= {
         launch.key
         for launch in every
@@ -48,6 +50,20 @@ def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Launch]
         and group(launch.case) in searches
     }
     return [launch for launch in every if launch.key in left]
+
+
+def _searched(every: Iterable[Launch], known: Mapping[tuple[str, str, int], Result]) -> dict[Any, dict[int, str]]:
+    """Of each search, how the first launches of these cases ended, by size."""
+    found: dict[Any, dict[int, str]] = {}
+    for launch in every:
+        if launch.case.searched and launch.number == 1 and launch.key in known:
+            found.setdefault(group(launch.case), {})[launch.case.train["batch_size"]] = known[launch.key].outcome
+    return found
+
+
+def _is_over(outcomes: Mapping[int, str]) -> bool:
+    """Whether a search would try none of these sizes: asked for alone, one that it has skipped is tried."""
+    return next_size(sorted(outcomes), fitting(outcomes)) is None
 
 
 def to_run(cases: Sequence[Case], journal: Sequence[Result], again: Iterable[Changed] = ()) -> list[Launch]:

@@ -98,8 +98,8 @@ def _last_message(evidence: Evidence) -> str:
     return next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "they left no message")
 
 
-#: a warning of Python's, with the line of source that it shows
-_WARNING = re.compile(r"^.*:\d+: \w*Warning: .*\n(?:  .*\n?)?", re.MULTILINE)
+#: a warning of Python's, with the line of source that it shows, or a line of a library's log that warns or informs
+_WARNING = re.compile(r"^.*:\d+: \w*Warning: .*\n(?:  .*\n?)?|^.*\[(?:WARNING|INFO)\].*\n?", re.MULTILINE)
 
 
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:

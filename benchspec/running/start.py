@@ -16,6 +16,7 @@ from benchspec.running.ending import Ending
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import discard_checkpoint, finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
+from benchspec.terms.errors import RunError
 from benchspec.terms.layout import HANDLE, HARDWARE, KERNEL_KILLS, RECORD, write_json, write_whole
 from benchspec.terms.outcomes import FINAL
 
@@ -50,6 +51,10 @@ def skip(run: Run, launch: Launch, reason: str) -> None:
 
 
 def _start(run: Run, launch: Launch) -> list[Flight]:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise RunError("the working directory no longer exists; run the same command in another to resume") from None
     case, attempt = launch.case, attempts.new(run.folder, launch, run.invocation)
     # Kept with the attempt, because a later benchspec may have to record its result.
     found = others.others(run.folder)
@@ -68,6 +73,8 @@ def _start(run: Run, launch: Launch) -> list[Flight]:
         ending = launcher_failed(run, case, error)
         finish(run, launch, attempt, evidence.read(attempt), ending, when.until_now(started, begun))
         return []
+    prepared = float(getattr(handle, "prepared", 0.0))
+    started, begun = started + prepared, begun + prepared
     if remark := getattr(handle, "remark", None):
         write_json(attempt / RECORD, {**kept, "remark": str(remark)})
         run.warn(case, str(remark))

@@ -55,21 +55,23 @@ def _of_search(
         for size, case in trials.items()
         if case.key not in first and (*case.key, 1) in known
     }
-    fits = {size: outcome == "ok" for size, outcome in outcomes.items() if outcome != "skipped"}
+    fits = search.fitting(outcomes)
     size = launch.case.train["batch_size"]
     if launch.number > 1:
         if launch.case.key in first:
             return None
         return Turn(launch, None if fits.get(size) else f"its first launch was {outcomes.get(size, 'skipped')}")
+    for other, outcome in search.failed(outcomes).items():
+        return Turn(launch, f"not tried: the trial of {search.rows(other)} ended as {outcome}")
     wanted = search.next_size([each for each in sorted(trials) if outcomes.get(each) != "skipped"], fits)
     if wanted is None:
-        return Turn(launch, _not_needed(size, fits, outcomes))
+        return Turn(launch, _not_needed(size, fits))
     return Turn(launch) if wanted == size else None
 
 
-def _not_needed(size: int, fits: Mapping[int, bool], outcomes: Mapping[int, str]) -> str:
+def _not_needed(size: int, fits: Mapping[int, bool]) -> str:
     limit = search.smallest_too_large(fits)
     if limit is None or size < limit:
-        return f"not tried: {search.largest(fits)} rows fit"
-    full = outcomes[limit] in ("oom", "host-oom")
-    return f"not tried: {limit} rows " + ("do not fit" if full else f"ended as {outcomes[limit]}")
+        most = search.largest(fits)
+        return f"not tried: {search.rows(most)} fit{'s' if most == 1 else ''}"
+    return f"not tried: {search.rows(limit)} do{'es' if limit == 1 else ''} not fit"

@@ -88,6 +88,10 @@ def test_no_journal_is_no_results(tmp_path):
             [line(metrics={"mfu": "high"})],
             r"jsonl:1: error: not a result \(metrics\.mfu: 'high' is not of type 'number'\)",
         ),
+        (
+            [line(intervals={"mfu": [2, 1]})],
+            r"jsonl:1: error: not a result \(intervals\.mfu ends before it begins\); remove the line",
+        ),
         ([line(metrics=float("nan"))], r"jsonl:1: error: not JSON \(NaN is not in JSON\); remove the line"),
         ([line(axes=1).replace(b'"axes": 1', b'"axes": 1e999')], r"error: not JSON \(1e999 is too large\)"),
         ([line(axes={"a": 1}).replace(b"1}", b"[" * 99 + b"]" * 99 + b"}")], r"error: not JSON \(nested more than 64"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -37,6 +38,15 @@ def test_a_profile_is_read(tmp_path):
 )
 def test_what_is_no_profile_is_none(tmp_path, text):
     write(tmp_path, text)
+    assert profiles.read(tmp_path, "sizes", "a") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_nobody_waits_for_what_is_no_file(tmp_path):
+    write(tmp_path, "")
+    file = tmp_path / "cases/sizes/a/profile/profile-0.json"
+    file.unlink()
+    os.mkfifo(file)
     assert profiles.read(tmp_path, "sizes", "a") is None
 
 

@@ -245,6 +245,7 @@ def test_a_line_counts_the_verdicts():
 
 
 def test_out_of_memory_beside_anothers_memory_says_nothing_of_the_case():
+    assert short(statement("outcome", "oom"), measured(outcome="skipped"))[0] == "not run"
     crowded = result(case="a", outcome="oom", record={"others": ["3 GiB of process 7"]})
     assert short(statement("outcome", "oom"), crowded) == ("not run", "oom beside another's memory")
 

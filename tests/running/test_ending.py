@@ -207,9 +207,10 @@ WARNED = """\
 Killed by somebody
 /site/torch/fsdp.py:331: UserWarning: FSDP2-wrapped module is called twice
   output = self._register_pre_backward_hook(output)
+[2026-11-27 14:49:19,262] [WARNING] [real_accelerator.py:213:get_accelerator] Setting accelerator to CPU.
 """
 
 
-def test_a_warning_of_pythons_is_not_taken_for_the_last_words(tmp_path):
+def test_a_warning_is_not_taken_for_the_last_words(tmp_path):
     found = ending(leave(tmp_path, TRAINING, stderr=WARNED))
     assert found.reason.endswith("ended before they had finished: Killed by somebody")

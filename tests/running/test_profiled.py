@@ -28,7 +28,7 @@ def profiled(scripted, monkeypatch, capsys):
         start = cls.start
 
         def started(self, case_dir):
-            if case_dir.name == "profile":
+            if case_dir.name == "profile.new":
                 if end == "raise":
                     raise ZeroDivisionError("a bug in the launcher")
                 self.options = {**self.options, "end": end}

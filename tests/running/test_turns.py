@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchspec import run
+from benchspec import Results, run
 from benchspec.reports import build_report
 
 SEARCH = [
@@ -106,10 +106,27 @@ def test_a_trial_that_crashed_is_tried_again_with_those_that_were_left_out_for_i
 
     monkeypatch.setattr(spec.registry.find("launcher", "scripted").cls, "start", started)
     first = {result.axes["train.batch_size"]: result for result in run(spec)}
-    assert (first[8].outcome, first[8].reason) == ("skipped", "not tried: 4 rows ended as crash")
+    assert (first[8].outcome, first[8].reason) == ("skipped", "not tried: the trial of 4 rows ended as crash")
+    (section,) = build_report(Results.load("runs/demo")).sections
+    (note,) = [note for note in section.notes if "that fits" in note]
+    assert "batch_size 2 is the largest of those tried so far that fits; " in note
+    assert note.endswith("; the search stopped at 4: crash")
     crashing[0] = False
     second = outcomes(run(spec))
     assert second[24] == "ok" and set(second.values()) == {"ok", "skipped"}
+
+
+def test_a_size_that_a_search_has_skipped_is_tried_if_it_is_asked_for_alone(scripted):
+    spec = scripted("fits-5", sets=SEARCH)
+    run(spec)
+    results = run(spec, only="batch_size-3-")
+    assert outcomes(results)[3] == "ok" and order()[-1] == (3, "ok")
+
+
+def test_sizes_that_only_crash_say_nothing_of_what_fits(scripted):
+    (section,) = build_report(run(scripted("crash", sets=SEARCH))).sections
+    assert "the search stopped at 1: crash" in section.notes
+    assert not any("fits" in note for note in section.notes)
 
 
 def test_a_report_does_not_call_it_the_largest_before_the_search_is_over(scripted):

@@ -61,7 +61,7 @@ class Group(Handle):
     def __init__(self, supervising: subprocess.Popen[bytes], case_dir: Path):
         self._supervisor = supervising
         self._case_dir = case_dir
-        self._ended = False
+        self._ended = self._stopping = False
         self.id = str(case_dir)
 
     def poll(self) -> int | None:
@@ -70,9 +70,12 @@ class Group(Handle):
         if code is not None and not self._ended:
             self._ended = True
             copy_own_log(self._case_dir)
+            if not self._stopping:
+                explain_supervisor(self._case_dir, code)
         return code
 
     def stop(self) -> None:
+        self._stopping = True
         if self.poll() is None:
             self._supervisor.terminate()
             # It may have been stopped.
@@ -119,6 +122,23 @@ def copy_own_log(case_dir: Path) -> None:
     if own.exists() and (not log.exists() or not log.stat().st_size):
         with suppress(OSError), log.open("a") as file:
             file.write(own.read_text(errors="replace"))
+
+
+def how(code: int) -> str:
+    """What an exit code says, in words."""
+    return f"was killed (signal {-code})" if code < 0 else f"ended with exit code {code}"
+
+
+def explain_supervisor(case_dir: Path, code: int) -> None:
+    """Add to a case's log that its supervisor was killed, or told to end: nothing else says why the ranks ended."""
+    if code < 0 or code == 128 + signal.SIGTERM:
+        explain(case_dir, f"the process that supervises the case {how(code if code < 0 else 128 - code)}")
+
+
+def explain(case_dir: Path, text: str) -> None:
+    """Add a line to a case's log."""
+    with suppress(OSError), (case_dir / STDERR).open("a") as log:
+        log.write(f"\n{text}\n")
 
 
 def _spawn(case_dir: Path, host: Host, log: IO[bytes]) -> subprocess.Popen[bytes]:

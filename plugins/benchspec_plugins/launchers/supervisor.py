@@ -56,7 +56,9 @@ def group(case_dir: str, command: list[str], wanted: Callable[[], bool]) -> int:
         time.sleep(INTERVAL)
     write_line(case_dir, STOPPED)
     end_all()
-    return 1 if code is None else code
+    if code is None:
+        return 128 + stopped[0] if stopped else 1
+    return code
 
 
 def _is_open(descriptor: int) -> bool:

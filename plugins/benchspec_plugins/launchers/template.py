@@ -168,6 +168,8 @@ def _supervise(request: Mapping[str, Any], template: int) -> int:
     del store
     supervisor.write_line(case_dir, supervisor.STOPPED)
     supervisor.end_all()
+    if stopped:
+        return 128 + stopped[0]
     return 0 if len(codes) == world and not any(codes.values()) else 1
 
 

@@ -47,10 +47,11 @@ def _forked(case_dir: Path, host: Host) -> Warm:
     for name in (STDOUT, STDERR):
         (case_dir / name).touch()
     told = environment(case_dir, host)
-    found = _template(os.getpid(), told["OMP_NUM_THREADS"])
+    found, begun = _template(os.getpid(), told["OMP_NUM_THREADS"]), time.monotonic()
     with (case_dir / LOG).open("ab") as log:
         found.begin(log)
-    return Warm(found, found.fork(case_dir, told, host.processes), case_dir)
+    prepared = time.monotonic() - begun
+    return Warm(found, found.fork(case_dir, told, host.processes), case_dir, prepared)
 
 
 @cache
@@ -91,7 +92,6 @@ class Template:
                 "OMP_NUM_THREADS": self._threads,
                 # Python reads it when it starts; a rank that is killed must have said what it printed.
                 "PYTHONUNBUFFERED": "1",
-                "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
             },
             # Ctrl-C reaches only benchspec, which then stops the case.
             start_new_session=True,
@@ -133,8 +133,7 @@ class Template:
     def gone(self) -> str | None:
         """How it ended, in words; None while it runs, or where it ended by itself."""
         code = self._process.poll() if self._process else None
-        how = f"was killed (signal {-code})" if code and code < 0 else f"ended with exit code {code}"
-        return f"the process that cases are forked from {how}" if code else None
+        return f"the process that warm cases are forked from {group.how(code)}, and the case with it" if code else None
 
     def _answer(self, name: str, seconds: float) -> Any:
         """What the template says of something; raises `ColdError` if it says nothing."""
@@ -143,7 +142,9 @@ class Template:
             if name in answer:
                 return answer[name]
             self._take(answer)
-        raise ColdError("the process that was to fork the others does not answer")
+        code = self._process.poll() if self._process else None
+        how = "does not answer" if code is None else group.how(code)
+        raise ColdError(f"the process that was to fork the others {how}")
 
     def _take(self, answer: Mapping[str, Any]) -> None:
         if "ended" in answer:
@@ -166,7 +167,9 @@ class Template:
 class Warm(Handle):
     """A case's processes, forked from the template."""
 
-    def __init__(self, found: Template, supervisor: int, case_dir: Path):
+    def __init__(self, found: Template, supervisor: int, case_dir: Path, prepared: float):
+        self.prepared = prepared
+        self._stopping = False
         self._template = found
         self._supervisor = supervisor
         self._case_dir = case_dir
@@ -178,13 +181,15 @@ class Warm(Handle):
         code = self._template.code(self._supervisor)
         if code is not None and not self._ended:
             self._ended = True
-            if gone := self._template.gone():
-                with suppress(OSError), (self._case_dir / STDERR).open("a") as log:
-                    log.write(f"\n{gone}\n")
             group.copy_own_log(self._case_dir)
+            if gone := self._template.gone():
+                group.explain(self._case_dir, gone)
+            elif not self._stopping:
+                group.explain_supervisor(self._case_dir, code)
         return code
 
     def stop(self) -> None:
+        self._stopping = True
         end = time.monotonic() + group.STOP_TIMEOUT
         if self.poll() is None:
             with suppress(ProcessLookupError):

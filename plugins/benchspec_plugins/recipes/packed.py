@@ -101,7 +101,9 @@ def _compute(job: Job, engine: Engine, step: Step) -> Any:
     import torch
 
     if not step.labelled:
-        raise PluginError("no row of a step has an answer within train.max_length")
+        raise PluginError(
+            "no row of a step has an answer within train.max_length: raise train.max_length or train.batch_size"
+        )
     total = torch.zeros((), device=job.device)
     for number, pack in enumerate(step.packs, start=1):
         with engine.computing(last=number == len(step.packs)):
