@@ -55,13 +55,17 @@ class Recorded:
     def phase(self, name: str) -> Iterator[None]:
         yield
 
-    def step(self, *counts: Any) -> bool:
+    def save_due(self, step: int) -> bool:
+        return False
+
+    def step(self, *counts: Any, **computed: int) -> bool:
         self.losses.append(counts[4])
         self.file.write(json.dumps([time.time(), *counts]).encode() + b"\n")
         return True
 
 
 def recipe(model: Any, data: Any, settings: dict[str, Any], folder: str) -> tuple[float, list[float]]:
+    from benchspec.worker.data.batches import collate
     from benchspec_plugins.backends.single import Single
     from benchspec_plugins.recipes import alpaca
 
@@ -71,8 +75,9 @@ def recipe(model: Any, data: Any, settings: dict[str, Any], folder: str) -> tupl
         job: Any = Recorded(
             file, case=case, model=model, tokenizer=tokenizer, data=data, backend=Single({}), folder=Path(folder)
         )
+        job.collate = partial(collate, pad_id=tokenizer.pad_token_id)
         with ExitStack() as stack:
-            trainer = alpaca.build_trainer(job, alpaca.Phases(job, stack))
+            trainer = alpaca.Alpaca({}).trainer(job, alpaca.Phases(job, stack))
             return trainer.train().metrics["train_runtime"], job.losses
 
 
@@ -116,6 +121,7 @@ def settings(steps: int) -> dict[str, Any]:
         "lr_scheduler": "cosine",
         "max_grad_norm": 1.0,
         "seed": 42,
+        "optimizer": "adamw",
         "activation_checkpointing": False,
         "save": None,
     }
