@@ -68,12 +68,21 @@ def _set_blocks(network: Any, model: Model) -> None:
         network._no_split_modules = blocks
 
 
+#: kinds of inputs that blocks are compiled for, such as batches of one row and of several
+KINDS = 64
+
+
 def _compile(network: Any) -> None:
     """Compile each block when it is first called, for any length, so that a new one compiles nothing anew."""
+    import torch
+    import torch._dynamo
+
     names = set(getattr(network, "_no_split_modules", None) or ())
     blocks = [module for module in network.modules() if type(module).__name__ in names]
     if not blocks:
         raise BenchspecError(f"train.compile: {type(network).__name__} does not say which modules are its blocks")
+    # A block's code is that of all others: torch would give up after 8 kinds of inputs, and say so in its log only.
+    torch._dynamo.config.recompile_limit = KINDS
     for block in blocks:
         block.compile(dynamic=True)
 

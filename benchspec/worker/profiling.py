@@ -76,5 +76,10 @@ def operations(averages: Any, gpu: bool) -> list[dict[str, Any]]:
     # Kernels are listed too, beside the operations whose time is theirs.
     own = [each for each in averages if each.device_type == DeviceType.CPU]
     found = [(getattr(each, attribute) / 1e6, each.count, each.key) for each in own]
+    if gpu:
+        # Such as those that a library starts by itself.
+        kernels = [each for each in averages if each.device_type != DeviceType.CPU and not each.is_user_annotation]
+        rest = sum(each.self_device_time_total for each in kernels) / 1e6 - sum(seconds for seconds, *_ in found)
+        found.append((rest, 0, "kernels that no operation started"))
     largest = sorted(found, key=lambda each: -each[0])[:MOST]
     return [{"name": name, "calls": calls, "seconds": seconds} for seconds, calls, name in largest if seconds > 0]

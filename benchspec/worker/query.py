@@ -44,7 +44,10 @@ def _close_at_exec() -> None:
 
     Not before: NCCL's watchdog, a thread, aborts the process where it finds its context gone.
     """
-    for file in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+    files: list[int] = []
+    with suppress(OSError):
+        files = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
+    for file in files:
         with suppress(OSError):
             os.set_inheritable(file, file < FIRST_FILE)
 

@@ -81,7 +81,7 @@ def test_sigterm_ends_everything_and_other_signals_nothing(tmp_path):
     time.sleep(0.2)
     assert running.poll() is None
     running.terminate()
-    assert running.wait(10) == 1
+    assert running.wait(10) == 128 + signal.SIGTERM
     assert gone(daemon)
     assert (tmp_path / "exits").read_text() == "stopped\n"
 

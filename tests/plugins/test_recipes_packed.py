@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -98,6 +99,13 @@ def test_what_segments_see_gives_its_gradients_back_to_every_token():
         for seen in (packed_network._Seen.apply(x, pack.keys), x[pack.keys.tokens])
     ]
     torch.testing.assert_close(*found, rtol=1e-6, atol=1e-6)
+
+
+def test_on_a_cpu_blocks_that_are_computed_anew_cannot_be_compiled():
+    train = {"compile": True, "activation_checkpointing": True}
+    job = SimpleNamespace(case=SimpleNamespace(train=train), device=torch.device("cpu"))
+    with pytest.raises(PluginError, match="cannot compile blocks with train.activation_checkpointing"):
+        packed._check_compiled(job)
 
 
 @pytest.mark.parametrize("method", [Full, Lora, Adapter, Frozen])

@@ -33,10 +33,13 @@ class ColdError(Exception):
 
 def start(case_dir: Path, host: Host) -> Handle:
     """Start the ranks of a case, all on this host, from the template, or where that is not safe, with torchrun."""
+    begun = time.monotonic()
     try:
         return _forked(case_dir, host)
     except ColdError as reason:
+        prepared = time.monotonic() - begun
         handle = group.start(case_dir, host)
+        handle.prepared = prepared
         handle.remark = f"started cold, although the launcher's `warm` is set: {reason}"
         return handle
 

@@ -215,9 +215,6 @@ FAMILIES: Mapping[str, type[Family]] = {
 
 
 def _split(attention: Any, x: torch.Tensor, width: int) -> Heads:
-    if torch.is_autocast_enabled(x.device.type):
-        # Once, where autocast would do so for each of the three.
-        x = x.to(torch.get_autocast_dtype(x.device.type))
     q, k, v = (layer(x).view(len(x), -1, width) for layer in (attention.q_proj, attention.k_proj, attention.v_proj))
     return q, k, v
 

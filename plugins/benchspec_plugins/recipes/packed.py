@@ -43,6 +43,7 @@ class Packed(Recipe):
 
         steps = self.steps(len(job.data), job.case.train, job.world)
         with job.phase("shard"):
+            _check_compiled(job)
             packed_network.install(job.model)
             # AdamW's mathematics in one kernel.
             fused = {"optimizer": "adamw_fused"} if job.case.train["optimizer"] == "adamw" else {}
@@ -75,6 +76,15 @@ class Packed(Recipe):
         starts = template_starts(job.tokenizer, self.templates)
         for places in islice(step_rows(len(job.data), job.case.train, job.world), count):
             yield divide([job.data[place] for place in places], self.options["tokens"], starts, job.rank, job.world)
+
+
+def _check_compiled(job: Job) -> None:
+    """Raise `PluginError` if nothing would be compiled: attention is then in the middle of what is computed again."""
+    train = job.case.train
+    if train.get("compile") and train["activation_checkpointing"] and job.device.type == "cpu":
+        raise PluginError(
+            "on a CPU, the recipe 'packed' cannot compile blocks with train.activation_checkpointing; set one to false"
+        )
 
 
 def step_rows(rows: int, train: Mapping[str, Any], world: int) -> Iterator[list[int]]:

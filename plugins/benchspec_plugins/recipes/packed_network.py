@@ -17,7 +17,7 @@ from benchspec import PluginError
 from benchspec_plugins.recipes.families import FAMILIES, Family, Heads
 from benchspec_plugins.recipes.packing import Keys, Pack
 
-#: learnt places whose logits exist at once, on a CPU and on an accelerator, and bytes that they take there at most
+#: learnt places whose logits exist at once, on a CPU and on an accelerator, and bytes that these take there at most
 CHUNK, LARGE_CHUNK, LOGITS = 1024, 4096, 2**30
 
 
@@ -160,7 +160,9 @@ class _Loss(torch.autograd.Function):
         total, of_x = x.new_zeros((), dtype=wide), torch.empty_like(x)
         of_weight = torch.zeros_like(weight, dtype=wide) if ctx.needs_input_grad[1] else None
         of_bias = torch.zeros_like(bias, dtype=wide) if bias is not None and ctx.needs_input_grad[2] else None
-        places = CHUNK if x.device.type == "cpu" else max(1, min(LARGE_CHUNK, LOGITS // (wide.itemsize * len(weight))))
+        # Logits, their copy in float32, and the logarithms of chances.
+        each = (x.dtype.itemsize + 2 * wide.itemsize) * len(weight)
+        places = CHUNK if x.device.type == "cpu" else max(1, min(LARGE_CHUNK, LOGITS // each))
         for start in range(0, len(x), places):
             part, wanted = x[start : start + places], targets[start : start + places, None]
             chances = linear(part, weight, bias).log_softmax(1, dtype=wide)

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 
-@dataclass(frozen=True)
+# Of a frozen one, torch.compile of torch 2.11 looks at each field, and compiles anew for each number of segments.
+@dataclass(eq=False)
 class Keys:
     """The keys that the segments of a pack see, one segment after the other: first a shared start's, then its own."""
 
@@ -29,7 +30,7 @@ class Keys:
         return Keys(tokens, own, starts)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Pack:
     """A micro-batch: the tokens of its segments one after the other.
 
