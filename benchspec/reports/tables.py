@@ -17,7 +17,7 @@ from benchspec.results.launches import Launches, launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 from benchspec.results.scaling import efficiencies
-from benchspec.results.search import failed, fitting, largest, next_size
+from benchspec.results.search import failed, fitting, is_over, largest
 from benchspec.results.verdicts import headline
 from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS, SHOWN
@@ -180,30 +180,26 @@ def _found(trials: Sequence[Result], axis: str, whole: bool) -> str:
     `whole` says whether every size has a result.
     """
     name = axis.rpartition(".")[2]
-    outcomes = {result.axes[axis]: _as_one(result) for result in trials}
+    # As the search does, it goes by first launches.
+    outcomes = {result.axes[axis]: launches_of(result)[0].outcome for result in trials}
     fits, failures = fitting(outcomes), failed(outcomes)
     ended = "".join(f"; the search stopped at {size}: {outcome}" for size, outcome in sorted(failures.items())[:1])
     if not any(fits.values()):
         tried = f"no {name} fits of those tried, {', '.join(map(str, sorted(fits)))}" if fits else ""
         return f"{tried}{ended}".removeprefix("; ")
-    over = whole and not failures and next_size(sorted(fits), fits) is None
+    over = whole and is_over(outcomes)
     known = "is the largest that fits" if over else "is the largest of those tried so far that fits"
     fastest = max(
         (result for result in trials if fits.get(result.axes[axis])),
         key=lambda result: result.numbers.get("rows_per_second", 0),
     )
     rate = measured_text(fastest, "rows_per_second")
-    mixed = [result.axes[axis] for result in trials if isinstance(result, Launches) and len(result.outcomes) > 1]
+    mixed = [
+        result.axes[axis] for result in trials if len({each.outcome for each in launches_of(result)} - {"skipped"}) > 1
+    ]
     at_times = f"; {', '.join(map(str, sorted(mixed)))} did not always end alike" if mixed else ""
     text = f"{name} {largest(fits)} {known}; {fastest.axes[axis]} is the fastest of those tried, at {rate} rows/s"
     return f"{text}{at_times}{ended}"
-
-
-def _as_one(result: Result) -> str:
-    """The outcome of a trial that tells most about whether it fits, where it was launched several times."""
-    if not isinstance(result, Launches):
-        return result.outcome
-    return next((each for each in ("oom", "host-oom", *result.outcomes) if each in result.outcomes), result.outcome)
 
 
 def _efficiency_columns(group: Sequence[Result]) -> list[Column]:

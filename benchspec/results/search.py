@@ -15,6 +15,11 @@ def failed(outcomes: Mapping[int, str]) -> dict[int, str]:
     return {size: outcome for size, outcome in outcomes.items() if outcome not in ("ok", "oom", "host-oom", "skipped")}
 
 
+def is_over(outcomes: Mapping[int, str]) -> bool:
+    """Whether the largest of these sizes that fits is known, from how each of them ended."""
+    return not failed(outcomes) and next_size(sorted(outcomes), fitting(outcomes)) is None
+
+
 def rows(size: int) -> str:
     return f"{size} row{'' if size == 1 else 's'}"
 

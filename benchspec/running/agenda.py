@@ -10,7 +10,7 @@ from benchspec.cases.case import Case, Launch, launches
 from benchspec.cases.trials import group
 from benchspec.results.differences import Difference, Record, by_kind, differences
 from benchspec.results.result import Result
-from benchspec.results.search import fitting, next_size
+from benchspec.results.search import is_over
 from benchspec.terms.errors import NothingSelected
 
 
@@ -40,7 +40,7 @@ def unfinished(cases: Sequence[Case], journal: Iterable[Result]) -> list[Launch]
     known, every = latest(journal), launches(cases)
     left = {launch.key for launch in every if launch.key not in known or not known[launch.key].final}
     searches = {group(launch.case) for launch in every if launch.key in left and launch.case.searched}
-    searches |= {mine for mine, outcomes in _searched(every, known).items() if not _is_over(outcomes)}
+    searches |= {mine for mine, outcomes in _searched(every, known).items() if not is_over(outcomes)}
     left |= {
         launch.key
         for launch in every
@@ -59,11 +59,6 @@ def _searched(every: Iterable[Launch], known: Mapping[tuple[str, str, int], Resu
         if launch.case.searched and launch.number == 1 and launch.key in known:
             found.setdefault(group(launch.case), {})[launch.case.train["batch_size"]] = known[launch.key].outcome
     return found
-
-
-def _is_over(outcomes: Mapping[int, str]) -> bool:
-    """Whether a search would try none of these sizes: asked for alone, one that it has skipped is tried."""
-    return next_size(sorted(outcomes), fitting(outcomes)) is None
 
 
 def to_run(cases: Sequence[Case], journal: Sequence[Result], again: Iterable[Changed] = ()) -> list[Launch]:

@@ -58,6 +58,12 @@ def test_repeated_trials_are_those_that_fit(scripted):
     assert {result.outcome for result in second} == {"ok", "skipped"}
 
 
+def test_a_report_of_repeated_trials_that_end_alike_says_nothing_else(scripted):
+    (section,) = build_report(run(scripted("fits-2", sets=SEARCH), repeats=2)).sections
+    (note,) = [note for note in section.notes if "that fits" in note]
+    assert note.startswith("batch_size 2 is the largest that fits; ") and "alike" not in note
+
+
 def test_searches_of_other_axes_are_their_own(scripted):
     results = run(scripted("fits-2", "fits-9", sets=SEARCH))
     found = {end: set() for end in ("fits-2", "fits-9")}
