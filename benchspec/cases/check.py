@@ -105,7 +105,7 @@ def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Prob
 
 
 def _crowded(processes: int, gpus: int, cores: float) -> str | None:
-    """How so many processes are more than a machine has GPUs for, or without any, cores."""
+    """Says that a machine has fewer GPUs than processes, or if it has none, fewer cores; None if there are enough."""
     if gpus and processes > gpus:
         here = f"a machine with {gpus} GPU{'' if gpus == 1 else 's'}"
         return f"{processes} processes on {here}; lower launcher.processes, or set CUDA_VISIBLE_DEVICES= to use the CPU"

@@ -183,10 +183,10 @@ def _found(trials: Sequence[Result], axis: str, whole: bool) -> str:
     # As the search does, it goes by first launches.
     outcomes = {result.axes[axis]: launches_of(result)[0].outcome for result in trials}
     fits, failures = fitting(outcomes), failed(outcomes)
-    ended = "".join(f"; the search stopped at {size}: {outcome}" for size, outcome in sorted(failures.items())[:1])
+    stopped = [f"the search stopped at {size}: {failures[size]}" for size in sorted(failures)[:1]]
     if not any(fits.values()):
-        tried = f"no {name} fits of those tried, {', '.join(map(str, sorted(fits)))}" if fits else ""
-        return f"{tried}{ended}".removeprefix("; ")
+        tried = [f"no {name} fits of those tried, {', '.join(map(str, sorted(fits)))}"] if fits else []
+        return "; ".join([*tried, *stopped])
     over = whole and is_over(outcomes)
     known = "is the largest that fits" if over else "is the largest of those tried so far that fits"
     fastest = max(
@@ -197,9 +197,9 @@ def _found(trials: Sequence[Result], axis: str, whole: bool) -> str:
     mixed = [
         result.axes[axis] for result in trials if len({each.outcome for each in launches_of(result)} - {"skipped"}) > 1
     ]
-    at_times = f"; {', '.join(map(str, sorted(mixed)))} did not always end alike" if mixed else ""
-    text = f"{name} {largest(fits)} {known}; {fastest.axes[axis]} is the fastest of those tried, at {rate} rows/s"
-    return f"{text}{at_times}{ended}"
+    at_times = [f"{', '.join(map(str, sorted(mixed)))} did not always end alike"] if mixed else []
+    best = f"{fastest.axes[axis]} is the fastest of those tried, at {rate} rows/s"
+    return "; ".join([f"{name} {largest(fits)} {known}", best, *at_times, *stopped])
 
 
 def _efficiency_columns(group: Sequence[Result]) -> list[Column]:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+#: the outcomes that tell whether a size fits
+TELLING = ("ok", "oom", "host-oom")
+
 
 def fitting(outcomes: Mapping[int, str]) -> dict[int, bool]:
     """Whether each size fits, of those whose outcome tells that."""
-    return {size: outcome == "ok" for size, outcome in outcomes.items() if outcome in ("ok", "oom", "host-oom")}
+    return {size: outcome == "ok" for size, outcome in outcomes.items() if outcome in TELLING}
 
 
 def failed(outcomes: Mapping[int, str]) -> dict[int, str]:
     """How sizes ended that were tried and tell nothing about what fits."""
-    return {size: outcome for size, outcome in outcomes.items() if outcome not in ("ok", "oom", "host-oom", "skipped")}
+    return {size: outcome for size, outcome in outcomes.items() if outcome not in (*TELLING, "skipped")}
 
 
 def is_over(outcomes: Mapping[int, str]) -> bool:
     """Whether the largest of these sizes that fits is known, from how each of them ended."""
     return not failed(outcomes) and next_size(sorted(outcomes), fitting(outcomes)) is None
-
-
-def rows(size: int) -> str:
-    return f"{size} row{'' if size == 1 else 's'}"
 
 
 def next_size(sizes: Sequence[int], fits: Mapping[int, bool]) -> int | None:

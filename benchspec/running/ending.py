@@ -94,12 +94,12 @@ def _judged(
 def _last_message(evidence: Evidence) -> str:
     if evidence.cut_off:
         return f"{evidence.cut_off[0]} breaks off in the middle of a line; is the disk full?"
-    lines = _WARNING.sub("", evidence.stderr).splitlines()
+    lines = _NO_LAST_WORDS.sub("", evidence.stderr).splitlines()
     return next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "they left no message")
 
 
 #: a warning of Python's, with the line of source that it shows, or a line of a library's log that warns or informs
-_WARNING = re.compile(r"^.*:\d+: \w*Warning: .*\n(?:  .*\n?)?|^.*\[(?:WARNING|INFO)\].*\n?", re.MULTILINE)
+_NO_LAST_WORDS = re.compile(r"^.*:\d+: \w*Warning: .*\n(?:  .*\n?)?|^.*\[(?:WARNING|INFO)\].*\n?", re.MULTILINE)
 
 
 def _first_failure(evidence: Evidence) -> tuple[int, Event] | None:

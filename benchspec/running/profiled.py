@@ -12,7 +12,7 @@ from benchspec.results import evidence
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import judge_group, launcher_failed
 from benchspec.running.flight import Flight, Stop
-from benchspec.terms.layout import CASE, HARDWARE, PROFILE, attempts_folder, write_json
+from benchspec.terms.layout import CASE, HARDWARE, NEW_PROFILE, PROFILE, attempts_folder, write_json
 from benchspec.terms.profiles import FIRST, STEPS
 
 #: seconds between looks at the processes
@@ -32,7 +32,7 @@ def _profile(run: Run, measured: Case) -> str | None:
     case = short(measured)
     kept = attempts_folder(run.folder, *measured.key) / PROFILE
     # An earlier profile is there until another has succeeded.
-    folder = kept.with_name(f"{PROFILE}.new")
+    folder = kept.with_name(NEW_PROFILE)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_json(folder / CASE, {**case.to_json(), "invocation": run.invocation, "profiled": True})

@@ -61,8 +61,9 @@ def _of_search(
         if launch.case.key in first:
             return None
         return Turn(launch, None if fits.get(size) else f"its first launch was {outcomes.get(size, 'skipped')}")
-    for other, outcome in search.failed(outcomes).items():
-        return Turn(launch, f"not tried: the trial of {search.rows(other)} ended as {outcome}")
+    if failed := search.failed(outcomes):
+        other, outcome = next(iter(failed.items()))
+        return Turn(launch, f"not tried: the trial of {_rows(other)} ended as {outcome}")
     wanted = search.next_size([each for each in sorted(trials) if outcomes.get(each) != "skipped"], fits)
     if wanted is None:
         return Turn(launch, _not_needed(size, fits))
@@ -73,5 +74,9 @@ def _not_needed(size: int, fits: Mapping[int, bool]) -> str:
     limit = search.smallest_too_large(fits)
     if limit is None or size < limit:
         most = search.largest(fits)
-        return f"not tried: {search.rows(most)} fit{'s' if most == 1 else ''}"
-    return f"not tried: {search.rows(limit)} do{'es' if limit == 1 else ''} not fit"
+        return f"not tried: {_rows(most)} fit{'s' if most == 1 else ''}"
+    return f"not tried: {_rows(limit)} do{'es' if limit == 1 else ''} not fit"
+
+
+def _rows(size: int) -> str:
+    return f"{size} row{'' if size == 1 else 's'}"

@@ -40,6 +40,8 @@ KERNEL_KILLS = "oom-kills"
 CHECKPOINT = "final"
 #: beside the attempts at a case: the folder of a few more steps under a profiler
 PROFILE = "profile"
+#: the same until it has succeeded, or because it has not
+NEW_PROFILE = "profile.new"
 #: what the ranks wrote to stdout and stderr
 STDOUT = "stdout.log"
 STDERR = "stderr.log"

@@ -41,7 +41,13 @@ _TABLE = (
         "not run are added as projected.",
         "train time",
     ),
-    Metric("wall_time", "s", "lower", "Time from the start of the process group to its end.", "wall time"),
+    Metric(
+        "wall_time",
+        "s",
+        "lower",
+        "Time from the start of the process group to its end, without what its launcher prepared for later cases too.",
+        "wall time",
+    ),
     *(
         Metric(f"phase_{phase}", "s", "lower", f"Time in the phase {phase}, {_ALL_RANKS}.", f"{phase} phase")
         for phase in PHASES

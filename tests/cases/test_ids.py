@@ -43,6 +43,7 @@ def test_a_new_default_does_not_change_ids(cases, monkeypatch):
         ("{dataset: [{name: synthetic, rows: 9}]}", "opt-tiny-synthetic-rows-9"),
         ("{dataset: [{name: resampled, of: {name: synthetic}, rows: 9}]}", "opt-tiny-resampled-rows-9"),
         ("{train.learning_rate: [2e-5]}", "opt-tiny-learning_rate-2e-05"),
+        ("{train.learning_rate: [1e30]}", "opt-tiny-learning_rate-1e30"),
         ("{train.save: [null]}", "opt-tiny-save-none"),
     ],
 )

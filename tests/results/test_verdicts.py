@@ -244,8 +244,11 @@ def test_a_line_counts_the_verdicts():
     assert headline([]) == ""
 
 
-def test_out_of_memory_beside_anothers_memory_says_nothing_of_the_case():
+def test_a_case_that_was_skipped_did_not_run():
     assert short(statement("outcome", "oom"), measured(outcome="skipped"))[0] == "not run"
+
+
+def test_out_of_memory_beside_anothers_memory_says_nothing_of_the_case():
     crowded = result(case="a", outcome="oom", record={"others": ["3 GiB of process 7"]})
     assert short(statement("outcome", "oom"), crowded) == ("not run", "oom beside another's memory")
 

@@ -11,6 +11,7 @@ import pytest
 from benchspec import run
 from benchspec.running.profiled import short
 from benchspec.running.progress import Lines
+from benchspec.terms import layout
 
 STEPS = [
     {"event": "begin", "phase": "first-step", "time": 1.5},
@@ -28,7 +29,7 @@ def profiled(scripted, monkeypatch, capsys):
         start = cls.start
 
         def started(self, case_dir):
-            if case_dir.name == "profile.new":
+            if case_dir.name == layout.NEW_PROFILE:
                 if end == "raise":
                     raise ZeroDivisionError("a bug in the launcher")
                 self.options = {**self.options, "end": end}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,20 @@ def test_a_file_that_a_power_failure_emptied_does_not_stop_the_next_run(scripted
     Path(f"runs/demo/cases/ends/{first.case}/1/{name}").write_bytes(content)
     monkeypatch.setattr(asked.registry.find("launcher", "scripted").cls, "attach", lambda self, id: int(id))
     assert run(asked)[0].attempt == "2"
+
+
+def test_what_a_launcher_prepared_for_later_cases_too_is_no_part_of_a_case(scripted, monkeypatch):
+    spec = scripted("ok")
+    cls = spec.registry.find("launcher", "scripted").cls
+    start = cls.start
+
+    def started(self, case_dir):
+        begun = time.monotonic()
+        time.sleep(0.5)
+        handle = start(self, case_dir)
+        handle.prepared = time.monotonic() - begun
+        return handle
+
+    monkeypatch.setattr(cls, "start", started)
+    (result,) = run(spec)
+    assert 0 <= result.metrics["wall_time"] < 0.5

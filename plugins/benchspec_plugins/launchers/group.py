@@ -124,15 +124,17 @@ def copy_own_log(case_dir: Path) -> None:
             file.write(own.read_text(errors="replace"))
 
 
-def how(code: int) -> str:
-    """What an exit code says, in words."""
+def exit_text(code: int) -> str:
+    """What an exit code says of a process, in words."""
     return f"was killed (signal {-code})" if code < 0 else f"ended with exit code {code}"
 
 
 def explain_supervisor(case_dir: Path, code: int) -> None:
     """Add to a case's log that its supervisor was killed, or told to end: nothing else says why the ranks ended."""
-    if code < 0 or code == 128 + signal.SIGTERM:
-        explain(case_dir, f"the process that supervises the case {how(code if code < 0 else 128 - code)}")
+    if code == supervisor.TOLD_TO_END:
+        code = -signal.SIGTERM
+    if code < 0:
+        explain(case_dir, f"the process that supervises the case {exit_text(code)}")
 
 
 def explain(case_dir: Path, text: str) -> None:

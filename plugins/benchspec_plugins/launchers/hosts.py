@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchspec import Handle
 from benchspec.machine.process import MARK
-from benchspec.terms.layout import STDERR, rank_files
+from benchspec.terms.layout import rank_files
 from benchspec_plugins.launchers import group
 from benchspec_plugins.launchers.commands import Host, settings, supervised, torchrun
 from benchspec_plugins.launchers.supervisor import NODE
@@ -99,7 +99,7 @@ class Hosts(Handle):
         return code
 
     def waiting(self) -> bool:
-        """Whether somebody has yet to run the printed commands: ranks begin together."""
+        """Whether no rank has begun yet, because somebody has yet to run the printed commands."""
         return not self._others and not rank_files(self._case_dir)
 
     def stop(self) -> None:
@@ -119,5 +119,4 @@ class Hosts(Handle):
         for node, name in self._names.items():
             said = self._case_dir / f"ssh-{node}.log"
             if said.is_file() and (text := said.read_text(errors="replace").strip()):
-                with suppress(OSError), (self._case_dir / STDERR).open("a") as log:
-                    log.write(f"host {name}: {text}\n")
+                group.explain(self._case_dir, f"host {name}: {text}")

@@ -34,6 +34,8 @@ PARENT = "BENCHSPEC_PARENT"
 NODE = "BENCHSPEC_NODE"
 #: <linux/prctl.h>
 _PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+#: the exit code of a supervisor that SIGTERM has ended
+TOLD_TO_END = 128 + signal.SIGTERM
 #: seconds between looks at torchrun and at benchspec
 INTERVAL = 0.05
 #: seconds after which a process that survives SIGKILL counts as stuck in the kernel
@@ -41,7 +43,7 @@ _KILL_TIMEOUT = 60.0
 
 
 def group(case_dir: str, command: list[str], wanted: Callable[[], bool]) -> int:
-    """Run torchrun until it ends, is not wanted any more, or SIGTERM comes; its exit code.
+    """Run torchrun until it ends, is not wanted any more (1), or SIGTERM comes (`TOLD_TO_END`); its exit code.
 
     By then, no process of the case is left.
     """
@@ -57,7 +59,7 @@ def group(case_dir: str, command: list[str], wanted: Callable[[], bool]) -> int:
     write_line(case_dir, STOPPED)
     end_all()
     if code is None:
-        return 128 + stopped[0] if stopped else 1
+        return TOLD_TO_END if stopped else 1
     return code
 
 

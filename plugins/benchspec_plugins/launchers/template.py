@@ -71,7 +71,7 @@ def _spare_driver() -> None:
 
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     if not _in_fork(torch.cuda.is_available):
-        # Where NVML sees none, torch would ask the driver all the same.
+        # Where NVML sees none, torch would ask the driver all the same. Asking may have failed: then nothing is hidden.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
@@ -88,7 +88,7 @@ def _unsafe() -> str | None:
 
 
 def _in_fork(ask: Callable[[], bool]) -> bool:
-    """What a process that is forked from this one answers, or that it fails."""
+    """What a process that is forked from this one answers; True if it fails."""
     if pid := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
     code = 1
@@ -142,7 +142,10 @@ def _fork(request: Mapping[str, Any], room: int, answers: int) -> int:
 
 
 def _supervise(request: Mapping[str, Any], template: int) -> int:
-    """Run the ranks of a case until they end, one fails, or nobody wants them any more: 0 if all went well."""
+    """Run the ranks of a case until they end, one fails, or nobody wants them any more.
+
+    Returns 0 if all went well, `TOLD_TO_END` after SIGTERM, else 1.
+    """
     case_dir, world = str(request["case_dir"]), int(request["processes"])
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
@@ -169,7 +172,7 @@ def _supervise(request: Mapping[str, Any], template: int) -> int:
     supervisor.write_line(case_dir, supervisor.STOPPED)
     supervisor.end_all()
     if stopped:
-        return 128 + stopped[0]
+        return supervisor.TOLD_TO_END
     return 0 if len(codes) == world and not any(codes.values()) else 1
 
 

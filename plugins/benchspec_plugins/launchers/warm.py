@@ -135,8 +135,12 @@ class Template:
 
     def gone(self) -> str | None:
         """How it ended, in words; None while it runs, or where it ended by itself."""
-        code = self._process.poll() if self._process else None
-        return f"the process that warm cases are forked from {group.how(code)}, and the case with it" if code else None
+        if code := self._exit_code():
+            return f"the process that warm cases are forked from {group.exit_text(code)}, and the case with it"
+        return None
+
+    def _exit_code(self) -> int | None:
+        return self._process.poll() if self._process else None
 
     def _answer(self, name: str, seconds: float) -> Any:
         """What the template says of something; raises `ColdError` if it says nothing."""
@@ -145,8 +149,8 @@ class Template:
             if name in answer:
                 return answer[name]
             self._take(answer)
-        code = self._process.poll() if self._process else None
-        how = "does not answer" if code is None else group.how(code)
+        code = self._exit_code()
+        how = "does not answer" if code is None else group.exit_text(code)
         raise ColdError(f"the process that was to fork the others {how}")
 
     def _take(self, answer: Mapping[str, Any]) -> None:
@@ -180,7 +184,7 @@ class Warm(Handle):
         self.id = str(case_dir)
 
     def poll(self) -> int | None:
-        """0 if every rank ended with 0, else 1; by then no process of the case is left."""
+        """0 if every rank ended with 0, else another code; by then no process of the case is left."""
         code = self._template.code(self._supervisor)
         if code is not None and not self._ended:
             self._ended = True

@@ -79,7 +79,10 @@ class Packed(Recipe):
 
 
 def _check_compiled(job: Job) -> None:
-    """Raise `PluginError` if nothing would be compiled: attention is then in the middle of what is computed again."""
+    """Raise `PluginError` where nothing would be compiled.
+
+    Attention that is computed segment by segment is not, nor is then a checkpointed block around it.
+    """
     train = job.case.train
     if train.get("compile") and train["activation_checkpointing"] and job.device.type == "cpu":
         raise PluginError(

@@ -17,8 +17,10 @@ from benchspec import PluginError
 from benchspec_plugins.recipes.families import FAMILIES, Family, Heads
 from benchspec_plugins.recipes.packing import Keys, Pack
 
-#: learnt places whose logits exist at once, on a CPU and on an accelerator, and bytes that these take there at most
-CHUNK, LARGE_CHUNK, LOGITS = 1024, 4096, 2**30
+#: learnt places whose logits exist at once on a CPU, and at most on an accelerator
+CPU_PLACES, GPU_PLACES = 1024, 4096
+#: bytes that they take on an accelerator at most
+GPU_BYTES = 2**30
 
 
 def install(model: Any) -> None:
@@ -117,8 +119,9 @@ class _Seen(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> Any:
+        # Shared starts are the first segments.
         total, begin = grad[ctx.keys.own], 0
-        for places in ctx.keys.starts:
+        for places in ctx.keys.followers:
             mine = total[begin : (begin := begin + places.shape[1])]
             mine.add_(grad[places].sum(0, dtype=torch.float32))
         return total, None
@@ -162,7 +165,7 @@ class _Loss(torch.autograd.Function):
         of_bias = torch.zeros_like(bias, dtype=wide) if bias is not None and ctx.needs_input_grad[2] else None
         # Logits, their copy in float32, and the logarithms of chances.
         each = (x.dtype.itemsize + 2 * wide.itemsize) * len(weight)
-        places = CHUNK if x.device.type == "cpu" else max(1, min(LARGE_CHUNK, LOGITS // each))
+        places = CPU_PLACES if x.device.type == "cpu" else max(1, min(GPU_PLACES, GPU_BYTES // each))
         for start in range(0, len(x), places):
             part, wanted = x[start : start + places], targets[start : start + places, None]
             chances = linear(part, weight, bias).log_softmax(1, dtype=wide)

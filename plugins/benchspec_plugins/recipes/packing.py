@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 
-# Of a frozen one, torch.compile of torch 2.11 looks at each field, and compiles anew for each number of segments.
+# Neither this nor `Pack` is frozen: of those, torch.compile of torch 2.11 looks at each field, and compiles anew for
+# each number of segments. Tensors are not compared as a whole.
 @dataclass(eq=False)
 class Keys:
     """The keys that the segments of a pack see, one segment after the other: first a shared start's, then its own."""
@@ -22,12 +23,13 @@ class Keys:
     tokens: torch.Tensor
     #: of each token, where it stands among its own segment's keys
     own: torch.Tensor
-    #: of each start in the order of their segments, where it stands among the keys of rows: (rows, tokens)
-    starts: list[torch.Tensor]
+    #: of each start, in the order of their segments, where it stands among the keys of the rows that continue it: an
+    #: array of shape (rows, tokens of the start)
+    followers: list[torch.Tensor]
 
     def to(self, device: Any) -> Keys:
-        tokens, own, *starts = (x.to(device, non_blocking=True) for x in (self.tokens, self.own, *self.starts))
-        return Keys(tokens, own, starts)
+        tokens, own, *others = (x.to(device, non_blocking=True) for x in (self.tokens, self.own, *self.followers))
+        return Keys(tokens, own, others)
 
 
 @dataclass(eq=False)
@@ -173,12 +175,12 @@ def pack(rows: Sequence[Any], starts: Sequence[np.ndarray[Any, Any]]) -> Pack:
 def _keys(seen: Sequence[Any], begins: Sequence[int], lengths: Sequence[int], continues: Sequence[int | None]) -> Keys:
     """Keys that segments of these lengths see, which begin there."""
     own = [np.arange(end - length, end) for end, length in zip(begins[1:], lengths, strict=True)]
-    followers: dict[int, list[int]] = {}
+    rows_of: dict[int, list[int]] = {}
     for begin, other in zip(begins, continues, strict=False):
         if other is not None:
-            followers.setdefault(other, []).append(begin)
-    starts = [np.add.outer(places, np.arange(lengths[start])) for start, places in sorted(followers.items())]
-    return Keys(_long(seen), _long(own), [torch.from_numpy(each) for each in starts])
+            rows_of.setdefault(other, []).append(begin)
+    followers = [np.add.outer(rows, np.arange(lengths[start])) for start, rows in sorted(rows_of.items())]
+    return Keys(_long(seen), _long(own), [torch.from_numpy(each) for each in followers])
 
 
 def shared_start(row: Any, starts: Sequence[np.ndarray[Any, Any]]) -> int | None:
