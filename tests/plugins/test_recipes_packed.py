@@ -101,11 +101,15 @@ def test_what_segments_see_gives_its_gradients_back_to_every_token():
     torch.testing.assert_close(*found, rtol=1e-6, atol=1e-6)
 
 
-def test_on_a_cpu_blocks_that_are_computed_anew_cannot_be_compiled():
-    train = {"compile": True, "activation_checkpointing": True}
-    job = SimpleNamespace(case=SimpleNamespace(train=train), device=torch.device("cpu"))
-    with pytest.raises(PluginError, match="cannot compile blocks with train"):
+@pytest.mark.parametrize(
+    ("device", "precision", "place"), [("cpu", "bf16", "bf16 on this CPU"), ("cuda", "fp32", "fp32 on this GPU")]
+)
+def test_blocks_that_are_computed_anew_cannot_be_compiled_where_attention_is_not(device, precision, place):
+    train = {"compile": True, "activation_checkpointing": True, "precision": precision}
+    job = SimpleNamespace(case=SimpleNamespace(train=train), device=torch.device(device))
+    with pytest.raises(PluginError, match=f"cannot compile blocks with train.activation_checkpointing in {place}"):
         packed._check_compiled(job)
+    packed._check_compiled(SimpleNamespace(case=SimpleNamespace(train={**train, "compile": False})))
 
 
 @pytest.mark.parametrize("method", [Full, Lora, Adapter, Frozen])

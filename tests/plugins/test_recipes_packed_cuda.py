@@ -55,7 +55,7 @@ def test_the_kernel_of_many_lengths_computes_what_segments_one_by_one_do(width, 
     torch.manual_seed(1)
     heads = [torch.randn(len(pack.ids), 3, width, device=CUDA, dtype=torch.bfloat16) for _ in range(3)]
     weights = torch.randn(len(pack.ids), 3, width, device=CUDA)
-    assert packed_network._has_kernel(heads[0])
+    assert packed_network._takes(heads[0])
 
     def computed(attend, dtype):
         given = [each.to(dtype).requires_grad_() for each in heads]

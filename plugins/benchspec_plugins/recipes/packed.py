@@ -83,10 +83,18 @@ def _check_compiled(job: Job) -> None:
 
     Attention that is computed segment by segment is not, nor is then a checkpointed block around it.
     """
+    import torch
+
+    from benchspec_plugins.recipes.packed_network import has_kernel
+
     train = job.case.train
-    if train.get("compile") and train["activation_checkpointing"] and job.device.type == "cpu":
+    if not (train.get("compile") and train["activation_checkpointing"]):
+        return
+    precision = train["precision"]
+    if not has_kernel(job.device, torch.bfloat16 if precision == "bf16" else torch.float32):
         raise PluginError(
-            "on a CPU, the recipe 'packed' cannot compile blocks with train.activation_checkpointing; set one to false"
+            f"the recipe 'packed' cannot compile blocks with train.activation_checkpointing in {precision} on this "
+            f"{'CPU' if job.device.type == 'cpu' else 'GPU'}; set one of them to false"
         )
 
 

@@ -79,19 +79,24 @@ def attend(heads: Heads, pack: Pack, width: int) -> torch.Tensor:
     q, k = q.to(v.dtype), k.to(v.dtype)
     if k.shape[1] < q.shape[1]:
         k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
-    compute = _at_once if _has_kernel(q) else _one_by_one
+    compute = _at_once if _takes(q) else _one_by_one
     done: torch.Tensor = compute(q, k, v, pack, width**-0.5)
     return done[..., :width].flatten(1)
 
 
-def _has_kernel(q: torch.Tensor) -> bool:
-    """Whether torch's kernel for sequences of many lengths computes such queries: FlashAttention, on NVIDIA's GPUs.
+def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether torch's kernel for sequences of many lengths computes such numbers there: FlashAttention, NVIDIA's GPUs.
 
     AMD's aligns the mask at a segment's first key, so that a row would not see itself.
     """
-    if not q.is_cuda or torch.version.hip or q.dtype not in (torch.float16, torch.bfloat16):
+    if device.type != "cuda" or torch.version.hip or dtype not in (torch.float16, torch.bfloat16):
         return False
-    return torch.cuda.get_device_capability(q.device)[0] >= 8 and q.shape[2] % 8 == 0 and q.shape[2] <= 256
+    return torch.cuda.get_device_capability(device)[0] >= 8
+
+
+def _takes(q: torch.Tensor) -> bool:
+    """Whether the kernel computes such queries."""
+    return has_kernel(q.device, q.dtype) and q.shape[2] % 8 == 0 and q.shape[2] <= 256
 
 
 def _at_once(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, pack: Pack, scale: float) -> Any:
