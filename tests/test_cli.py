@@ -101,8 +101,12 @@ def test_an_interruption_counts_the_cases_that_were_selected(folder, monkeypatch
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    results = [SimpleNamespace(key=("sizes", "gone")), SimpleNamespace(key=("others", "x"))]
-    monkeypatch.setattr(Results, "load", lambda folder: results)
+    class Loaded(list):
+        def missing(self):
+            return []
+
+    others = Loaded([SimpleNamespace(full_name="sizes/gone"), SimpleNamespace(full_name="others/x")])
+    monkeypatch.setattr(Results, "load", lambda folder: others)
     monkeypatch.setattr("benchspec.run", interrupted)
     assert called(monkeypatch, "run", "demo.yaml", "--only", "sizes") == 130
     assert "interrupted: 0 of 1 cases have a result" in capsys.readouterr().err

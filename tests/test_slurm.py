@@ -38,28 +38,32 @@ experiments:
   two:
     matrix: {train.seed: [1, 2]}
 """
-#: a cluster of this machine alone
+#: a cluster of two nodes, both of which are this machine
 CONF = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmctldPort=26817
-SlurmdPort=26818
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 StateSaveLocation={folder}/ctld
-SlurmdSpoolDir={folder}/d
+SlurmdSpoolDir={folder}/%n
 SlurmctldPidFile={folder}/ctld.pid
-SlurmdPidFile={folder}/d.pid
+SlurmdPidFile={folder}/%n.pid
 SlurmctldLogFile={folder}/ctld.log
-SlurmdLogFile={folder}/d.log
+SlurmdLogFile={folder}/%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 AccountingStorageType=accounting_storage/none
 KillWait=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
-PartitionName=small Nodes={host} Default=YES MaxTime=60 State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
+NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port=26818 CPUs=2 State=UNKNOWN
+NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port=26819 CPUs=2 State=UNKNOWN
+PartitionName=small Nodes=one Default=YES MaxTime=60 State=UP
+PartitionName=large Nodes=one,two MaxTime=60 State=UP
+PartitionName=urgent Nodes=one MaxTime=60 State=UP PriorityTier=10
 """
 
 
@@ -67,7 +71,7 @@ PartitionName=small Nodes={host} Default=YES MaxTime=60 State=UP
 def cluster(tmp_path_factory):
     """The environment in which commands talk to a Slurm that runs for these tests."""
     folder, env = tmp_path_factory.mktemp("slurm"), dict(os.environ)
-    for name in ("ctld", "d"):
+    for name in ("ctld", "one", "two"):
         (folder / name).mkdir()
     host = socket.gethostname().partition(".")[0]
     (folder / "slurm.conf").write_text(CONF.format(host=host, folder=folder))
@@ -76,15 +80,16 @@ def cluster(tmp_path_factory):
     env |= {"PATH": f"{env['PATH']}:/usr/sbin", "SLURM_CONF": str(folder / "slurm.conf")}
     munged = ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket", f"--key-file={folder}/key"]
     files = [f"--{name}-file={folder}/munge.{name}" for name in ("pid", "log", "seed")]
-    commands = [[*munged, *files], ["slurmctld", "-D", "-i"], ["slurmd", "-D"]]
+    commands = [[*munged, *files], ["slurmctld", "-D", "-i"]]
+    commands += [["slurmd", "-D", "-N", node] for node in ("one", "two")]
     daemons = []
     try:
         for command in commands:
-            with (folder / f"{command[0]}.out").open("wb") as out:
+            with (folder / f"{len(daemons)}.out").open("wb") as out:
                 daemons.append(subprocess.Popen(command, env=env, stdout=out, stderr=out))
             time.sleep(1)
         end = time.monotonic() + 30
-        while "idle" not in _asked(env, "sinfo", "--noheader", "--format=%t"):
+        while _asked(env, "sinfo", "--noheader", "--partition=large", "--format=%t %D").split() != ["idle", "2"]:
             assert time.monotonic() < end, [file.read_text() for file in folder.glob("*.out")]
             time.sleep(0.5)
         yield {"SLURM_CONF": env["SLURM_CONF"]}
@@ -157,11 +162,60 @@ def test_jobs_that_are_interrupted_are_cancelled_and_one_that_another_cancels_is
     assert len(journal(run)) == 1
 
 
+def test_two_nodes_train_together(cluster, tmp_path):
+    run = write(tmp_path, steps=3)
+    launcher = "{name: slurm, processes: 2, nodes: 2, partition: large}"
+    options = [f"--set=defaults.launcher={launcher}", "--set=defaults.backend=fsdp", "--only", "seed-1"]
+    done = benchspec("run", "jobs.yaml", *options, cwd=tmp_path, env=cluster)
+    assert done.returncode == 0, done.stderr
+    (line,) = journal(run)
+    assert (line["outcome"], line["record"]["processes"]) == ("ok", 2)
+    assert line["proof"]["sharding"] == "fsdp2"
+
+
+def end(job, cluster):
+    subprocess.run(["scontrol", "update", f"jobid={job}", "timelimit=1"], env={**os.environ, **cluster}, check=True)
+
+
+def preempt(job, cluster):
+    urgent = ["sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true"]
+    subprocess.run(urgent, env={**os.environ, **cluster}, check=True)
+
+
+def fail_node(job, cluster):
+    down = ["scontrol", "update", "nodename=one", "state=down", "reason=test"]
+    subprocess.run(down, env={**os.environ, **cluster}, check=True)
+
+
+@pytest.mark.parametrize(
+    ("happens", "outcome", "reason"),
+    [
+        (end, "timeout", "the job was not finished after its time limit (Slurm: TIMEOUT)"),
+        (preempt, "crash", "another job took the nodes (Slurm: PREEMPTED)"),
+        (fail_node, "crash", "a node of the job failed (Slurm: NODE_FAIL)"),
+    ],
+)
+def test_how_slurm_ends_a_job_is_its_outcome(cluster, tmp_path, happens, outcome, reason):
+    run = write(tmp_path, steps=10_000)
+    # Training goes on for as long as Slurm lets it.
+    options = ["--only", "seed-1", "--set=defaults.train.epochs=1000"]
+    started = start("run", "jobs.yaml", *options, cwd=tmp_path, env=cluster)
+    try:
+        number, _ = until(lambda: list(run.glob("cases/*/*/1/rank-1.jsonl")) and queue(cluster))[0].split()
+        happens(number, cluster)
+        assert started.wait(150) == 1
+    finally:
+        up = ["scontrol", "update", "nodename=one", "state=resume"]
+        subprocess.run(up, env={**os.environ, **cluster}, check=False)
+    (line,) = journal(run)
+    assert (line["outcome"], line["reason"]) == (outcome, reason)
+
+
 def test_a_partition_that_does_not_exist_is_refused_before_anything_starts(cluster, tmp_path):
     run = write(tmp_path, steps=2)
-    done = benchspec("run", "jobs.yaml", "--set=defaults.launcher.partition=large", cwd=tmp_path, env=cluster)
+    done = benchspec("run", "jobs.yaml", "--set=defaults.launcher.partition=huge", cwd=tmp_path, env=cluster)
     assert done.returncode == 2
-    assert "launcher: Slurm has no partition 'large' (there are: small)" in done.stderr
+    assert "launcher: Slurm has no partition 'huge' (there are: small, large, urgent)" in done.stderr
     assert not journal(run)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, cast
 
 from benchspec.cases.case import Case
@@ -65,11 +66,12 @@ def warnings(spec: Spec, expansion: Expansion, needed: Needed) -> list[Problem]:
 
 def missing(expansion: Expansion) -> list[Problem]:
     """Warnings about what is not on this machine; the spec may run on another one."""
-    return [replace(problem, severity="warning") for problem in expansion.missing]
+    return distinct(replace(problem, severity="warning") for found in expansion.absent.values() for problem in found)
 
 
 def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
-    """What cases need and can have neither on this machine nor over the network; each plugin of them is asked once."""
+    """What cases need and is not here, or can be had neither here nor over the network; each plugin is asked once."""
+    absent = (problem for case in cases for problem in expansion.absent[case.key])
     asked: dict[tuple[str, str], tuple[Node, Plugin]] = {}
     for case in cases:
         for kind, plugin in expansion.plugins[case.key].items():
@@ -77,7 +79,7 @@ def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
             asked.setdefault((kind, value), (expansion.nodes[case.key], plugin))
     of_plugins = (fields.missing(node, {kind: plugin}, online=True) for (kind, _), (node, plugin) in asked.items())
     of_training = (missing_to_train(expansion.nodes[case.key], case.train) for case in cases)
-    return distinct(problem for problems in (*of_plugins, *of_training) for problem in problems)
+    return distinct(chain(absent, *of_plugins, *of_training))
 
 
 def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:

@@ -41,8 +41,8 @@ class Expansion:
     #: (experiment, case id) -> the case's fields as the spec gives them, for messages
     nodes: dict[tuple[str, str], Node] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    #: what is not on this machine, such as data: needed to run, not to plan
-    missing: list[Problem] = field(default_factory=list)
+    #: (experiment, case id) -> what of the case is not on this machine, such as data: needed to run, not to plan
+    absent: dict[tuple[str, str], list[Problem]] = field(default_factory=dict)
 
 
 class Draft(NamedTuple):
@@ -78,7 +78,6 @@ def expand(spec: Spec) -> Expansion:
         found.problems = first(distinct(found.problems))
         if len(found.cases) > MAX_CASES or len(found.problems) > MAX_PROBLEMS:
             break
-    found.missing = distinct(found.missing)
     return found
 
 
@@ -114,11 +113,10 @@ def _add_cases(name: str, node: Node, drafts: Sequence[Draft], found: Expansion)
     earlier: dict[str, str] = {}
     for id, draft in zip(ids, drafts, strict=True):
         found.problems += draft.fields.problems
-        found.missing += draft.fields.missing
-        found.missing += missing_to_train(draft.node, draft.fields.values["train"])
         if (other := earlier.setdefault(digest(draft.fields.said), id)) != id or (name, id) in found.plugins:
             found.problems.append((node.get("matrix") or node).problem(_same(other, id), at_key=True))
         found.cases.append(_case(id, name, node, draft.combination, draft.fields))
+        found.absent[name, id] = [*draft.fields.missing, *missing_to_train(draft.node, draft.fields.values["train"])]
         found.plugins[name, id] = draft.fields.plugins
         found.nodes[name, id] = draft.node
 

@@ -18,35 +18,35 @@ from benchspec.terms.where import OWN, agrees
 #: dotted path of a case's field -> its value
 Combination = dict[str, Node]
 #: per matrix; more would take weeks to run, so they must be a mistake
-MAX_CASES = 2000
+MAX_PER_MATRIX = 2000
 #: per matrix, before its `exclude`: each of these is looked at
-MAX_COMBINATIONS = 10 * MAX_CASES
+MAX_COMBINATIONS = 10 * MAX_PER_MATRIX
 
 
 def combinations(matrix: Node) -> list[Combination]:
     """A matrix's combinations of values, by the rules of GitHub Actions."""
-    axes = {path: _values(path, node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
+    axes = {path: _values(node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
     count = math.prod(map(len, axes.values())) if axes else 0
     excluded, included = (_entries(matrix, key) for key in ("exclude", "include"))
     _check_excluded(excluded, list(axes))
-    if count > (MAX_COMBINATIONS if excluded else MAX_CASES):
+    if count > (MAX_COMBINATIONS if excluded else MAX_PER_MATRIX):
         raise SpecError([matrix.problem(_too_many(count, before_exclude=bool(excluded)))])
     grid = _Grid(axes)
     left = grid.all & ~reduce(or_, (grid.matching(entry.value) for entry in excluded), 0)
-    if (kept := left.bit_count()) > MAX_CASES:
+    if (kept := left.bit_count()) > MAX_PER_MATRIX:
         raise SpecError([matrix.problem(_too_many(kept))])
     found = _with_included(grid, left, [entry.value for entry in included])
     if not found:
         raise SpecError([matrix.problem("the matrix is empty: everything is excluded", at_key=True)])
-    if len(found) > MAX_CASES:
+    if len(found) > MAX_PER_MATRIX:
         raise SpecError([matrix.problem(_too_many(len(found)))])
     return found
 
 
 def _too_many(count: int, before_exclude: bool = False) -> str:
-    allowed = f"{MAX_CASES:,} are allowed"
+    allowed = f"{MAX_PER_MATRIX:,} are allowed"
     if before_exclude:
-        allowed = f"{MAX_COMBINATIONS:,} are allowed before exclude, and {MAX_CASES:,} after it"
+        allowed = f"{MAX_COMBINATIONS:,} are allowed before exclude, and {MAX_PER_MATRIX:,} after it"
     return f"the matrix has {count:,} combinations; at most {allowed}: split the experiment into several"
 
 
@@ -150,6 +150,6 @@ def _check_excluded(entries: list[Node], axes: list[str]) -> None:
         )
 
 
-def _values(path: str, axis: Node) -> list[Node]:
+def _values(axis: Node) -> list[Node]:
     """An axis's values; each keeps the position of the axis, for messages about the path."""
     return [replace(node, key=axis.key) for node in axis.value]

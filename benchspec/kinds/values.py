@@ -110,6 +110,10 @@ class Facts:
     currency: str | None = None
 
 
+#: the fields of `Facts` that are a single figure with a source
+FIGURES = ("memory", "memory_bandwidth", "link_bandwidth", "price_per_hour")
+
+
 def flops_per_token(shape: Mapping[str, Any], share: Mapping[str, Any], length: float) -> float:
     """FLOPs per token, forward and backward, for rows of `length` tokens on average.
 

@@ -10,11 +10,9 @@ from typing import Any
 
 from benchspec.machine.host import host
 from benchspec.results.events import EventLog
-from benchspec.terms.outcomes import STEP_PHASES
+from benchspec.terms.outcomes import FIRST_STEP, STEADY
 from benchspec.worker import device, proof
 from benchspec.worker.failure import outcome_of, reason_of
-
-FIRST_STEP, STEADY = STEP_PHASES
 
 
 class Recorder:
@@ -33,7 +31,8 @@ class Recorder:
         self._open: list[str] = []
         self._steps = 0
         self._gradient: bool | None = None
-        self._finite = True
+        #: whether every loss was finite; None: none was reported
+        self._finite: bool | None = None
         self._model: Any = None
         self._before: dict[str, Any] = {}
         self._joules: float | None = None
@@ -97,7 +96,8 @@ class Recorder:
 
     def saw(self, loss: float | None, grad_norm: float | None) -> None:
         """A loss or a gradient norm, of a step or of several."""
-        self._finite &= loss is None or proof.finite(loss) is not None
+        if loss is not None:
+            self._finite = self._finite is not False and proof.finite(loss) is not None
         if grad_norm is not None:
             self._gradient = bool(self._gradient) or bool(proof.finite(grad_norm))
 
@@ -110,12 +110,12 @@ class Recorder:
         if now is not None and self._joules is not None:
             self.add("energy", joules=max(0.0, now - self._joules))
         self.add("memory", **_memory())
-        changed = self._changed()
-        if reason := self._not_learned(changed):
-            self.add("failure", outcome="crash", phase="train", reason=reason)
+        try:
+            learned = self._learned()
+        except RuntimeError as error:
+            self.add("failure", outcome="crash", phase="train", reason=str(error))
             return
-        learned = {"finite_losses": True, "parameters_checked": len(self._before), "parameters_changed": changed}
-        self.add("proof", **learned, **({} if self._gradient is None else {"grad_norm_nonzero": self._gradient}))
+        self.add("proof", **learned)
         self.add("done")
 
     def fail(self, error: BaseException) -> None:
@@ -124,21 +124,17 @@ class Recorder:
         self.add("failure", outcome=outcome_of(error), phase=phase, reason=reason_of(error))
         self.add("memory", **_memory())
 
-    def _changed(self) -> int:
-        after = _snapshot(self._model)
-        return sum(not bool((after[name] == values).all()) for name, values in self._before.items() if name in after)
-
-    def _not_learned(self, changed: int) -> str | None:
-        """Why this is no training whose speed means anything; None as far as can be seen."""
+    def _learned(self) -> dict[str, Any]:
+        """Evidence that the model learned, as far as can be seen; raises `RuntimeError` if it did not."""
         if not self._steps:
-            return "no optimizer step was seen"
-        if not self._finite:
-            return "the loss was not finite, so the model did not learn"
+            raise RuntimeError("no optimizer step was seen")
+        if self._finite is False:
+            raise RuntimeError("the loss was not finite, so the model did not learn")
         if self._gradient is False:
-            return "the gradient was zero in every step, so the model did not learn"
-        if 2 * changed < len(self._before):
-            return f"training changed {changed} of {len(self._before)} parameters, so the model did not learn"
-        return None
+            raise RuntimeError("the gradient was zero in every step, so the model did not learn")
+        seen = {"finite_losses": self._finite, "grad_norm_nonzero": self._gradient}
+        known = {name: value for name, value in seen.items() if value is not None}
+        return {**known, **proof.changed(self._before, _snapshot(self._model))}
 
 
 def _snapshot(model: Any) -> dict[str, Any]:

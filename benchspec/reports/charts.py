@@ -89,7 +89,7 @@ def charts(results: Results, metric: str = "train_runtime") -> list[Chart]:
 def _chart(name: str, title: str, group: Sequence[Result], results: Results, metric: str) -> Chart:
     along = _along(group)
     numeric = along is not None and _is_numeric(group, along)
-    scale, unit = _unit(group, results, metric)
+    scale, unit = _unit(group, metric)
     places = _places(group, along)
     spots = {result.case: result.axes[along] if numeric and along else place for result, place in places}
     series = list(_series(group, along, spots, metric, scale))
@@ -205,7 +205,7 @@ def _source(verdict: Verdict) -> str:
     return one_line(f"{verdict['source']}{machine}")
 
 
-def _unit(group: Sequence[Result], results: Results, metric: str) -> tuple[float, str]:
+def _unit(group: Sequence[Result], metric: str) -> tuple[float, str]:
     """The unit in which the largest number is easy to read, and how many of the metric's own it is."""
     largest = max((result.numbers[metric] for result in group if metric in result.numbers), default=0.0)
     unit = METRICS[metric].unit

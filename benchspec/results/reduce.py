@@ -16,6 +16,7 @@ from benchspec.results.events import Event
 from benchspec.results.stats import mean_interval, percentile
 from benchspec.results.steps import Ranks, Step, group_size, of_kind, rows_of_full_step, steps
 from benchspec.terms.metrics import METRICS
+from benchspec.terms.outcomes import PHASES
 
 
 class Reduced(NamedTuple):
@@ -92,14 +93,13 @@ def _first(ranks: Ranks, kind: str) -> Event | None:
 
 
 def _phase_times(ranks: Ranks) -> dict[str, float | None]:
-    phases = [id.removeprefix("phase_") for id in METRICS if id.startswith("phase_")]
-    times = {f"phase_{phase}": _phase_time(ranks, phase) for phase in phases}
+    clocks = offsets(ranks)
+    times = {f"phase_{phase}": _phase_time(ranks, phase, clocks) for phase in PHASES}
     return {"train_runtime": times["phase_train"], **times}
 
 
-def _phase_time(ranks: Ranks, phase: str) -> float | None:
+def _phase_time(ranks: Ranks, phase: str, clocks: Mapping[int, float]) -> float | None:
     """Seconds in which the ranks were in a phase together; None if none was, or one did not end it."""
-    clocks = offsets(ranks)
     found = [spans(ranks[rank], phase, clocks[rank]) for rank in ranks]
     whole = [each for each in found if each is not None]
     times = [end - begin for begin, end in overall(whole)]

@@ -35,8 +35,7 @@ class Results(Sequence[Result]):
         self.folder = folder
         #: the only experiment that it holds, if it is a part of a run; see `of_experiment`
         self.experiment: str | None = None
-        #: each published value compared with what was measured: mappings with the keys source, hardware, experiment,
-        #: case, where, kind, metric, published, measured, ratio, interval, verdict, words, differences
+        #: each published value compared with what was measured: mappings, whose keys are in docs/reports.md
         self.verdicts: list[Verdict] = judge(self.run.get("statements", []), self.by_case(), self.run.get("hardware"))
         #: the cases that `missing` and `as_expected` judge, as (experiment, case): the planned ones, as far as known
         self.judged: list[tuple[str, str]] = self._planned_cases()

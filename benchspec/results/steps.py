@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from benchspec.results.clocks import Span, moment, offsets, overall
 from benchspec.results.events import Event, world_size
+from benchspec.terms.outcomes import FIRST_STEP
 
 #: the events of each rank
 Ranks = Mapping[int, Sequence[Event]]
@@ -102,7 +103,7 @@ def _training_begin(ranks: Ranks, clocks: Mapping[int, float]) -> dict[int, floa
         moment(event, clocks[rank])
         for rank, events in ranks.items()
         for event in events
-        if event["event"] == "begin" and event["phase"] == "first-step"
+        if event["event"] == "begin" and event["phase"] == FIRST_STEP
     ]
     return {0: max(begins)} if begins else {}
 

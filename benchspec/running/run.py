@@ -26,7 +26,7 @@ from benchspec.running.flight import Flight
 from benchspec.running.start import skip, start_next
 from benchspec.running.turns import Turn, turn
 from benchspec.spec.spec import Spec
-from benchspec.terms.errors import HungUp, RunError, SpecError, distinct, install
+from benchspec.terms.errors import HungUp, RunError, SpecError, install
 from benchspec.terms.layout import RUN
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def run(
     """
     from benchspec.running.progress import Quiet
 
+    if rerun not in (None, "changed"):
+        raise ValueError(f"rerun must be 'changed' or None, not {rerun!r}")
     expansion = expansion or expand(spec)
     if expansion.problems:
         raise SpecError(expansion.problems)
@@ -145,7 +147,7 @@ def _earlier(folder: Path, progress: Progress) -> Mapping[str, Any] | None:
 
 def _check_obtainable(expansion: Expansion, pending: Sequence[Case]) -> None:
     """Raise `SpecError` with everything that cases to run need and cannot have here."""
-    if pending and (lost := distinct([*expansion.missing, *unobtainable(expansion, pending)])):
+    if lost := unobtainable(expansion, pending):
         raise SpecError(lost)
 
 

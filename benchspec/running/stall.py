@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchspec.results.events import Event
-from benchspec.terms.outcomes import STEP_PHASES
+from benchspec.terms.outcomes import FIRST_STEP, STEADY
 
-FIRST_STEP, STEADY = STEP_PHASES
 #: within training, a rank may stand still for this many of its median steps, but at least `LEAST` seconds
 STEPS = 20
 LEAST = 120.0

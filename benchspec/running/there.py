@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.kinds.registry import Registry
-from benchspec.kinds.values import Fact, Facts
+from benchspec.kinds.values import FIGURES, Fact, Facts
 from benchspec.machine import describe
 from benchspec.spec.spec import facts_of
 from benchspec.terms import strict
 from benchspec.terms.layout import HARDWARE, MACHINE, write_json
-
-#: the facts that are figures with a source
-_FIGURES = ("memory", "memory_bandwidth", "link_bandwidth", "price_per_hour")
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,13 @@ def read(attempt: Path) -> There | None:
 
 def _plain(facts: Facts) -> dict[str, Any]:
     return {
-        **{name: getattr(facts, name) for name in ("accelerator", "accelerators", "currency", *_FIGURES)},
+        **{name: getattr(facts, name) for name in ("accelerator", "accelerators", "currency", *FIGURES)},
         "peak": dict(facts.peak),
     }
 
 
 def _facts(plain: Mapping[str, Any]) -> Facts:
-    figures: dict[str, Any] = {name: Fact(*plain[name]) if plain[name] else None for name in _FIGURES}
+    figures: dict[str, Any] = {name: Fact(*plain[name]) if plain[name] else None for name in FIGURES}
     peak = {precision: Fact(*found) for precision, found in plain["peak"].items()}
     names: dict[str, Any] = {name: plain[name] for name in ("accelerator", "accelerators", "currency")}
     return Facts(**names, **figures, peak=peak)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -139,7 +138,7 @@ def interrupted(folder: str, cases: Sequence[Case], fresh: bool) -> str:
         results = Results.load(folder)
     except BenchspecError:
         return "interrupted before the first case"
-    found = Counter(result.key for result in results)
-    done = sum(found[case.key] >= case.repeats for case in cases)
+    finished = {result.full_name for result in results}.difference(results.missing())
+    done = sum(case.full_name in finished for case in cases)
     again = "without --fresh " if fresh else ""
     return f"interrupted: {done} of {len(cases)} cases have a result in {folder}; run the same command {again}to resume"

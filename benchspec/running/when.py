@@ -28,9 +28,9 @@ def until_now(started: float, begun: float) -> When:
 def until_last_event(when: When, begun: float, seen: Evidence) -> When:
     """The same until its last event, for a case that is ok: afterwards its processes only shut down."""
     here = [found[-1] for found in seen.ranks.values() if found and found[0].get("host") == host()]
-    clocks = [event["clock"] for event in here if "clock" in event]
+    moments = [event["clock"] for event in here if "clock" in event]
     finished = seen.times[1] if seen.times else when.finished
-    return when._replace(finished=finished, seconds=max(clocks) - begun if clocks else when.seconds)
+    return when._replace(finished=finished, seconds=max(moments) - begun if moments else when.seconds)
 
 
 def begun(seen: Evidence) -> float:

@@ -13,7 +13,7 @@ from benchspec.kinds.bases import Hardware
 from benchspec.kinds.faults import defined_at, explained, wrong
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
-from benchspec.kinds.values import Fact, Facts
+from benchspec.kinds.values import FIGURES, Fact, Facts
 from benchspec.spec import choices, document, mistakes, references, schema
 from benchspec.spec.document import Node
 from benchspec.spec.packs import with_packs
@@ -165,7 +165,7 @@ def _wrong(facts: Facts) -> Iterator[tuple[str, Any, str]]:
     if not isinstance(facts.peak, Mapping):
         yield "peak", facts.peak, "a mapping"
         return
-    figures = {name: getattr(facts, name) for name in _FIGURES}
+    figures = {name: getattr(facts, name) for name in FIGURES}
     peaks = {f"peak[{precision!r}]": figure for precision, figure in facts.peak.items()}
     for name, figure in (figures | peaks).items():
         if figure is not None and not _is_fact(figure, 0 if name == "price_per_hour" else _SMALLEST):
@@ -180,9 +180,6 @@ def _is_fact(figure: Any, smallest: float) -> bool:
 
 
 _SMALLEST = 1e-100
-
-
-_FIGURES = ("memory", "memory_bandwidth", "link_bandwidth", "price_per_hour")
 
 
 def _report_problems(spec: Spec) -> Iterator[Problem]:

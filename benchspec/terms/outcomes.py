@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 #: the phases of a case in their order; each has a metric of its own
 PHASES = ("start", "data", "build", "shard", "train", "save", "query")
+#: those that a recipe enters
+RECIPE_PHASES = ("shard", "train", "save")
 #: the phases within `train`: the first optimizer step, and all later ones
-STEP_PHASES = ("first-step", "steady")
+STEP_PHASES = FIRST_STEP, STEADY = "first-step", "steady"
 #: those and what a script of one's own may do between its steps
 INNER_PHASES = (*STEP_PHASES, "evaluate")
 

@@ -23,7 +23,7 @@ from benchspec.worker.rank import Rank
 
 def run(job: Rank) -> None:
     """Run a case, phase by phase."""
-    with job.phase("start"):
+    with job.within("start"):
         job.case, invocation, profiled = read_case(job.folder)
         registry = Registry.load()
         job.packages = registry.packages
@@ -40,13 +40,13 @@ def run(job: Rank) -> None:
         if job.rank == 0:
             _ask_untrained(job, model, method)
         return
-    with job.phase("data"):
+    with job.within("data"):
         job.tokenizer = _tokenizer(model)
-        job.data = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
+        job.data, steps = _prepared(job, cast(Dataset, plugins["dataset"]), recipe, invocation)
         if job.case.query is not None:
             answering.check(job, model, recipe.templates)
-        job.sampler = _sampler(job, recipe)
-    with job.phase("build"):
+        job.sampler = _sampler(job, recipe, steps)
+    with job.within("build"):
         job.model = network.build(job, model, method)
     _train(job, recipe)
     if job.case.query is not None:
@@ -87,11 +87,11 @@ UNKNOWN_WIDTH, MOST_TOKENS = 2048, 8192
 
 def _ask_untrained(job: Rank, model: Model, method: Method) -> None:
     """Build the network and ask it: this process is as fresh as one that loads what another has saved."""
-    with job.phase("build"):
+    with job.within("build"):
         tokenizer = _tokenizer(model)
         dtype = answering.dtype_of(job.case.train["precision"])
         job.model = checkpoints.cast(network.build(job, model, method), dtype)
-    with job.phase("query"):
+    with job.within("query"):
         answering.ask(job, job.model, tokenizer, templates=None)
 
 
@@ -108,8 +108,8 @@ def _tokenizer(model: Model) -> Any:
     return tokenizer
 
 
-def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> Any:
-    """The token arrays, prepared by whichever process of this host needs them first."""
+def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> tuple[Any, int | None]:
+    """The token arrays, prepared by whichever process of this host needs them first, and the steps that they give."""
     from benchspec.worker.data import answers
     from benchspec.worker.data.encode import encoder_for
     from benchspec.worker.data.prepare import Request, prepare
@@ -131,17 +131,14 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> A
     warning = answers.check(tokens, dataset.name, job.case.train["max_length"])
     known = {name: getattr(tokens.prepared, name) for name in _TOLD}
     job.log.add("data", **known, warning=warning, planned_steps=steps, rows_vary=recipe.rows_vary)
-    return tokens
+    return tokens, steps
 
 
-def _sampler(job: Rank, recipe: Recipe) -> sampling.Sampler | None:
+def _sampler(job: Rank, recipe: Recipe, steps: int | None) -> sampling.Sampler | None:
     """What decides when enough is known; None where every step runs, or nobody knows how many there will be."""
     import numpy as np
 
-    if job.case.sampled_to is None:
-        return None
-    steps = recipe.steps(len(job.data), job.case.train, job.world)
-    if steps is None:
+    if job.case.sampled_to is None or steps is None:
         return None
     work = recipe.workload(job.data.lengths(), job.case.train, job.world)
     if work is None:

@@ -61,17 +61,20 @@ def learned(steps: Steps, before: Mapping[str, Any], after: Mapping[str, Any]) -
     Raises `RuntimeError` if it did not.
     """
     _check_steps(steps)
+    return {"finite_losses": True, "grad_norm_nonzero": True, **changed(before, after)}
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """How many parameters training changed, by snapshots before and after it.
+
+    Raises `RuntimeError` if they were fewer than half, or values are not finite.
+    """
     if broken := next((name for name, values in after.items() if not bool(values.isfinite().all())), None):
         raise RuntimeError(f"training left values in {broken} that are not finite, so the model did not learn")
-    changed = sum(not bool((after[name] == values).all()) for name, values in before.items() if name in after)
-    if 2 * changed < len(before):
-        raise RuntimeError(f"training changed {changed} of {len(before)} parameters, so the model did not learn")
-    return {
-        "finite_losses": True,
-        "grad_norm_nonzero": True,
-        "parameters_changed": changed,
-        "parameters_checked": len(before),
-    }
+    count = sum(not bool((after[name] == values).all()) for name, values in before.items() if name in after)
+    if 2 * count < len(before):
+        raise RuntimeError(f"training changed {count} of {len(before)} parameters, so the model did not learn")
+    return {"parameters_changed": count, "parameters_checked": len(before)}
 
 
 def _check_steps(steps: Steps) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchspec.results.events import EventLog
-from benchspec.terms.outcomes import PHASES, STEP_PHASES
+from benchspec.terms.outcomes import FIRST_STEP, RECIPE_PHASES, STEADY, STEP_PHASES
 from benchspec.worker import arithmetic, device, proof, reported
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from benchspec.kinds.values import Shape
     from benchspec.worker.profiling import Profiler
     from benchspec.worker.sampling import Sampler
-
-FIRST_STEP, STEADY = STEP_PHASES
 
 
 class Rank:
@@ -72,11 +70,15 @@ class Rank:
 
         return collate(rows, padding_token(self.tokenizer))
 
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Mark a phase of the recipe's; see `Job.phase`."""
+        if name not in RECIPE_PHASES:
+            raise ValueError(f"'{name}' is no phase of a recipe ({', '.join(RECIPE_PHASES)})")
+        return self.within(name)
+
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def within(self, name: str) -> Iterator[None]:
         """Mark a phase; after an exception it stays open, which shows where the exception was raised."""
-        if name not in PHASES:
-            raise ValueError(f"no phase is called '{name}' ({', '.join(PHASES)})")
         if name == "train":
             self._before_training()
         self.begin(name)

@@ -23,7 +23,7 @@ def test_what_is_missing_is_a_warning_in_a_plan_and_refused_by_a_run(write, monk
           one: {{model: opt-tiny, dataset: synthetic, train: {settings}}}
     """)
     _, expansion, _, _ = checked(str(file))
-    (missing,) = expansion.missing
+    ((missing,),) = expansion.absent.values()
     assert missing.message == said
     assert [problem.message for problem in unobtainable(expansion, expansion.cases)] == [said]
 

@@ -37,6 +37,26 @@ def test_a_model_is_described_and_its_change_proven(tmp_path):
     assert result.case.startswith("linear-")
 
 
+def test_weights_that_are_not_finite_are_no_learning_whatever_the_losses(tmp_path):
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Linear(4, 2)
+    with measure(tmp_path / "mine", model=model) as m:
+        m.step(rows=1)
+        model.weight.data.fill_(float("nan"))
+        m.step(rows=1)
+    (result,) = Results.load(tmp_path / "mine")
+    assert (result.outcome, result.phase) == ("crash", "train")
+    assert result.reason == "training left values in weight that are not finite, so the model did not learn"
+
+
+def test_losses_that_nobody_reported_are_not_proven(tmp_path):
+    with measure(tmp_path / "mine") as m:
+        m.step(rows=1)
+        m.step(rows=1)
+    (result,) = Results.load(tmp_path / "mine")
+    assert result.outcome == "ok" and "finite_losses" not in result.proof
+
+
 def test_an_exception_is_the_outcome_and_goes_on(tmp_path):
     with pytest.raises(MemoryError), measure(tmp_path / "mine") as m:
         m.step(rows=1)

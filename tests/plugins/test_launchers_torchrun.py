@@ -74,10 +74,13 @@ def test_a_supervisor_that_is_killed_or_does_not_answer_leaves_none_either(tmp_p
 
 
 def test_threads_are_divided_among_processes_unless_the_user_sets_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "_cores", lambda: 8)
+    monkeypatch.setattr(commands, "usable_cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert commands.environment(tmp_path, Host(2))["OMP_NUM_THREADS"] == "4"
     assert commands.environment(tmp_path, Host(16))["OMP_NUM_THREADS"] == "1"
+    # A container may have a part of a core.
+    monkeypatch.setattr(commands, "usable_cores", lambda: 8.5)
+    assert commands.environment(tmp_path, Host(2))["OMP_NUM_THREADS"] == "4"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert commands.environment(tmp_path, Host(2))["OMP_NUM_THREADS"] == "3"
     monkeypatch.setenv("OMP_NUM_THREADS", "")

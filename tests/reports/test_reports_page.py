@@ -47,7 +47,7 @@ def test_the_files_hold_every_step(tmp_path):
     EventLog(folder, 0).add("step", step=1, **counts, loss=1.9, grad_norm=0.5)
     losses = reporter(1)
     assert losses.render(found) == ""
-    assert losses.files(found) == {"losses/sizes/opt-6.7b-1f9c2a.csv": b"step,loss\n1,1.9"}
+    assert losses.files(found) == {"losses/sizes/opt-6.7b-1f9c2a-1.csv": b"step,loss\n1,1.9"}
 
 
 def test_the_page_names_all_that_benchspec_reports_has():

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from commands import called, counted
 
-from benchspec import run
+from benchspec import plan, run
 from benchspec.cases.expand import expand
 from benchspec.results.journal import read_journal
+from benchspec.running import view
 from benchspec.running.progress import Lines
 from benchspec.terms.errors import RunError, SpecError
 from benchspec_plugins.hardware.auto import Auto
@@ -66,6 +67,29 @@ def test_missing_data_is_said_before_anything_is_started(scripted):
     with pytest.raises(SpecError, match=r"demo\.yaml:12:.*nowhere\.json' does not exist"):
         run(scripted("ok", more=data))
     assert not Path("runs").exists()
+
+
+def test_a_case_needs_no_data_of_others(scripted):
+    data = "  rows: {dataset: {name: alpaca, path: nowhere.json}}\n"
+    assert len(run(scripted("ok", more=data), only="ends")) == 1
+    with pytest.raises(SpecError, match=r"nowhere\.json' does not exist"):
+        run(scripted("ok", more=data))
+
+
+@pytest.mark.parametrize("rerun", ["all", True, ""])
+def test_what_is_run_again_is_what_has_changed(scripted, rerun):
+    with pytest.raises(ValueError, match=f"rerun must be 'changed' or None, not {rerun!r}"):
+        run(scripted("ok"), rerun=rerun)
+
+
+def test_an_interrupted_case_lacks_the_launches_that_were_asked_for(scripted):
+    spec = scripted("ok")
+    run(spec, repeats=1)
+    assert view.interrupted("runs/demo", plan(spec), fresh=False).startswith("interrupted: 1 of 1 cases have a result")
+    run(spec, repeats=2)
+    lines = Path("runs/demo/results.jsonl").read_text().splitlines(keepends=True)
+    Path("runs/demo/results.jsonl").write_text(lines[0])
+    assert view.interrupted("runs/demo", plan(spec), fresh=False).startswith("interrupted: 0 of 1 cases have a result")
 
 
 def test_libraries_that_are_missing_are_said_with_what_to_do(scripted, monkeypatch):

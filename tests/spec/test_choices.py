@@ -7,6 +7,7 @@ from plugged import beside
 from small import replaced
 
 from benchspec import Dataset, load, plan
+from benchspec.cases import check
 from benchspec.cases.expand import expand
 
 
@@ -32,14 +33,14 @@ def test_a_hub_name_stays_one_unless_such_a_folder_is_there(write, tmp_path):
 def test_missing_data_is_reported_separately_from_mistakes(write):
     expansion = expand(load(write(replaced("{name: synthetic, rows: 100}", "{name: alpaca, path: gone.json}"))))
     assert expansion.problems == []
-    assert "gone.json' does not exist" in str(expansion.missing[0])
+    assert "gone.json' does not exist" in str(check.missing(expansion)[0])
 
 
 def test_the_home_of_nobody_is_a_file_that_does_not_exist(write):
     expansion = expand(
         load(write(replaced("{name: synthetic, rows: 100}", "{name: alpaca, path: '~nobody-x/a.json'}")))
     )
-    assert "'~nobody-x/a.json' does not exist" in str(expansion.missing[0])
+    assert "'~nobody-x/a.json' does not exist" in str(check.missing(expansion)[0])
 
 
 class Files(Dataset):
@@ -69,7 +70,8 @@ def planned(file, *sets):
 
 
 def missing(file):
-    return [str(one).replace(f"{file.parent}/", "") for one in expand(load(file, registry=beside(Files))).missing]
+    found = check.missing(expand(load(file, registry=beside(Files))))
+    return [str(one).replace(f"{file.parent}/", "") for one in found]
 
 
 def test_paths_are_resolved_in_lists_objects_and_nested_plugins(write, tmp_path):
@@ -142,8 +144,8 @@ def test_all_missing_files_are_found_with_their_places(write):
     file = write("benchspec: 1\nname: x\nexperiments:\n  one:\n    model: opt-tiny\n" + text)
     found = [line.replace(f" (looked for in {file.parent})", " (here)") for line in missing(file)]
     assert found == [
-        "spec.yaml:8:13: error: experiments.one.dataset.path: 'gone.json' does not exist (here)",
-        "spec.yaml:9:27: error: experiments.one.dataset.paths[1]: 'lost.json' does not exist (here)",
-        "spec.yaml:10:42: error: experiments.one.dataset.splits.rest[0]: 'left.json' does not exist (here)",
-        "spec.yaml:11:61: error: experiments.one.dataset.of.of.path: 'deep.json' does not exist (here)",
+        "spec.yaml:8:13: warning: experiments.one.dataset.path: 'gone.json' does not exist (here)",
+        "spec.yaml:9:27: warning: experiments.one.dataset.paths[1]: 'lost.json' does not exist (here)",
+        "spec.yaml:10:42: warning: experiments.one.dataset.splits.rest[0]: 'left.json' does not exist (here)",
+        "spec.yaml:11:61: warning: experiments.one.dataset.of.of.path: 'deep.json' does not exist (here)",
     ]

@@ -39,9 +39,10 @@ def test_a_phase_that_an_exception_leaves_stays_open(tmp_path):
     assert job.open == ["train", "first-step"]
 
 
-def test_phases_are_those_that_there_are(tmp_path):
-    with pytest.raises(ValueError, match="no phase is called 'warmup'"), rank(tmp_path).phase("warmup"):
-        pass
+@pytest.mark.parametrize("name", ["warmup", "data"])
+def test_a_recipe_enters_phases_of_its_own_alone(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"'{name}' is no phase of a recipe \(shard, train, save\)"):
+        rank(tmp_path).phase(name)
 
 
 def test_a_step_belongs_to_training(tmp_path):

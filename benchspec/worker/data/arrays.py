@@ -18,12 +18,13 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from string import Formatter
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,26 @@ def _encode(
     The arrays hold each row's length, its prompt's length, its words, and its tokens without the template. `added`
     maps each template to the number of tokens that it adds.
     """
-    for chunk in _chunks(rows):
+    chunks = _chunks(rows, templates, encoder.eos)
+    for chunk, tokenized in _tokenized(chunks, encoder):
+        encoded = encoder.encoded(tokenized, chunk.texts, chunk.prompts)
+        template = np.fromiter((added[kind] for kind in chunk.kinds), np.int64, len(chunk.rows))
+        flat.append(encoded.ids)
+        yield encoded.lengths, encoded.prompts, _words(chunk.rows), np.maximum(encoded.whole - template, 0)
+    flat.close()
+
+
+class _Chunk(NamedTuple):
+    rows: list[Row]
+    #: of each row, the name of its template, what stands before its answer, and both together
+    kinds: list[str]
+    prompts: list[str]
+    texts: list[str]
+
+
+def _chunks(rows: Sequence[Row], templates: Mapping[str, str], eos: str) -> Iterator[_Chunk]:
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
         kinds = ["with_input" if row.input else "without_input" for row in chunk]
         prompts = [
             templates[kind].format(instruction=row.instruction, input=row.input)
@@ -87,18 +107,18 @@ def _encode(
         ]
         # Prompt and answer are tokenized together, where characters at the border may merge into one token, but the
         # prompt's length is that of the prompt tokenized alone. The paper's script does the same.
-        texts = [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
-        encoded = encoder.encode(texts, prompts)
-        template = np.fromiter((added[kind] for kind in kinds), np.int64, len(chunk))
-        lengths = flat.append(encoded.ids)
-        yield lengths, encoded.prompts, _words(chunk), np.maximum(encoded.whole - template, 0)
-    flat.close()
+        texts = [f"{prompt}{row.output}{eos}" for prompt, row in zip(prompts, chunk, strict=True)]
+        yield _Chunk(chunk, kinds, prompts, texts)
 
 
-def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    rest = iter(rows)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+def _tokenized(chunks: Iterable[_Chunk], encoder: Encoder) -> Iterator[tuple[_Chunk, Any]]:
+    """Each chunk with what the tokenizer makes of it; the next one is tokenized while this one is written."""
+    with ThreadPoolExecutor(1) as thread:
+        begun = ((chunk, thread.submit(encoder.tokenize, chunk.texts)) for chunk in chunks)
+        # Of a pair, the second has been begun too.
+        pairs: Iterator[Any] = pairwise(chain(begun, [None]))
+        for (chunk, tokenized), _ in pairs:
+            yield chunk, tokenized.result()
 
 
 def _words(rows: Sequence[Row]) -> NDArray[np.int64]:
@@ -125,13 +145,9 @@ class _Flat:
         self._count = 0
         self._header()
 
-    def append(self, rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """Append rows, and return their lengths."""
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        total = int(lengths.sum())
-        self._file.write(np.fromiter(chain.from_iterable(rows), np.int32, total).data)
-        self._count += total
-        return lengths
+    def append(self, ids: NDArray[np.int32]) -> None:
+        self._file.write(ids.data)
+        self._count += len(ids)
 
     def close(self) -> None:
         self._file.seek(0)

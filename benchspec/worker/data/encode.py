@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,9 +22,11 @@ from benchspec.worker.data.prefixes import Prefixes
 class Encoded(NamedTuple):
     """Texts as tokens."""
 
-    #: of each text, truncated
-    ids: list[list[int]]
-    #: of each text, their number without truncation
+    #: of all texts one after the other, each truncated
+    ids: NDArray[np.int32]
+    #: of each text, how many of them there are
+    lengths: NDArray[np.int64]
+    #: and how many without truncation
     whole: NDArray[np.int64]
     #: tokens of each prompt alone, without truncation
     prompts: NDArray[np.int64]
@@ -40,8 +43,11 @@ class Encoder(Protocol):
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
         """A context in which each text is truncated to `max_length` tokens."""
 
-    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
-        """The texts, each of which begins with its prompt."""
+    def tokenize(self, texts: list[str]) -> Any:
+        """What the tokenizer itself makes of texts. It may be called in another thread."""
+
+    def encoded(self, tokenized: Any, texts: list[str], prompts: list[str]) -> Encoded:
+        """The same, where each text begins with its prompt."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         """The number of ids of each text, without truncation."""
@@ -81,23 +87,19 @@ class FastEncoder:
             self._backend.enable_truncation(max_length, direction=self._side)
             yield
 
-    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
-        found = self._batch(texts)
-        ids = [one.ids for one in found]
-        whole = np.fromiter(map(self._length, found), np.int64, len(texts))
-        return Encoded(ids, whole, self._prompt_lengths(texts, prompts, ids, whole))
+    def tokenize(self, texts: list[str]) -> Any:
+        return self._batch(texts)
 
-    def _prompt_lengths(
-        self, texts: list[str], prompts: list[str], ids: list[list[int]], whole: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def encoded(self, tokenized: Any, texts: list[str], prompts: list[str]) -> Encoded:
+        ids, lengths = _joined([one.ids for one in tokenized])
+        whole = np.fromiter(map(self._length, tokenized), np.int64, len(texts))
         if self._prefixes is None:
-            return self.lengths(prompts)
-        found = self._prefixes.lengths(prompts, texts, ids)
-        cut = whole > np.fromiter(map(len, ids), np.int64, len(ids))
-        unknown = np.flatnonzero((found < 0) | cut)
+            return Encoded(ids, lengths, whole, self.lengths(prompts))
+        found = self._prefixes.lengths(prompts, texts, ids, lengths)
+        unknown = np.flatnonzero((found < 0) | (whole > lengths))
         if len(unknown):
             found[unknown] = self.lengths([prompts[place] for place in unknown])
-        return found
+        return Encoded(ids, lengths, whole, found)
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         return np.fromiter(map(self._length, self._batch(texts)), np.int64, len(texts))
@@ -127,12 +129,21 @@ class PlainEncoder:
         finally:
             self._limit = {}
 
-    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
-        ids = self._tokenizer(texts, **self._limit)["input_ids"]
-        return Encoded(ids, np.fromiter(map(len, ids), np.int64, len(ids)), self.lengths(prompts))
+    def tokenize(self, texts: list[str]) -> Any:
+        return self._tokenizer(texts, **self._limit)["input_ids"]
+
+    def encoded(self, tokenized: Any, texts: list[str], prompts: list[str]) -> Encoded:
+        ids, lengths = _joined(tokenized)
+        return Encoded(ids, lengths, lengths, self.lengths(prompts))
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         return np.fromiter(map(len, self._tokenizer(texts)["input_ids"]), np.int64, len(texts))
+
+
+def _joined(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """All of them one after the other, and the length of each."""
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    return np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum())), lengths
 
 
 def encoder_for(tokenizer: Any) -> Encoder:

@@ -44,19 +44,22 @@ class Prefixes:
         described = json.loads(backend.to_str())
         return cls(backend, described) if _is_known(described) else None
 
-    def lengths(self, prompts: Sequence[str], texts: Sequence[str], ids: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """The tokens of each prompt alone; -1 where they cannot be told from the ids, none of which are left out."""
-        sizes = np.fromiter(map(len, ids), np.int64, len(ids))
-        flat = np.fromiter((id for row in ids for id in row), np.int64, int(sizes.sum()))
-        ends = np.cumsum(self._bytes[flat])
+    def lengths(
+        self, prompts: Sequence[str], texts: Sequence[str], ids: NDArray[np.int32], sizes: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """The tokens of each prompt alone; -1 where they cannot be told from the text's, none of which are left out.
+
+        `ids` are those of all texts one after the other, of as many each as `sizes` says.
+        """
+        ends = np.cumsum(self._bytes[ids])
         starts = np.concatenate(([0], np.cumsum(sizes)))[:-1]
         first, last = starts + self._before, starts + sizes - 1 - self._after
         # Of a text without a token, nothing can be told; the places are those of some other then.
         known = (first <= last) & (sizes > 0)
-        first, last = np.minimum(first, len(flat) - 1), np.maximum(last, 0)
-        begins = ends[first] - self._bytes[flat[first]]
+        first, last = np.minimum(first, len(ids) - 1), np.maximum(last, 0)
+        begins = ends[first] - self._bytes[ids[first]]
         whole, wanted = _bytes_of(texts), begins + _bytes_of(prompts)
-        found = np.minimum(np.searchsorted(ends, wanted), len(flat) - 1)
+        found = np.minimum(np.searchsorted(ends, wanted), len(ids) - 1)
         known &= (ends[last] - begins == whole) & (ends[found] == wanted) & (found >= first) & (found <= last)
         known &= [prompt[-1:] in _MARKS for prompt in prompts]
         return np.where(known, found + 1 - starts + self._after, -1)

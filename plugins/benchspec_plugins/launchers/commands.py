@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from benchspec.machine.cores import usable_cores
 from benchspec.machine.process import MARK
 from benchspec_plugins.launchers import supervisor
 
@@ -60,7 +61,7 @@ def settings(case_dir: Path, host: Host) -> dict[str, str]:
     """What the ranks of a host need in their environment, beside what is there."""
     # torchrun's default of one thread per process would leave other CPU cores idle.
     asked = os.environ.get("OMP_NUM_THREADS")
-    threads = asked or str(max(1, _cores() // host.processes))
+    threads = asked or str(max(1, int(usable_cores()) // host.processes))
     found = {"OMP_NUM_THREADS": threads, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
     if not asked:
         found["BENCHSPEC_THREADS"] = threads
@@ -77,7 +78,3 @@ def environment(case_dir: Path, host: Host) -> dict[str, str]:
     # them; what a group is told counts.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PET_")}
     return {**kept, **settings(case_dir, host)}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

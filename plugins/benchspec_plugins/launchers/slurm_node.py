@@ -6,6 +6,7 @@ It becomes the supervisor of this node's ranks. On the first node, it also has t
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def main(case_dir: Path, processes: int, interface: str) -> None:
         processes,
         nodes=nodes,
         node=node,
-        address=_first_node() if nodes > 1 else "127.0.0.1",
+        address=_address_of_first_node() if nodes > 1 else "127.0.0.1",
         port=first + int(os.environ["SLURM_JOB_ID"]) % count,
         interface=interface or None,
     )
@@ -35,9 +36,15 @@ def main(case_dir: Path, processes: int, interface: str) -> None:
     os.execve(command[0], command, environment(case_dir, host))
 
 
-def _first_node() -> str:
-    command = ["scontrol", "show", "hostnames", os.environ["SLURM_JOB_NODELIST"]]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
+def _address_of_first_node() -> str:
+    first = _scontrol("hostnames", os.environ["SLURM_JOB_NODELIST"]).split()[0]
+    # The name of a node need not be that of a host.
+    found = re.search(r"NodeAddr=(\S+)", _scontrol("node", first))
+    return found[1] if found else first
+
+
+def _scontrol(*asked: str) -> str:
+    return subprocess.run(["scontrol", "show", *asked], capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from benchspec import Plugin, Reporter, hookimpl
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from benchspec.reports import Column, Report, Section
+    from benchspec.reports import Column, Section
     from benchspec.results import Result, Results
 
 #: steps in the figure of a case; of more, every n-th is drawn, so that the page stays small
@@ -53,7 +53,7 @@ class Html(Reporter):
                 for section, group in zip(report.sections, groups, strict=True)
             ],
             empty=no_results_text(results),
-            run=list(_run(results, report)),
+            run=list(_run(results)),
             style=_markup(_file("page.css")),
             script=_markup(_file("page.js")),
         )
@@ -217,7 +217,7 @@ def _steps(launched: Launched, results: Results) -> Markup | str:
     return _svg(drawn_steps(title, steps[::every]), f"steps of {name}")
 
 
-def _run(results: Results, report: Report) -> Iterator[tuple[str, str]]:
+def _run(results: Results) -> Iterator[tuple[str, str]]:
     """Titles and texts of what the run was made of."""
     import yaml
 

@@ -67,7 +67,10 @@ def told(backend: Any, pairs: list[tuple[str, str]]) -> tuple[Any, Any]:
     texts = [f"{prompt}{answer}{EOS}" for prompt, answer in pairs]
     ids = [one.ids for one in backend.encode_batch(texts)]
     prompts = [prompt for prompt, _ in pairs]
-    return found.lengths(prompts, texts, ids), np.array([len(one.ids) for one in backend.encode_batch(prompts)])
+    sizes = np.array([len(each) for each in ids])
+    return found.lengths(prompts, texts, np.concatenate(ids).astype(np.int32), sizes), np.array(
+        [len(one.ids) for one in backend.encode_batch(prompts)]
+    )
 
 
 def check(backend: Any, pairs: list[tuple[str, str]], least: float) -> None:
