@@ -186,7 +186,7 @@ class Backend(Plugin):
     #: the only number of processes that it supports; None: any number, including one
     processes: ClassVar[int | None] = None
     #: the values of `train.optimizer` that it supports; None: any
-    optimizers: ClassVar[Collection[str] | None] = None
+    optimizers: Collection[str] | None = None
 
     @classmethod
     def dialects(cls) -> set[str]:

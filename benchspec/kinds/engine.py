@@ -58,8 +58,12 @@ class Engine:
 
         norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.train["max_grad_norm"])
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self._clear()
         return self._whole(norm)
+
+    def _clear(self) -> None:
+        """Clear the gradients; overridden by backends that keep their memory."""
+        self.optimizer.zero_grad(set_to_none=True)
 
     def _whole(self, norm: Any) -> float:
         """The norm as a number; overridden by backends that shard gradients, to reduce it over the ranks."""

@@ -48,5 +48,29 @@ def test_what_is_switched_off_or_automatic_is_no_contradiction(given):
 
 
 def test_a_drive_is_for_gpus(given):
-    options = {"offload_param": {"device": "nvme", "nvme_path": "/tmp"}}
+    options = {"offload_optimizer": {"device": "nvme", "nvme_path": "/tmp"}}
     assert "for GPUs only" in create(DeepSpeed, options).missing(False)[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"offload_param": {"device": "nvme", "nvme_path": "/tmp"}}, "keeps parameters in host memory only"),
+        (
+            {"stage": 2, "offload_optimizer": {"device": "nvme", "nvme_path": "/tmp"}},
+            "keeps optimizer states on a drive at stage 3 only, not at stage 2",
+        ),
+    ],
+)
+def test_what_deepspeed_does_not_keep_on_a_drive_is_refused(given, options, said):
+    with pytest.raises(PluginError, match=said):
+        create(DeepSpeed, options)
+    stage, places = options.get("stage", 3), {name: value for name, value in options.items() if name != "stage"}
+    with pytest.raises(PluginError, match=said):
+        given({"zero_optimization": {"stage": stage, **places}})
+
+
+@pytest.mark.parametrize(("device", "optimizers"), [("none", 3), ("cpu", 1)])
+def test_offloaded_states_have_deepspeeds_optimizer_and_those_on_none_have_any(given, device, optimizers):
+    backend = given({"zero_optimization": {"stage": 2, "offload_optimizer": {"device": device}}})
+    assert len(backend.optimizers) == optimizers

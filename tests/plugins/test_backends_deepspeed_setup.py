@@ -59,7 +59,7 @@ def test_a_compiler_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "extensions"))
     deepspeed_setup.set_up()
     # Without a GPU nothing is compiled.
-    deepspeed_setup.compile_optimizer()
+    deepspeed_setup.compile_optimizer(on_drive=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(
         PluginError, match=r"cannot compile its optimizer \(offload_optimizer\): cpu_adam.cpp:1:10: fatal"

@@ -65,6 +65,10 @@ class DdpEngine(Engine):
         with super().computing(last), nullcontext() if last else self.module.no_sync():
             yield
 
+    def _clear(self) -> None:
+        # As views of the buckets they stay: micro-batches are added up there.
+        self.optimizer.zero_grad(set_to_none=False)
+
     def _network(self) -> Any:
         return self.module.module
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ClassVar
+from typing import Any
 
 from benchspec import Backend, Engine, PluginError, hookimpl
 from benchspec_plugins.backends import deepspeed_file, deepspeed_masters, deepspeed_setup
 from benchspec_plugins.backends.devices import PATIENCE, on_own_accelerator
 from benchspec_plugins.backends.equal import differing_parameters
 
-#: options that keep something elsewhere than on the accelerator
-OFFLOADS = ("offload_optimizer", "offload_param")
 #: options that DeepSpeed reads at some stages only
 STAGES = {
     "allgather_bucket_size": (1, 2),
@@ -29,21 +27,25 @@ def _option(type_: str, description: str) -> dict[str, Any]:
     return {"type": [type_, "null"], "default": None, "description": f"{description} (default: DeepSpeed's)"}
 
 
-def _offload(what: str, more: str = "") -> dict[str, Any]:
-    return {
-        "type": ["object", "null"],
-        "properties": {
-            "device": {"enum": ["cpu", "nvme"], "description": "host memory, or files on an NVMe drive (stage 3)"},
-            "nvme_path": {"type": "string", "format": "path", "description": "the folder of the files"},
+#: what an option that keeps something elsewhere than on the accelerator holds
+_ELSEWHERE = {
+    "properties": {
+        "device": {
+            "enum": ["cpu", "nvme"],
+            "description": "host memory, or files on an NVMe drive (optimizer states at stage 3)",
         },
-        "required": ["device"],
-        "if": {"properties": {"device": {"const": "nvme"}}},
-        "then": {"required": ["nvme_path"]},
-        "else": {"not": {"required": ["nvme_path"]}},
-        "additionalProperties": False,
-        "default": None,
-        "description": f"keep {what} in host memory or on a drive{more}",
-    }
+        "nvme_path": {"type": "string", "format": "path", "description": "the folder of the files"},
+    },
+    "required": ["device"],
+    "if": {"properties": {"device": {"const": "nvme"}}},
+    "then": {"required": ["nvme_path"]},
+    "else": {"not": {"required": ["nvme_path"]}},
+    "additionalProperties": False,
+}
+
+
+def _offload(description: str) -> dict[str, Any]:
+    return {"type": ["object", "null"], **_ELSEWHERE, "default": None, "description": description}
 
 
 class DeepSpeed(Backend):
@@ -55,14 +57,14 @@ class DeepSpeed(Backend):
     every process has one.
 
     In bf16 training DeepSpeed's model is bfloat16, with float32 copies in the optimizer. They start from the float32
-    weights, as under other backends; DeepSpeed alone would start them from weights rounded to bfloat16. Until training
-    begins, that takes one more copy of the model in the group's host memory. Gradients of micro-batches are added up in
-    bfloat16. bfloat16 is what is saved.
+    weights, as under other backends, unless they are on a drive; DeepSpeed alone would start them from weights rounded
+    to bfloat16. Until training begins, that takes one more copy of the model in the group's host memory. Gradients of
+    micro-batches are added up in bfloat16. bfloat16 is what is saved.
     """
 
     name = "deepspeed"
     # Adafactor would see flat pieces of parameters and have no rows and columns to factor: another optimizer.
-    optimizers: ClassVar[Collection[str]] = ("adamw", "adamw_fused", "adamw_8bit")
+    optimizers: Collection[str] = ("adamw", "adamw_fused", "adamw_8bit")
     options_schema = {
         "properties": {
             "stage": {"enum": [0, 1, 2, 3], "default": 3, "description": "what is spread: see the class"},
@@ -82,11 +84,10 @@ class DeepSpeed(Backend):
             "stage3_max_live_parameters": _option("integer", "elements that may be whole at once; stage 3"),
             "sub_group_size": _option("integer", "elements that the optimizer works on at once; stage 3"),
             "offload_optimizer": _offload(
-                "optimizer states",
-                "; on GPUs DeepSpeed compiles its optimizer for that, with a C++ compiler and ninja, in the phase "
-                "build of a machine's first case",
+                "keep optimizer states in host memory or on a drive; on GPUs DeepSpeed compiles its AdamW for that, "
+                "with a C++ compiler and ninja, in the phase build of a machine's first case"
             ),
-            "offload_param": _offload("parameters (stage 3)"),
+            "offload_param": _offload("keep parameters in host memory (stage 3)"),
         }
     }
 
@@ -99,18 +100,34 @@ class DeepSpeed(Backend):
             raise PluginError(
                 f"backend 'deepspeed' does not use {idle} at stage {self.stage}: leave it out, or choose stage {stages}"
             )
+        self._check_drives()
+        if self._place_of("offload_optimizer") != "none":
+            # On a GPU, DeepSpeed takes its own AdamW in the place of any other.
+            self.optimizers = ("adamw",)
+
+    def _check_drives(self) -> None:
+        if self._place_of("offload_param") == "nvme":
+            # In bf16, DeepSpeed 0.19 reads the files of the float32 model as bfloat16; in float32, it keeps up to a
+            # billion elements in host memory, whatever the device.
+            raise PluginError("backend 'deepspeed' keeps parameters in host memory only: offload_param: {device: cpu}")
+        if self._place_of("offload_optimizer") == "nvme" and self.stage != 3:
+            raise PluginError(
+                f"backend 'deepspeed' keeps optimizer states on a drive at stage 3 only, not at stage {self.stage}: "
+                "choose stage 3, or offload_optimizer: {device: cpu}"
+            )
+
+    def _place_of(self, name: str) -> str:
+        """Where something is kept: `cpu`, `nvme`, or `none`, which is the accelerator; files may say so too."""
+        return str((self._zero().get(name) or {}).get("device", "none"))
 
     def missing(self, online: bool) -> Sequence[str]:
         from benchspec.machine import accelerators
         from benchspec.machine.compiling import REMEDIES, absent_tools
 
-        on_drive = [name for name in OFFLOADS if (self._zero().get(name) or {}).get("device") == "nvme"]
-        if on_drive and not accelerators():
-            return [
-                f"{name}: DeepSpeed reads and writes an NVMe drive for GPUs only; choose device: cpu"
-                for name in on_drive
-            ]
-        if not self._zero().get("offload_optimizer") or not (absent := absent_tools()) or not accelerators():
+        place = self._place_of("offload_optimizer")
+        if place == "nvme" and not accelerators():
+            return ["offload_optimizer: DeepSpeed reads and writes an NVMe drive for GPUs only; choose device: cpu"]
+        if place == "none" or not (absent := absent_tools()) or not accelerators():
             return ()
         return [
             f"offload_optimizer: DeepSpeed compiles its optimizer, and {it} is not found: {REMEDIES[it]}"
@@ -160,12 +177,13 @@ class DeepSpeed(Backend):
         return given | ({"stage3_gather_16bit_weights_on_model_save": True} if self.stage == 3 else {})
 
     def building(self) -> AbstractContextManager[Any]:
-        if self._zero().get("offload_optimizer"):
-            deepspeed_setup.compile_optimizer()
+        place = self._place_of("offload_optimizer")
+        if place != "none":
+            deepspeed_setup.compile_optimizer(on_drive=place == "nvme")
         if self.stage == 3:
             return deepspeed_setup.splitting(self._zero())
         # If the optimizer is offloaded, the accelerator may have no room for the model in float32 either.
-        return nullcontext() if self._zero().get("offload_optimizer") else on_own_accelerator()
+        return on_own_accelerator() if place == "none" else nullcontext()
 
     def trainer(self, cls: type) -> type:
         backend = self
@@ -200,7 +218,8 @@ class DeepSpeed(Backend):
 
     def _before(self, model: Any) -> deepspeed_masters.Parts:
         """What `restore` needs once DeepSpeed has made a model bfloat16; it expects shards to be so already."""
-        parts = deepspeed_masters.keep(model)
+        # From a drive, DeepSpeed would read and write a billion elements for each parameter that is set.
+        parts = {} if self._place_of("offload_optimizer") == "nvme" else deepspeed_masters.keep(model)
         if self.stage == 3:
             deepspeed_setup.to_bfloat16(model)
         return parts
@@ -229,7 +248,7 @@ class DeepSpeed(Backend):
         import torch
         from accelerate.utils import map_pytorch_optim_to_deepspeed  # type: ignore[import-untyped]
 
-        on_host = self._zero().get("offload_optimizer") and torch.cuda.is_available()
+        on_host = self._place_of("offload_optimizer") != "none" and torch.cuda.is_available()
         return map_pytorch_optim_to_deepspeed(optimizer) if on_host else optimizer
 
     def local(self, parameter: Any) -> Any:

@@ -25,11 +25,12 @@ def restore(model: Any, parts: Parts) -> None:
     """Set the master weights of a model that DeepSpeed has initialised; every rank calls it."""
     from deepspeed.utils import safe_set_full_fp32_param, safe_set_local_fp32_param
 
-    for name, parameter in _trained(model):
-        if hasattr(parameter, "ds_tensor"):
-            safe_set_local_fp32_param(parameter, parts[name])
+    trained = dict(_trained(model))
+    for name, part in parts.items():
+        if hasattr(trained[name], "ds_tensor"):
+            safe_set_local_fp32_param(trained[name], part)
         else:
-            safe_set_full_fp32_param(parameter, _gathered(parts[name], parameter))
+            safe_set_full_fp32_param(trained[name], _gathered(part, trained[name]))
 
 
 def _trained(model: Any) -> Iterator[tuple[str, Any]]:

@@ -75,21 +75,23 @@ def keep_norms(engine: Any) -> None:
     engine.clip_fp32_gradients = clip
 
 
-def compile_optimizer() -> None:
+def compile_optimizer(on_drive: bool) -> None:
     """Have DeepSpeed's optimizer for offloaded states compiled, where there are GPUs, and before anything is measured.
 
-    It takes minutes on a machine's first time, and is then read from torch's cache of extensions; ranks wait for the
-    one that compiles. Raises `PluginError` with the compiler's first error.
+    So is what reads and writes states `on_drive`, which needs libaio. Compiling takes minutes on a machine's first
+    time; the outcome is then read from torch's cache of extensions, and ranks wait for the one that compiles. Raises
+    `PluginError` with the compiler's first error.
     """
     import torch
 
     if not torch.cuda.is_available():
         return
     set_up()
-    from deepspeed.ops.op_builder import CPUAdamBuilder
+    from deepspeed.ops.op_builder import AsyncIOBuilder, CPUAdamBuilder
 
     try:
-        CPUAdamBuilder().load(verbose=False)
+        for builder in (CPUAdamBuilder, AsyncIOBuilder) if on_drive else (CPUAdamBuilder,):
+            builder().load(verbose=False)
     except Exception as error:
         raise PluginError(f"DeepSpeed cannot compile its optimizer (offload_optimizer): {_cause(error)}") from error
 

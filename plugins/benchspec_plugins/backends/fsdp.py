@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ClassVar
+from typing import Any
 
 from benchspec import Backend, Engine, hookimpl
 from benchspec_plugins.backends import fsdp_sharding
@@ -27,7 +27,7 @@ class Fsdp(Backend):
 
     name = "fsdp"
     # The others compute with whole tensors of their own, which torch does not mix with shards.
-    optimizers: ClassVar[Collection[str]] = ("adamw", "adamw_fused")
+    optimizers: Collection[str] = ("adamw", "adamw_fused")
     options_schema = {
         "properties": {
             "reshard_after_forward": {
