@@ -99,6 +99,7 @@ COMPARISON = click.option(
     type=click.Choice(["table", "markdown", "json", "junit"]),
     default="table",
     show_default=True,
+    help="What is printed: for a terminal, for a pull request, or for programs.",
 )
 SET = click.option(
     "--set",
@@ -116,5 +117,12 @@ REPORTER = click.option(
     help="Print this report, such as json, instead of those that the spec names.",
     shell_complete=completing("reporters"),
 )
-FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="What is printed: for people, or for programs.",
+)
 SPEC = click.argument("spec", metavar="SPEC", shell_complete=completing("spec_files"))

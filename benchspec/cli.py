@@ -153,7 +153,14 @@ def run(
 
 @cli.command()
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=completing("spec_files"))
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed: for people, or for programs.",
+)
 def validate(specs: Sequence[str], form: str) -> int:
     """Check specs and report everything that is wrong with them."""
     from benchspec.cases.check import count_and_problems

@@ -130,4 +130,4 @@ def test_every_file_on_a_page_exists(page):
 def test_every_extra_in_readme_exists():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     named = {name for _, name in re.findall(r"(benchspec|-e ')\.?\[(\w+)\]", README)}
-    assert named == {"train", "deepspeed", "methods", "generate", "slurm"} <= set(extras)
+    assert named == {"train", "deepspeed", "methods", "generate", "slurm", "compare"} <= set(extras)

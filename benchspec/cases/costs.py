@@ -58,11 +58,15 @@ def _seconds(statement: Statement, at: Any) -> float | None:
 def text(plans: Sequence[Planned], seconds: Mapping[tuple[str, str], float]) -> str:
     """A sentence on the process hours of the launches that are left and whose time was published; empty without any."""
     known = [plan for plan in plans if plan.left and plan.case.key in seconds]
-    hours = [plan.left * plan.needs["processes"] * seconds[plan.case.key] / 3600 for plan in known]
+    each = [plan.left * seconds[plan.case.key] / 3600 for plan in known]
+    hours = [one * plan.needs["processes"] for one, plan in zip(each, known, strict=True)]
     if not known:
         return ""
     of = f"{len(known)} of the {len(plans)} cases" if len(known) < len(plans) else "all cases"
-    said = f"By published times, the trainings of {of} take {_hours(math.fsum(hours))} process hours"
+    said = (
+        f"By published times, the trainings of {of} take {_hours(math.fsum(each))} h one after another, "
+        f"{_hours(math.fsum(hours))} process hours"
+    )
     if all(plan.case.sampled_to is None for plan in known):
         return f"{said}."
     least = math.fsum(map(operator.mul, hours, (_least(plan.case, plan.needs["steps"]) for plan in known)))

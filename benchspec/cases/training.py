@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from benchspec.machine import accelerators
 from benchspec.machine.compiling import REMEDIES, absent_tools
 from benchspec.spec.document import Node
 from benchspec.terms.errors import Problem
+
+#: kinds of attention whose gradients only GPUs compute
+ON_GPUS = ("flash", "flex")
 
 
 def missing_to_train(fields: Node, train: Mapping[str, Any]) -> list[Problem]:
@@ -19,4 +23,8 @@ def missing_to_train(fields: Node, train: Mapping[str, Any]) -> list[Problem]:
         found.append(fields.at(["train", "optimizer"]).problem(message))
     if train["compile"] and (tool := "a C++ compiler") in absent_tools():
         found.append(fields.at(["train", "compile"]).problem(f"torch.compile needs {tool}: {REMEDIES[tool]}"))
+    attention = train["attention"]
+    if attention in ON_GPUS and not accelerators():
+        message = f"{attention} attention is trained on GPUs only, and this machine has none; choose another"
+        found.append(fields.at(["train", "attention"]).problem(message))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from benchspec.machine.compiling import REMEDIES
@@ -97,10 +98,24 @@ def _little_shared_memory(facts: Mapping[str, Any]) -> list[str]:
     ]
 
 
+#: the library that stands for an extra -> the extra, and what alone needs it
+OPTIONAL: Mapping[str, tuple[str, str]] = {
+    "deepspeed": ("deepspeed", "the backend 'deepspeed'"),
+    "peft": ("methods", "the method 'lora'"),
+    "rouge_score": ("generate", "the dataset 'generated'"),
+    "submitit": ("slurm", "the launcher 'slurm'"),
+    "matplotlib": ("figures", "the reporters 'figures' and 'html'"),
+    "scipy": ("compare", "the commands compare, ab and history"),
+}
+
+
 def _optional(facts: Mapping[str, Any]) -> list[str]:
-    if facts["libraries"]["deepspeed"]:
-        return []
-    return [f"deepspeed is not installed (only the backend 'deepspeed' needs it): {install('deepspeed')}"]
+    known = facts["libraries"]
+    return [
+        f"{name} is not installed (only {use} needs it): {install(extra)}"
+        for name, (extra, use) in OPTIONAL.items()
+        if (not known[name] if name in known else find_spec(name) is None)
+    ]
 
 
 def _tools(facts: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from benchspec.cases.case import Case, Launch
 from benchspec.kinds.values import Facts
 from benchspec.machine import checkout, describe, text
 from benchspec.machine.host import host
+from benchspec.measuring.training import settings_of
 from benchspec.results import evidence, journal
 from benchspec.results.evidence import Evidence
 from benchspec.results.result import Result
@@ -66,6 +67,7 @@ def opened(folder: Path, case: Case, name: str, processes: int) -> Path:
 def _write_run(folder: Path, case: Case, name: str, found: Mapping[str, Any]) -> None:
     earlier = read_run(folder) if (folder / RUN).exists() else {}
     cases = [*earlier.get("cases", []), *([] if list(case.key) in earlier.get("cases", []) else [list(case.key)])]
+    settings = {**earlier.get("settings", {}), case.full_name: settings_of(case)}
     write_json(
         folder / RUN,
         {
@@ -79,9 +81,20 @@ def _write_run(folder: Path, case: Case, name: str, found: Mapping[str, Any]) ->
             "started": earlier.get("started") or time.time(),
             "experiments": {case.experiment: {"title": "Training"}},
             "statements": [],
+            "settings": settings,
+            "shared": _alike([*settings.values()]),
             "cases": cases,
         },
     )
+
+
+def _alike(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Those that say something and are the same in all cases: name -> value."""
+    return {
+        path.rpartition(".")[2] if path.startswith("train.") else path: value
+        for path, value in settings[0].items()
+        if value is not None and value is not False and all(found.get(path) == value for found in settings)
+    }
 
 
 def _depends_on(found: Mapping[str, Any], processes: int, folder: Path) -> dict[str, Any]:

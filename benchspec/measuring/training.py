@@ -47,6 +47,13 @@ def case_of(
     )
 
 
+def settings_of(case: Case) -> dict[str, Any]:
+    """What is known of a script's training: dotted path -> value."""
+    train = {f"train.{name}": value for name, value in case.train.items()}
+    rows, processes = case.dataset.get("rows"), case.launcher["processes"]
+    return {"backend": case.backend["name"], "dataset.rows": rows, "processes": processes, **train}
+
+
 def benchmark_name(name: str | None, folder: Path) -> str:
     """The benchmark's name: as given, else that of the folder."""
     return _word(name or folder.resolve().name)

@@ -17,6 +17,8 @@ from benchspec.terms.strict import without_infinities
 
 #: the verdicts by which a system for tests takes a case as failed, and as not run
 _FAILED, _SKIPPED = ("worse",), ("undecided", "not comparable")
+#: what the numbers are
+_WHAT = "geometric means of launches, intervals of 99.5% over all cases"
 #: the largest ratio that an end of an interval shows
 FARTHEST = 100
 
@@ -111,15 +113,14 @@ def as_table(comparison: Comparison, width: int = 110) -> str:
         colalign=["right" if column.right else "left" for column in found],
         disable_numparse=True,
     )
-    runs = f"base {comparison.base}\nhead {comparison.head}"
+    runs = f"base {comparison.base}\nhead {comparison.head}\n{_WHAT}"
     lines = "\n".join(fill(note, width, subsequent_indent="  ", break_long_words=False) for note in notes(comparison))
     return "\n\n".join(filter(None, (f"{headline(comparison)}\n{runs}", table, lines)))
 
 
 def as_markdown(comparison: Comparison) -> str:
     """For a pull request."""
-    what = "geometric means of launches, intervals of 99.5% over all cases"
-    runs = f"base {comparison.base}, head {comparison.head}; {what}"
+    runs = f"base {comparison.base}, head {comparison.head}; {_WHAT}"
     head = f"**{markdown.escape(headline(comparison))}**\n\n{markdown.paragraph(runs)}"
     return "\n\n".join(filter(None, (head, markdown.table(columns(comparison)), markdown.bullets(notes(comparison)))))
 
@@ -139,10 +140,11 @@ def as_junit(comparison: Comparison) -> str:
         suite.set(key, str(sum(verdicts[name] for name in names)))
     for pair in comparison.pairs:
         test = SubElement(suite, "testcase", classname=one_line(pair.experiment), name=label(pair))
-        said = f"{pair.verdict}: {change_text(pair)}"
+        reasons = [*map(brief, pair.reasons)]
+        said = f"{pair.verdict}: {reasons[0] if pair.ratio is None and reasons else change_text(pair)}"
         kind = "failure" if pair.verdict in _FAILED else "skipped" if pair.verdict in _SKIPPED else "system-out"
         inner = SubElement(test, kind, {} if kind == "system-out" else {"message": said})
-        inner.text = "\n".join([said, *map(brief, pair.reasons)])
+        inner.text = "\n".join([said, *reasons])
     indent(suite)
     return tostring(suite, encoding="unicode", xml_declaration=True)
 

@@ -13,6 +13,7 @@ from benchspec.reports import published
 from benchspec.reports.cells import axis_texts, field_text, measured_text
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
+from benchspec.reports.scripts import told_apart
 from benchspec.results.launches import Launches, launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
@@ -32,7 +33,8 @@ CHANGED = "†"
 
 def build_report(results: Results) -> Report:
     """The whole report: what was asked and how it came out, a section per experiment, sources and warnings."""
-    groups, run = by_experiment(results.by_case()), results.run
+    run = results.run
+    groups = by_experiment(told_apart(results.by_case(), run))
     known = published.collect(groups, results)
     titles = run.get("experiments", {})
     return Report(

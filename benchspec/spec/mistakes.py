@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,13 @@ def _described(error: Any, key: str) -> str:
     return f" ({description})" if description else ""
 
 
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def _message(error: Any, registry: Registry) -> str:
     """The message for an error: benchspec's own wording, or jsonschema's for keywords not handled here."""
     value, wanted, found = error.validator, error.validator_value, error.instance
@@ -71,7 +79,8 @@ def _message(error: Any, registry: Registry) -> str:
         return f"{shown(found)} is not supported; this version of benchspec supports {wanted}"
     if value == "type":
         names = [wanted] if isinstance(wanted, str) else wanted
-        return f"expected {' or '.join(_TYPES[name] for name in names)}, found {shown(found)}"
+        quoted = ", which is text: leave out its quotes" if isinstance(found, str) and _is_number(found) else ""
+        return f"expected {' or '.join(_TYPES[name] for name in names)}, found {shown(found)}{quoted}"
     if value == "pattern":
         meant = error.schema.get("description", f"expected a match for {wanted}")
         return f"{shown(found)} " + (

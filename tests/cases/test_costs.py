@@ -49,13 +49,15 @@ def told(cases, fields, steps=600, left=1):
 
 
 def test_a_whole_training_costs_its_processes_for_its_time(cases):
-    assert told(cases, FIELDS) == "By published times, the trainings of all cases take 20 process hours."
+    assert told(cases, FIELDS) == (
+        "By published times, the trainings of all cases take 10 h one after another, 20 process hours."
+    )
 
 
 @pytest.mark.parametrize(("steps", "least"), [(600, "1"), (20, "20"), (None, "0")])
 def test_a_sampled_one_costs_what_runs_before_the_first_look_at_least(cases, steps, least):
     said = told(cases, FIELDS + "measure: {mode: sampled}\n", steps)
-    assert said.endswith(f"take 20 process hours if every step runs; sampled, at least {least}.")
+    assert said.endswith(f"20 process hours if every step runs; sampled, at least {least}.")
 
 
 def test_without_published_times_nothing_is_said(cases):

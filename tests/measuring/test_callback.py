@@ -63,6 +63,9 @@ def test_a_further_training_is_a_further_launch_and_other_settings_another_case(
     found = Results.load(folder)
     assert [each.launch for each in found] == [1, 2, 1] and len({each.case for each in found}) == 2
     assert found.as_expected() and found.missing() == []
+    text = found.report("table")
+    assert "every case: backend" in text and "batch_size 2" in text
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("OPTForCausalLM")] == ["0.01", "0.02"]
 
 
 def test_evaluations_and_saves_are_no_part_of_a_step(tmp_path):

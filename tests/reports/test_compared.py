@@ -43,12 +43,13 @@ def test_a_change_in_words(ratio, interval, text):
 
 def test_a_table_has_a_row_a_case_and_the_reasons_below():
     lines = compared.as_table(comparison(WORSE, NEW)).splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         "rows/s: 1 worse, 1 not comparable (a change by up to 2% is none)",
         "base runs/main",
         "head runs/mine",
+        "geometric means of launches, intervals of 99.5% over all cases",
     ]
-    assert "sizes: model opt-6.7b, rows 10,000  worse" in lines[6]
+    assert "sizes: model opt-6.7b, rows 10,000  worse" in lines[7]
     assert lines[-1] == r"sizes: model a|b\x1b[31m: only in head"
 
 

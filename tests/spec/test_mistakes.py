@@ -29,6 +29,10 @@ from small import SMALL, mistakes, replaced
             "spec.yaml:4:30: error: defaults.dataset.row: unknown key 'row' (allowed: name",
         ),
         (replaced("rows: 100", "rows: many"), "defaults.dataset.rows: expected an integer, found 'many'"),
+        (
+            replaced("rows: 100", "rows: '100'"),
+            "defaults.dataset.rows: expected an integer, found '100', which is text: leave out its quotes",
+        ),
         (replaced("rows: 100", "rows: 0"), "defaults.dataset.rows: 0 must be at least 1"),
         (replaced("name: synthetic, ", ""), "spec.yaml:4:12: error: defaults.dataset: 'name' is missing"),
         (SMALL + "    train: {max_steps: 1}\n", "experiments.one.train.max_steps: 1 must be at least 2"),

@@ -79,14 +79,18 @@ class _Case:
         found = ratio(base, head, tests)
         known = {"values": values, "ratio": found.value, "interval": found.interval}
         if found.interval is None:
-            reason = "a single launch says nothing of how much launches vary; set repeats, for example to 5"
+            reason = (
+                "a single launch says nothing of how much launches vary; set repeats, for example to 5, or run a "
+                "script of your own again into the same folder"
+            )
             return self._pair("undecided", reason, **known)
         word = verdict(found.interval, threshold, METRICS[metric].direction)
         if word != "undecided":
             return self._pair(word, **known)
         count = launches_needed(base, head, threshold, tests)
         more = f"at least {count:,} launches" if count else "more than 1,000 launches"
-        vary = f"launches vary by {100 * spread(base, head):.2g}%"
+        percent = 100 * spread(base, head)
+        vary = f"launches vary by {percent:.0f}%" if percent >= 10 else f"launches vary by {percent:.2g}%"
         return self._pair(word, f"{vary} (standard deviation); it would take {more} of each", **known)
 
     def _pair(self, verdict: str, *reasons: str, **known: Any) -> Pair:

@@ -68,14 +68,17 @@ def paired(base: Results, head: Results) -> Iterator[Sides]:
     """
     ours, theirs = _by_key(base), _by_key(head)
     for each in {**ours, **theirs}:
-        for one, other in _matched(ours.get(each, []), theirs.get(each, [])):
+        alike = ours.get(each, []), theirs.get(each, [])
+        for one, other in _matched(*alike):
             shown = one or other
             assert shown is not None
             sides = [
                 side(name, results, launches_of(found) if found else ())
                 for name, results, found in (("base", base, one), ("head", head, other))
             ]
-            yield Sides(shown.experiment, shown.axes, *sides)
+            # Several with the same axes are told apart by their ids.
+            named = {"case": shown.case} if max(map(len, alike)) > 1 else {}
+            yield Sides(shown.experiment, {**shown.axes, **named}, *sides)
 
 
 def _by_key(results: Results) -> dict[tuple[str, str], list[Result]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.util import find_spec
 from typing import Any
 
 from benchspec import Backend, Engine, PluginError, hookimpl
+from benchspec.terms.errors import install
 from benchspec_plugins.backends import deepspeed_file, deepspeed_masters, deepspeed_setup
 from benchspec_plugins.backends.devices import PATIENCE, on_own_accelerator
 from benchspec_plugins.backends.equal import differing_parameters
@@ -124,6 +126,8 @@ class DeepSpeed(Backend):
         from benchspec.machine import accelerators
         from benchspec.machine.compiling import REMEDIES, absent_tools
 
+        if find_spec("deepspeed") is None:
+            return [f"the backend 'deepspeed' needs DeepSpeed: {install('deepspeed')}"]
         place = self._place_of("offload_optimizer")
         if place == "nvme" and not accelerators():
             return ["offload_optimizer: DeepSpeed reads and writes an NVMe drive for GPUs only; choose device: cpu"]

@@ -1,0 +1,20 @@
+"""The cases of scripts of one's own, in reports: no matrix says which of their settings tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchspec.results.result import Result
+
+
+def told_apart(results: Sequence[Result], run: Mapping[str, Any]) -> list[Result]:
+    """The results with each setting as an axis in which they differ; those of a spec as they are."""
+    settings = [run.get("settings", {}).get(result.full_name, {}) for result in results]
+    paths = dict.fromkeys(path for found in settings for path in found)
+    telling = [path for path in paths if any(found.get(path) != settings[0].get(path) for found in settings)]
+    return [
+        replace(result, axes={**result.axes, **{path: found.get(path) for path in telling}})
+        for result, found in zip(results, settings, strict=True)
+    ]
