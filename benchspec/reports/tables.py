@@ -27,6 +27,9 @@ from benchspec.terms.outcomes import OUTCOMES
 #: columns of a report's tables, axes and outcome included
 MAX_COLUMNS = 7
 
+#: a 95th percentile of step times of more than so many medians is remarked on
+UNEVEN = 3
+
 #: marks a result that depends on something that is no longer as it was
 CHANGED = "†"
 
@@ -44,11 +47,19 @@ def build_report(results: Results) -> Report:
         machine=str(run.get("machine_line", "")),
         headline=headline(results.verdicts),
         outcomes=_outcomes(results),
-        shared=[f"{path} {field_text(value)}" for path, value in run.get("shared", {}).items()],
+        shared=[f"{name} {field_text(value)}" for name, value in (run.get("shared", {}) | _processes(results)).items()],
         sections=[_section(titles.get(name, {}).get("title") or name, groups[name], known, results) for name in groups],
         sources=known.source_lines(),
         warnings=_without_result(results),
     )
+
+
+def _processes(results: Results) -> dict[str, Any]:
+    """How many processes each case had, where all had as many and the spec leaves it to the machine."""
+    found = {result.record.get("processes") for result in results}
+    launcher = results.run.get("shared", {}).get("launcher", {})
+    said = isinstance(launcher, Mapping) and isinstance(launcher.get("processes"), int)
+    return {"processes": found.pop()} if len(found) == 1 and None not in found and not said else {}
 
 
 def _description(run: Mapping[str, Any]) -> str:
@@ -153,6 +164,7 @@ def _section(title: str, group: Sequence[Result], known: Published, results: Res
             *_searched(group, results),
             *_failures(group, results),
             *_warnings(group),
+            *_uneven(group),
             *_not_measured(group, shown),
             *_other_figures(shown, results.run.get("other_figures")),
             *_changed(group, changes),
@@ -309,6 +321,23 @@ def _warnings(group: Sequence[Result]) -> list[str]:
     return [
         f"{'every case' if len(names) == len(group) > 1 else ', '.join(names)}: warning: {brief(warning)}"
         for warning, names in cases.items()
+    ]
+
+
+def _uneven(group: Sequence[Result]) -> list[str]:
+    """A line on the cases whose steps took so unevenly long that rows of many lengths alone do not explain it."""
+    ratios: dict[str, float] = {}
+    for result in group:
+        for launch in launches_of(result):
+            median, slow = (launch.numbers.get(f"step_time_{name}") for name in ("p50", "p95"))
+            if median and slow and slow > UNEVEN * median:
+                ratios[result.case] = max(ratios.get(result.case, 0.0), slow / median)
+    if not ratios:
+        return []
+    far = f"{max(ratios.values()):.0f} times" if max(ratios.values()) < 100 else "over 100 times"
+    return [
+        f"steps took unevenly long in {_named(group, list(ratios))}, their 95th percentile up to {far} the median: "
+        "something else may have used this machine"
     ]
 
 

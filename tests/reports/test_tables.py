@@ -273,3 +273,11 @@ def test_figures_of_a_machine_that_this_one_is_not_are_said_beside_what_uses_the
     assert section.notes == [f"MFU and cost use {other}"]
     (section,) = build_report(results(result(metrics={"energy": 2.0}), other_figures=other)).sections
     assert section.notes == []
+
+
+@pytest.mark.parametrize(("slow", "said"), [(2.9, False), (8.2, True)])
+def test_steps_that_take_unevenly_long_are_remarked_on(slow, said):
+    case = result(metrics={"step_time_p50": 0.25, "step_time_p95": 0.25 * slow})
+    (section,) = build_report(results(case)).sections
+    line = f"steps took unevenly long in every case, their 95th percentile up to {slow:.0f} times the median: "
+    assert any(note.startswith(line) for note in section.notes) is said
