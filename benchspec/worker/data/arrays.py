@@ -18,10 +18,9 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, islice, pairwise
+from itertools import islice
 from pathlib import Path
 from string import Formatter
 from typing import Any, BinaryIO, NamedTuple
@@ -80,9 +79,8 @@ def _encode(
     The arrays hold each row's length, its prompt's length, its words, and its tokens without the template. `added`
     maps each template to the number of tokens that it adds.
     """
-    chunks = _chunks(rows, templates, encoder.eos)
-    for chunk, tokenized in _tokenized(chunks, encoder):
-        encoded = encoder.encoded(tokenized, chunk.texts, chunk.prompts)
+    for chunk in _chunks(rows, templates, encoder.eos):
+        encoded = encoder.encode(chunk.texts, chunk.prompts)
         template = np.fromiter((added[kind] for kind in chunk.kinds), np.int64, len(chunk.rows))
         flat.append(encoded.ids)
         yield encoded.lengths, encoded.prompts, _words(chunk.rows), np.maximum(encoded.whole - template, 0)
@@ -109,16 +107,6 @@ def _chunks(rows: Sequence[Row], templates: Mapping[str, str], eos: str) -> Iter
         # prompt's length is that of the prompt tokenized alone. The paper's script does the same.
         texts = [f"{prompt}{row.output}{eos}" for prompt, row in zip(prompts, chunk, strict=True)]
         yield _Chunk(chunk, kinds, prompts, texts)
-
-
-def _tokenized(chunks: Iterable[_Chunk], encoder: Encoder) -> Iterator[tuple[_Chunk, Any]]:
-    """Each chunk with what the tokenizer makes of it; the next one is tokenized while this one is written."""
-    with ThreadPoolExecutor(1) as thread:
-        begun = ((chunk, thread.submit(encoder.tokenize, chunk.texts)) for chunk in chunks)
-        # Of a pair, the second has been begun too.
-        pairs: Iterator[Any] = pairwise(chain(begun, [None]))
-        for (chunk, tokenized), _ in pairs:
-            yield chunk, tokenized.result()
 
 
 def _words(rows: Sequence[Row]) -> NDArray[np.int64]:

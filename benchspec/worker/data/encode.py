@@ -43,11 +43,8 @@ class Encoder(Protocol):
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
         """A context in which each text is truncated to `max_length` tokens."""
 
-    def tokenize(self, texts: list[str]) -> Any:
-        """What the tokenizer itself makes of texts. It may be called in another thread."""
-
-    def encoded(self, tokenized: Any, texts: list[str], prompts: list[str]) -> Encoded:
-        """The same, where each text begins with its prompt."""
+    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+        """The texts, each of which begins with its prompt."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         """The number of ids of each text, without truncation."""
@@ -87,19 +84,20 @@ class FastEncoder:
             self._backend.enable_truncation(max_length, direction=self._side)
             yield
 
-    def tokenize(self, texts: list[str]) -> Any:
-        return self._batch(texts)
-
-    def encoded(self, tokenized: Any, texts: list[str], prompts: list[str]) -> Encoded:
-        ids, lengths = _joined([one.ids for one in tokenized])
-        whole = np.fromiter(map(self._length, tokenized), np.int64, len(texts))
+    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+        found = self._batch(texts)
+        ids, lengths = _joined([one.ids for one in found])
+        whole = lengths.copy()
+        # Whatever is truncated is as long as the longest.
+        for place in np.flatnonzero(lengths == lengths.max(initial=0)):
+            whole[place] = self._length(found[place])
         if self._prefixes is None:
             return Encoded(ids, lengths, whole, self.lengths(prompts))
-        found = self._prefixes.lengths(prompts, texts, ids, lengths)
-        unknown = np.flatnonzero((found < 0) | (whole > lengths))
+        alone = self._prefixes.lengths(prompts, texts, ids, lengths)
+        unknown = np.flatnonzero((alone < 0) | (whole > lengths))
         if len(unknown):
-            found[unknown] = self.lengths([prompts[place] for place in unknown])
-        return Encoded(ids, lengths, whole, found)
+            alone[unknown] = self.lengths([prompts[place] for place in unknown])
+        return Encoded(ids, lengths, whole, alone)
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         return np.fromiter(map(self._length, self._batch(texts)), np.int64, len(texts))
@@ -129,11 +127,8 @@ class PlainEncoder:
         finally:
             self._limit = {}
 
-    def tokenize(self, texts: list[str]) -> Any:
-        return self._tokenizer(texts, **self._limit)["input_ids"]
-
-    def encoded(self, tokenized: Any, texts: list[str], prompts: list[str]) -> Encoded:
-        ids, lengths = _joined(tokenized)
+    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+        ids, lengths = _joined(self._tokenizer(texts, **self._limit)["input_ids"])
         return Encoded(ids, lengths, lengths, self.lengths(prompts))
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
