@@ -99,7 +99,7 @@ class Registry:
 
     def _instead(self, kind: str, name: str) -> str:
         """How a spec can say what has no name: as plugins of the kind have it."""
-        looks_like_path = "/" in name or name.startswith((".", "~"))
+        looks_like_path = "/" in name or name.startswith((".", "~")) or name.endswith((".json", ".jsonl"))
         found = dict.fromkeys(entry.cls.instead for entry in self.entries(kind))
         fit = [text.replace("NAME", name) for text in found if text and (looks_like_path or "NAME" not in text)]
         return f"; or write {' or '.join(fit)}" if fit else ""

@@ -71,7 +71,13 @@ def _scaled(base: float, units: Sequence[str]) -> Callable[[float], str]:
     return text
 
 
+def _count_text(value: float) -> str:
+    """A count; the median of several launches may be a half."""
+    return f"{value:,.0f}" if float(value).is_integer() else number_text(value)
+
+
 _BY_UNIT: Mapping[str, Callable[[float], str]] = {
+    **dict.fromkeys(("steps", "rows", "words", "tokens", "parameters"), _count_text),
     "s": duration_text,
     "bytes": _scaled(1024, ("B", "KiB", "MiB", "GiB", "TiB")),
     "J": _scaled(1000, ("J", "kJ", "MJ", "GJ")),

@@ -125,4 +125,5 @@ def test_what_has_no_name_can_be_described_with_the_options_of_another_plugin():
     assert "; or write {name: hf, path: meta/llama-7b}" in registry.unknown("model", "meta/llama-7b")
     assert "; or write {name: hf, path: ./checkpoint}" in registry.unknown("model", "./checkpoint")
     assert "or write" not in registry.unknown("model", "opt-126m")
+    assert "; or write {name: alpaca, path: rows.json}" in registry.unknown("dataset", "rows.json")
     assert "; or write {name: custom, accelerators: 8," in registry.unknown("hardware", "my-server")

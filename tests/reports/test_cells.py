@@ -107,3 +107,8 @@ def test_each_kind_of_published_value_and_what_was_measured(verdict, published, 
 def test_a_verdict_with_its_words_but_for_differences_which_a_note_lists():
     assert verdict_text({"verdict": "better", "words": "3.1× faster"}) == "better: 3.1× faster"
     assert verdict_text({"verdict": "not comparable", "words": "train.max_steps: 4"}) == "not comparable"
+
+
+@pytest.mark.parametrize(("median", "said"), [(24, "24"), (24.0, "24"), (1234.0, "1,234"), (24.5, "24.5")])
+def test_a_count_is_a_whole_number_as_the_median_of_launches_too(median, said):
+    assert metric_text("steps", median) == said

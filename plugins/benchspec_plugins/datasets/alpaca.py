@@ -33,6 +33,7 @@ class Alpaca(Dataset):
     """
 
     name = "alpaca"
+    instead = "{name: alpaca, path: NAME}"
     options_schema = {
         "properties": {
             "path": {
