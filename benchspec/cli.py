@@ -125,6 +125,7 @@ def run(
     from benchspec.reports import render
     from benchspec.running import progress, view
     from benchspec.running.agenda import selected
+    from benchspec.terms.layout import default_run_dir
 
     loaded, expansion, _, remarks = checked(spec, sets)
     output.warn(remarks)
@@ -146,7 +147,8 @@ def run(
         # A terminal shows ^C without a newline after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
         cases = selected(expansion.cases, only)
-        _fail([view.interrupted(out or f"runs/{loaded.name}", cases, fresh)], INTERRUPTED)
+        folder = out or str(default_run_dir(loaded.name))
+        _fail([view.interrupted(folder, cases, fresh)], INTERRUPTED)
     output.show_reports(loaded.registry, results, reporters)
     return _exit_code(results)
 
@@ -191,10 +193,11 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
     from benchspec.cases.statements import statements
     from benchspec.results.journal import read_journal
     from benchspec.running.agenda import selected, unfinished
+    from benchspec.terms.layout import default_run_dir
 
     loaded, expansion, needed, remarks = checked(spec, sets)
     output.warn([*remarks, *missing(expansion)])
-    folder = Path(out or f"runs/{loaded.name}")
+    folder = Path(out) if out else default_run_dir(loaded.name)
     cases, results = selected(expansion.cases, only), read_journal(folder)
     found = plans.planned(needed, cases, results, unfinished(cases, results))
     if form == "json":
@@ -296,8 +299,9 @@ def ab(
     from benchspec.running import ab as running
     from benchspec.running.environment import Environment, shared_path
     from benchspec.spec.sources import name_of
+    from benchspec.terms.layout import default_run_dir
 
-    folder = Path(out or f"runs/{name_of(spec)}-ab")
+    folder = Path(out) if out else default_run_dir(f"{name_of(spec)}-ab")
     pair = Environment.of("base", base, folder / "base"), Environment.of("head", head, folder / "head")
     settings = running.Settings(
         spec=spec,

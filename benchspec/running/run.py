@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchspec.cases.case import Case, Launch
 from benchspec.cases.check import unobtainable
@@ -27,7 +28,7 @@ from benchspec.running.start import skip, start_next
 from benchspec.running.turns import Turn, turn
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import HungUp, RunError, SpecError, install
-from benchspec.terms.layout import RUN
+from benchspec.terms.layout import RUN, default_run_dir
 
 if TYPE_CHECKING:
     from benchspec.running.progress import Progress
@@ -75,7 +76,7 @@ def run(
         expansion = replace(expansion, cases=every)
         cases = [case for case in every if case.key in chosen]
     _check_libraries()
-    folder = Path(out) if out else Path("runs") / spec.name
+    folder = Path(out) if out else default_run_dir(spec.name)
     if fresh or not (folder / RUN).exists():
         _check_obtainable(expansion, cases)
     with rundir.write_errors(folder):
@@ -84,22 +85,24 @@ def run(
                 rundir.move_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with rundir.locked(folder):
-            again = rerun == "changed"
-            return _run_in(folder, spec, expansion, cases, again, profile, progress or Quiet(), least_stall)
+            asked = _Asked(rerun == "changed", profile, progress or Quiet(), least_stall)
+            return _run_in(folder, spec, expansion, cases, asked)
 
 
-def _run_in(
-    folder: Path,
-    spec: Spec,
-    expansion: Expansion,
-    cases: Sequence[Case],
-    again: bool,
-    profiling: bool,
-    progress: Progress,
-    least_stall: float,
-) -> Results:
-    """Run cases in a run directory that is locked for this process; `again`: also those whose result has changed."""
-    every = expansion.cases
+class _Asked(NamedTuple):
+    """What `run` was asked for beside the cases."""
+
+    #: whether cases are measured again whose result depends on what has changed
+    again: bool
+    #: whether cases are run once more under a profiler
+    profile: bool
+    progress: Progress
+    least_stall: float
+
+
+def _run_in(folder: Path, spec: Spec, expansion: Expansion, cases: Sequence[Case], asked: _Asked) -> Results:
+    """Run cases in a run directory that is locked for this process."""
+    every, progress = expansion.cases, asked.progress
     earlier = _earlier(folder, progress)
     lines = journal.read_journal(folder)
     rundir.check_other_spec(folder, earlier, lines, spec, every)
@@ -107,28 +110,29 @@ def _run_in(
     found = describe.quickly()
     dependencies = Dependencies(spec.registry, found, folder)
     invocation = f"{os.getpid()}-{time.time_ns()}"
-    current = Run(spec, folder.absolute(), folder, progress, invocation, dependencies, recorded, least_stall)
+    current = Run(spec, folder.absolute(), folder, progress, invocation, dependencies, recorded, asked.least_stall)
     changed = agenda.changed(every, lines, dependencies.with_data)
-    pending = agenda.to_run(cases, lines, changed if again else ())
+    pending = agenda.to_run(cases, lines, changed if asked.again else ())
+    write = partial(runfile.write, folder, spec, every, changed=changed)
     if (folder / RUN).exists():
         _check_obtainable(expansion, _cases(pending))
     if earlier and not pending:
         machine = runfile.machine_of(earlier)
     else:
         machine = runfile.machine_here(spec, describe.completely(found))
-    runfile.write(folder, spec, every, machine, changed)
+    write(machine)
     for text in agenda.notes(changed, pending):
         progress.note(text)
     _run_all(current, pending, cases)
     if current.there:
         machine = {**machine, **runfile.machine_there(spec, current.there)}
-        runfile.write(folder, spec, every, machine, changed)
+        write(machine)
     if not (folder / RUN).exists():
         progress.note(f"warning: {folder / RUN} was removed while the cases ran; it is written again")
         folder.mkdir(parents=True, exist_ok=True)
-        runfile.write(folder, spec, every, machine, changed)
+        write(machine)
     results = Results.load(folder)
-    if profiling:
+    if asked.profile:
         done = {result.key for result in results if result.outcome == "ok" and "steps" in result.metrics}
         profiled.profile(current, [case for case in cases if case.key in done])
     results.judged = [case.key for case in cases]
@@ -169,12 +173,14 @@ def _run_all(run: Run, pending: Sequence[Launch], cases: Sequence[Case]) -> None
     run.progress.begin(len(cases), len(cases) - len(_cases(waiting)), len(waiting))
     try:
         while waiting or running:
-            while (found := _turn(run, waiting, running, cases)) and (
-                len(running) < launcher_of(run.spec, found.launch.case).parallel
-            ):
+            while found := _turn(run, waiting, running, cases):
+                launcher = launcher_of(run.spec, found.launch.case)
+                if len(running) >= launcher.parallel:
+                    break
                 waiting.remove(found.launch)
-                running += start_next(run, found.launch) if found.skipped is None else []
-                if found.skipped is not None:
+                if found.skipped is None:
+                    running += start_next(run, found.launch, launcher)
+                else:
                     skip(run, found.launch, found.skipped)
                 waiting = _without_mistakes(run, waiting)
             running = [flight for flight in running if not collect(run, flight)]

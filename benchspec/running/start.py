@@ -13,7 +13,7 @@ from benchspec.machine import kernel_kills, others
 from benchspec.results import evidence
 from benchspec.running import attempts, when
 from benchspec.running.ending import Ending
-from benchspec.running.execution import Run, launcher_of
+from benchspec.running.execution import Run
 from benchspec.running.finish import discard_checkpoint, finish, judge_group, launcher_failed
 from benchspec.running.flight import Flight
 from benchspec.terms.errors import RunError
@@ -21,13 +21,12 @@ from benchspec.terms.layout import HANDLE, HARDWARE, KERNEL_KILLS, RECORD, write
 from benchspec.terms.outcomes import FINAL
 
 
-def start_next(run: Run, launch: Launch) -> list[Flight]:
+def start_next(run: Run, launch: Launch, launcher: Launcher) -> list[Flight]:
     """Start a launch, or resume the attempt of an earlier benchspec that was killed before it recorded a result."""
     run.progress.started(launch)
     case, left = launch.case, attempts.last(run.folder, launch)
     if left is None or (*case.key, left.name) in run.recorded:
-        return _start(run, launch)
-    launcher = launcher_of(run.spec, case)
+        return _start(run, launch, launcher)
     handle, seen = _still_running(launcher, left), evidence.read(left)
     ran = when.of_events(seen)
     if handle:
@@ -36,7 +35,7 @@ def start_next(run: Run, launch: Launch) -> list[Flight]:
     ending = judge_group(run, case, launcher, left, seen)
     if ending.outcome not in FINAL:
         discard_checkpoint(case, left)
-        return _start(run, launch)
+        return _start(run, launch, launcher)
     finish(run, launch, left, seen, ending, ran)
     return []
 
@@ -50,7 +49,7 @@ def skip(run: Run, launch: Launch, reason: str) -> None:
     finish(run, launch, attempt, evidence.read(attempt), Ending("skipped", "start", reason=reason), now)
 
 
-def _start(run: Run, launch: Launch) -> list[Flight]:
+def _start(run: Run, launch: Launch, launcher: Launcher) -> list[Flight]:
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -64,7 +63,7 @@ def _start(run: Run, launch: Launch) -> list[Flight]:
         run.warn(case, others.sentence(found))
     if (count := kernel_kills()) is not None:
         write_whole(attempt / KERNEL_KILLS, str(count).encode())
-    launcher, started, begun = launcher_of(run.spec, case), time.time(), time.monotonic()
+    started, begun = time.time(), time.monotonic()
     if launcher.elsewhere:
         write_json(attempt / HARDWARE, run.spec.hardware_options)
     try:

@@ -96,6 +96,11 @@ def attempts_folder(run: Path, experiment: str, case_id: str) -> Path:
     return run / CASES / experiment / case_id
 
 
+def default_run_dir(name: str) -> Path:
+    """Where a benchmark's run directory is, unless `--out` says otherwise."""
+    return Path("runs") / name
+
+
 def run_dir(attempt: Path) -> Path:
     """The run directory of an attempt's folder."""
     return attempt.parents[3]
