@@ -11,6 +11,8 @@ import sys
 PR_SET_PDEATHSIG = 1
 #: in the environment of every process of a case, the folder of its attempt
 MARK = "BENCHSPEC_CASE_DIR"
+#: in a rank's environment: the launcher has set OMP_NUM_THREADS, for ranks that are gone when the model is asked
+THREADS = "BENCHSPEC_THREADS"
 #: at this signal a rank writes its stacks to a file
 STACKS = signal.SIGUSR1
 #: in a worker's environment, the id of the process that started it; by the time it is read, the parent may be another

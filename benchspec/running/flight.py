@@ -16,6 +16,8 @@ from benchspec.running.processes import Processes
 
 #: seconds between a rank's failure or sudden end, or the last rank's `done`, and the moment when the group is stopped
 GRACE = 20.0
+#: seconds between two looks at what runs
+INTERVAL = 0.2
 
 
 @dataclass

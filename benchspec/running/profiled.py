@@ -11,12 +11,9 @@ from benchspec.cases.case import Case, Launch
 from benchspec.results import evidence
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import judge_group, launcher_failed
-from benchspec.running.flight import Flight, Stop
+from benchspec.running.flight import INTERVAL, Flight, Stop
 from benchspec.terms.layout import CASE, HARDWARE, NEW_PROFILE, PROFILE, attempts_folder, write_json
 from benchspec.terms.profiles import FIRST, STEPS
-
-#: seconds between looks at the processes
-INTERVAL = 0.2
 
 
 def profile(run: Run, cases: Sequence[Case]) -> None:

@@ -23,7 +23,7 @@ from benchspec.running import agenda, profiled, rundir, runfile, stall
 from benchspec.running.dependencies import Dependencies
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import collect
-from benchspec.running.flight import Flight
+from benchspec.running.flight import INTERVAL, Flight
 from benchspec.running.start import skip, start_next
 from benchspec.running.turns import Turn, turn
 from benchspec.spec.spec import Spec
@@ -32,9 +32,6 @@ from benchspec.terms.layout import RUN, default_run_dir
 
 if TYPE_CHECKING:
     from benchspec.running.progress import Progress
-
-#: seconds between checks of the running cases
-INTERVAL = 0.2
 
 
 def run(

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from benchspec.machine.process import THREADS
 from benchspec.terms.errors import BenchspecError
 from benchspec.terms.layout import CHECKPOINT
 
@@ -25,8 +26,6 @@ _OF_RANKS = (
 )
 #: standard input, output and errors come before it
 FIRST_FILE = 3
-#: in a rank's environment: the launcher has set OMP_NUM_THREADS, for ranks that are gone when the model is asked
-THREADS = "BENCHSPEC_THREADS"
 
 
 def begin(job: Rank) -> NoReturn:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchspec.machine.cores import usable_cores
-from benchspec.machine.process import MARK
+from benchspec.machine.process import MARK, THREADS
 from benchspec_plugins.launchers import supervisor
 
 #: in the case's folder, the output of whatever starts the ranks, and torchrun's own files
@@ -64,7 +64,7 @@ def settings(case_dir: Path, host: Host) -> dict[str, str]:
     threads = asked or str(max(1, int(usable_cores()) // host.processes))
     found = {"OMP_NUM_THREADS": threads, MARK: str(case_dir), "PYTHONUNBUFFERED": "1"}
     if not asked:
-        found["BENCHSPEC_THREADS"] = threads
+        found[THREADS] = threads
     if host.node:
         found[supervisor.NODE] = str(host.node)
     if host.interface:
