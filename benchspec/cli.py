@@ -439,6 +439,8 @@ def _exit_code(results: Results) -> int:
     if missing or not judged:
         named = f": {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
         run = f"`benchspec run SPEC --out {results.folder}` runs what is missing"
+        if "spec" not in results.run:
+            run = "a training that still runs has none yet, and one that was killed at its start gets none"
         lacking = "have no result" if not results.run.get("repeats") else "lack results"
         output.warn([f"error: {len(missing)} of {judged} cases {lacking} in {results.folder}{named}; {run}"])
     return 2 if results.mistakes else int(not results.as_expected())

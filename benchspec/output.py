@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
-from benchspec.terms.errors import BenchspecError, Problem, install
+from benchspec.terms.errors import BenchspecError, Problem, RunError, install
 from benchspec.terms.fitting import UNLIMITED
 from benchspec.terms.harmless import one_line, printable
 from benchspec.terms.layout import RUN
@@ -65,8 +66,12 @@ def complete(run_dir: str) -> None:
     from pathlib import Path
 
     from benchspec.measuring import folder
+    from benchspec.running import rundir
 
-    if (Path(run_dir) / RUN).is_file() and folder.is_own(Path(run_dir)):
+    if not (Path(run_dir) / RUN).is_file() or not folder.is_own(Path(run_dir)):
+        return
+    # While a training writes there, or where nothing can be written, what is recorded is shown.
+    with suppress(RunError, OSError), rundir.locked(Path(run_dir)):
         for result in folder.settle(Path(run_dir)):
             warn([f"{result.full_name}, launch {result.launch}: {result.outcome} was recorded now"])
 

@@ -15,6 +15,9 @@ from benchspec.measuring.session import Session
 from benchspec.measuring.training import case_of, described, model_settings, trainer_settings
 from benchspec.worker import device
 
+#: the last training that a callback of this process has begun in each folder
+_LAST: dict[Path, Session] = {}
+
 
 class Measure(TrainerCallback):
     """Measures a training of `transformers.Trainer`: `Trainer(..., callbacks=[Measure("runs/mine")])`.
@@ -35,6 +38,8 @@ class Measure(TrainerCallback):
         #: micro-batches of an epoch, and rows of its last one; None if that is not known
         self._epoch: tuple[int, int] | None = None
         self._tokens = 0
+        #: micro-batches that a training which goes on from a checkpoint leaves out of its first epoch
+        self._skipped = 0
         #: rows of a micro-batch of this rank
         self._batch = 0
         #: when the last thing of a step ended
@@ -47,13 +52,19 @@ class Measure(TrainerCallback):
         self._batch = int(state.train_batch_size or args.train_batch_size)
         self._epoch = _epoch(loader, args, rows, self._batch)
         self._logged, self._tokens = state.global_step, state.num_input_tokens_seen
-        settings = {**trainer_settings(args), "batch_size": self._batch}
+        # Trainer tells a callback nothing of an exception, and this process would wait for its own lock.
+        if earlier := _LAST.get(self._session.folder):
+            earlier.supersede()
+        _LAST[self._session.folder] = self._session
+        self._skipped = _skipped(self._epoch, args, state.global_step)
+        resumed = {"resumed_at": state.global_step} if state.global_step else {}
+        settings = {**trainer_settings(args), "batch_size": self._batch, **resumed}
         recorder = self._session.begin(lambda: _case(model, rows, settings), model)
         recorder.add("data", rows=rows, words=None, tokens=None, planned_steps=state.max_steps)
         recorder.add("model", **described(model, precision=settings["precision"], tf32=settings["tf32"]))
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._of_epoch = 0
+        self._of_epoch, self._skipped = self._skipped, 0
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._batches += 1
@@ -164,6 +175,14 @@ def _epoch(loader: Any, args: Any, rows: int | None, batch: int) -> tuple[int, i
         # Over several ranks, accelerate fills the last micro-batch with rows from the beginning.
         return None
     return batches, rows % batch or batch
+
+
+def _skipped(epoch: tuple[int, int] | None, args: Any, step: int) -> int:
+    """Micro-batches of an epoch that were trained on before, if training goes on after this step."""
+    if epoch is None or args.ignore_data_skip:
+        return 0
+    each = int(args.gradient_accumulation_steps)
+    return step % -(-epoch[0] // each) * each
 
 
 def _case(model: Any, rows: int | None, settings: Mapping[str, Any]) -> Case:

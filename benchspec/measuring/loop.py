@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,8 +40,17 @@ class Loop:
         for name, value in (("loss", loss), ("grad_norm", grad_norm)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise TypeError(f"{name} is a {type(value).__name__}; give a plain number, such as float({name})")
-        assert self._session.recorder
-        self._session.recorder.step(**counts, loss=loss, grad_norm=grad_norm)  # type: ignore[arg-type]
+        if self._session.recorder is None:
+            raise RuntimeError("this training has ended: call step within the block of `with measure(…)`")
+        self._session.recorder.step(**counts, loss=_float(loss), grad_norm=_float(grad_norm))  # type: ignore[arg-type]
+
+
+def _float(value: float | None) -> float | None:
+    """A number as a float; an integer that is too large for one is infinite."""
+    try:
+        return None if value is None else float(value)
+    except OverflowError:
+        return math.inf
 
 
 @contextmanager
@@ -61,7 +71,10 @@ def measure(folder: str | Path, *, name: str | None = None, model: Any = None) -
     try:
         yield Loop(session)
     except BaseException as error:
-        session.fail(error)
+        if isinstance(error, SystemExit) and not error.code:
+            session.end()
+        else:
+            session.fail(error)
         raise
     session.end()
 

@@ -20,16 +20,15 @@ class Session:
 
     def __init__(self, folder: str | Path, name: str | None):
         """Raises `BenchspecError` if the folder cannot be used, before anything has been trained."""
-        self._folder = Path(folder).absolute()
-        self._name = benchmark_name(name, self._folder)
-        folders.check(self._folder)
+        self.folder = Path(folder).absolute()
+        self._name = benchmark_name(name, self.folder)
+        folders.check(self.folder)
         self._lock: Any = None
         self.recorder: Recorder | None = None
 
     def begin(self, describe: Callable[[], Case], model: Any = None) -> Recorder:
         """Agree on the attempt's folder and start the clock; `describe` is asked on rank 0."""
-        if self.recorder:
-            self.fail(RuntimeError("this training ended early: another one began"))
+        self.supersede()
         rank, world = group.place()
         attempt = Path(group.told(lambda: str(self._open(describe(), world))))
         self.recorder = Recorder(attempt, rank, world)
@@ -37,14 +36,18 @@ class Session:
         return self.recorder
 
     def _open(self, case: Case, world: int) -> Path:
-        self._lock = rundir.locked(self._folder)
+        self._lock = rundir.locked(self.folder)
         self._lock.__enter__()
-        return folders.opened(self._folder, case, self._name, world)
+        return folders.opened(self.folder, case, self._name, world)
 
     def end(self) -> None:
         """The training has ended; rank 0 records its result."""
         if self.recorder:
             self._close(self.recorder.end)
+
+    def supersede(self) -> None:
+        """Another training begins in the same process: if this one has not ended, it has failed, and nobody said so."""
+        self.fail(RuntimeError("this training ended early: another one began"))
 
     def fail(self, error: BaseException) -> None:
         """An exception ended the training."""
@@ -58,7 +61,7 @@ class Session:
             last_events()
             self._record(recorder)
         except Exception as error:
-            print(f"benchspec: {self._folder}: this training has no result: {error}", file=sys.stderr)  # noqa: T201
+            print(f"benchspec: {self.folder}: this training has no result: {error}", file=sys.stderr)  # noqa: T201
         finally:
             if self._lock:
                 self._lock.__exit__(None, None, None)
@@ -67,4 +70,4 @@ class Session:
     def _record(self, recorder: Recorder | None) -> None:
         if recorder and recorder.rank == 0:
             # A rank that could not write to the end leaves nothing to wait for.
-            folders.close(self._folder, recorder.attempt, 0.0 if recorder.broken else folders.WAIT)
+            folders.close(self.folder, recorder.attempt, 0.0 if recorder.broken else folders.WAIT)

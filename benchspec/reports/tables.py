@@ -68,7 +68,10 @@ def _description(run: Mapping[str, Any]) -> str:
 
 def _date(started: float | None) -> str:
     """The day of a time, in UTC, so that a report does not depend on where it is made."""
-    return strftime("%Y-%m-%d", gmtime(started)) if started is not None else ""
+    try:
+        return strftime("%Y-%m-%d", gmtime(started)) if started is not None else ""
+    except (OverflowError, OSError, ValueError):
+        return ""
 
 
 def _outcomes(results: Results) -> str:

@@ -61,7 +61,12 @@ def learned(steps: Steps, before: Mapping[str, Any], after: Mapping[str, Any]) -
     Raises `RuntimeError` if it did not.
     """
     _check_steps(steps)
-    return {"finite_losses": True, "grad_norm_nonzero": True, **changed(before, after)}
+    try:
+        found = changed(before, after)
+    except RuntimeError as error:
+        only = "; in the only step, a warm-up's learning rate is 0: train more, or set train.warmup_ratio to 0"
+        raise RuntimeError(f"{error}{only if steps.count == 1 else ''}") from error
+    return {"finite_losses": True, "grad_norm_nonzero": True, **found}
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from trained import main, trainer_of
+from transformers import TrainerCallback
 
 from benchspec import BenchspecError, Results
 from benchspec.results import evidence
@@ -66,6 +67,34 @@ def test_a_further_training_is_a_further_launch_and_other_settings_another_case(
     text = found.report("table")
     assert "every case: backend" in text and "batch_size 2" in text
     assert [line.split()[1] for line in text.splitlines() if line.startswith("OPTForCausalLM")] == ["0.01", "0.02"]
+
+
+@pytest.mark.slow
+def test_a_training_that_goes_on_from_a_checkpoint_is_another_case(tmp_path):
+    folder = tmp_path / "mine"
+    # 7 rows are 4 micro-batches and 2 steps an epoch, the second of 3 rows.
+    main(folder, 7, num_train_epochs=3, save_strategy="steps", save_steps=3)
+    trainer = trainer_of(folder, 7, num_train_epochs=3)
+    trainer.train(resume_from_checkpoint=f"{folder}-out/checkpoint-3")
+    whole, rest = Results.load(folder)
+    assert [whole.metrics["steps"], rest.metrics["steps"]] == [6, 3] and whole.case != rest.case
+    (attempt,) = folder.glob(f"cases/training/{rest.case}/*")
+    rows = [event["rows"] for event in evidence.read(attempt).of(0) if event["event"] == "step"]
+    assert rows == [3, 4, 3]
+
+
+def test_a_training_that_failed_is_followed_by_another_in_the_same_process(tmp_path):
+    class Fails(TrainerCallback):
+        def on_step_end(self, *args, **kwargs):
+            raise ZeroDivisionError
+
+    folder = tmp_path / "mine"
+    failing = trainer_of(folder, 4)
+    failing.add_callback(Fails())
+    with pytest.raises(ZeroDivisionError):
+        failing.train()
+    main(folder, 4)
+    assert [each.outcome for each in Results.load(folder)] == ["ok"]
 
 
 def test_evaluations_and_saves_are_no_part_of_a_step(tmp_path):

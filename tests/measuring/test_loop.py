@@ -148,3 +148,19 @@ def test_a_result_that_cannot_be_written_costs_the_script_nothing(tmp_path, caps
         m.step(rows=1)
         (tmp_path / "mine" / "results.jsonl").mkdir()
     assert "this training has no result: " in capsys.readouterr().err
+
+
+def test_a_step_after_the_end_is_told(tmp_path):
+    with measure(tmp_path / "mine") as m:
+        m.step(rows=1, loss=10**400)
+    with pytest.raises(RuntimeError, match="this training has ended: call step within the block"):
+        m.step(rows=1)
+
+
+def test_leaving_a_script_that_has_succeeded_is_no_crash(tmp_path):
+    with pytest.raises(SystemExit), measure(tmp_path / "mine") as m:
+        m.step(rows=1)
+        m.step(rows=1)
+        raise SystemExit(0)
+    (result,) = Results.load(tmp_path / "mine")
+    assert result.outcome == "ok"

@@ -36,6 +36,16 @@ def test_the_stage_is_the_files(given):
         ({"fp16": {"enabled": True}}, {}, r"has fp16, which a spec says by train.precision"),
         ({"gradient_clipping": 0.5}, {}, "has a fixed gradient_clipping, which follows from the spec's `train`"),
         ({"zero_optimization": 3}, {}, "zero_optimization is no mapping"),
+        ({"zero_optimization": {"stage": None}}, {}, "zero_optimization.stage is null, not 0, 1, 2 or 3"),
+        ({"zero_optimization": {"stage": 99}}, {}, "zero_optimization.stage is 99, not 0, 1, 2 or 3"),
+        ({"zero_optimization": {"offload_optimizer": "cpu"}}, {}, "zero_optimization.offload_optimizer is no mapping"),
+        (
+            {"zero_optimization": {"stage": 3, "offload_param": {"device": 5}}},
+            {},
+            "offload_param.device is 5, not none, cpu or nvme",
+        ),
+        ({"bf16": "yes"}, {}, "bf16 is no mapping"),
+        ({"optimizer": []}, {}, "has optimizer, which a spec says by train.optimizer"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(given, content, options, said):

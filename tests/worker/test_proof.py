@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 from ranks import rank, train
 
 from benchspec.kinds.bases import Backend
-from benchspec.worker.proof import learned, snapshot
+from benchspec.worker.proof import Steps, learned, snapshot
 
 
 def proven(job):
@@ -93,3 +93,11 @@ def test_a_step_without_an_answer_is_named_where_the_loss_is_not_finite(tmp_path
         RuntimeError, match=r"; 1 of 1 steps had no answer within train\.max_length: raise train\.max_length"
     ):
         proven(job)
+
+
+def test_the_only_step_may_have_had_no_learning_rate():
+    steps, values = Steps(), {"weight": torch.ones(4)}
+    steps.add(1.0, 1.0, 4)
+    said = r"changed 0 of 1 parameters.*; in the only step, a warm-up's learning rate is 0"
+    with pytest.raises(RuntimeError, match=said):
+        learned(steps, values, values)

@@ -17,6 +17,8 @@ OURS = {
     "amp": "train.precision (bf16 or fp32)",
     "activation_checkpointing": "train.activation_checkpointing",
 }
+#: sections that say what is kept elsewhere than on the accelerator
+OFFLOADS = ("offload_optimizer", "offload_param")
 #: values that follow from a spec's fields
 FILLED = ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping", "train_batch_size")
 
@@ -51,11 +53,30 @@ def _check(path: str, found: Mapping[str, Any]) -> None:
     for section, field in OURS.items():
         if _enabled(found.get(section)):
             raise PluginError(f"{path} has {section}, which a spec says by {field}: leave it out of the file")
+    for section in ("zero_optimization", "bf16"):
+        _check_mapping(path, section, found.get(section, {}))
+    _check_zero(path, found.get("zero_optimization", {}))
     if fixed := [name for name in FILLED if found.get(name, "auto") != "auto"]:
         raise PluginError(f'{path} has a fixed {fixed[0]}, which follows from the spec\'s `train`: write "auto" there')
-    if not isinstance(found.get("zero_optimization", {}), dict):
-        raise PluginError(f"{path}: zero_optimization is no mapping")
+
+
+def _check_zero(path: str, zero: Mapping[str, Any]) -> None:
+    stage = zero.get("stage", 0)
+    if type(stage) is not int or stage not in range(4):
+        raise PluginError(f"{path}: zero_optimization.stage is {json.dumps(stage)}, not 0, 1, 2 or 3")
+    for name in OFFLOADS:
+        section, kept = f"zero_optimization.{name}", zero.get(name) or {}
+        _check_mapping(path, section, kept)
+        if (device := kept.get("device", "none")) not in ("none", "cpu", "nvme"):
+            raise PluginError(f"{path}: {section}.device is {json.dumps(device)}, not none, cpu or nvme")
+
+
+def _check_mapping(path: str, section: str, found: Any) -> None:
+    if not isinstance(found, dict):
+        raise PluginError(f"{path}: {section} is no mapping")
 
 
 def _enabled(section: Any) -> bool:
-    return bool(section) and not (isinstance(section, dict) and section.get("enabled") is False)
+    if isinstance(section, dict):
+        return bool(section) and section.get("enabled") is not False
+    return section is not None and section is not False
