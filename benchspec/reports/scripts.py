@@ -12,8 +12,10 @@ from benchspec.results.result import Result
 def told_apart(results: Sequence[Result], run: Mapping[str, Any]) -> list[Result]:
     """The results with each setting as an axis in which they differ; those of a spec as they are."""
     settings = [run.get("settings", {}).get(result.full_name, {}) for result in results]
-    paths = dict.fromkeys(path for found in settings for path in found)
-    telling = [path for path in paths if any(found.get(path) != settings[0].get(path) for found in settings)]
+    # An earlier version has written none.
+    known = [found for found in settings if found]
+    paths = dict.fromkeys(path for found in known for path in found)
+    telling = [path for path in paths if any(found.get(path) != known[0].get(path) for found in known)]
     return [
         replace(result, axes={**result.axes, **{path: found.get(path) for path in telling}})
         for result, found in zip(results, settings, strict=True)

@@ -116,7 +116,7 @@ def test_what_is_offered_in_a_matrix(editor, opened, text, offered):
         ("      train.batch|_size: [3]\n", "Axis: rows per process and micro-batch"),
         (
             "      backend: [{name: deepspeed, off|load_param: {device: cpu}}]\n",
-            "keep parameters (stage 3) in host memory",
+            "keep parameters in host memory (stage 3)",
         ),
         ("      dataset: [{name: resampled, o|f: synthetic, rows: 10}]\n", "the data set to draw rows from"),
         ("      dataset: [{name: resampled, of: {name: synthetic, ro|ws: 5}, rows: 10}]\n", "number of rows"),
