@@ -92,13 +92,15 @@ def repeats(help: str, default: int | None = None) -> Callable[[Any], Any]:
     return click.option("--repeats", type=number, metavar="N", default=default, show_default=bool(default), help=help)
 
 
+def printed(*forms: str, help: str = "What is printed: for people, or for programs.") -> Callable[[Any], Any]:
+    """`--format`; the first of the forms is the default."""
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=help)
+
+
+FORMAT = printed("table", "json")
 #: how a comparison is printed
-COMPARISON = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "markdown", "json", "junit"]),
-    default="table",
-    show_default=True,
+COMPARISON = printed(
+    *("table", "markdown", "json", "junit"),
     help="What is printed: for a terminal, for a pull request, or for programs.",
 )
 SET = click.option(
@@ -116,13 +118,5 @@ REPORTER = click.option(
     metavar="NAME",
     help="Print this report, such as json, instead of those that the spec names.",
     shell_complete=completing("reporters"),
-)
-FORMAT = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="What is printed: for people, or for programs.",
 )
 SPEC = click.argument("spec", metavar="SPEC", shell_complete=completing("spec_files"))

@@ -147,22 +147,14 @@ def run(
         # A terminal shows ^C without a newline after it.
         click.echo(nl=sys.stderr.isatty(), err=True)
         cases = selected(expansion.cases, only)
-        folder = out or str(default_run_dir(loaded.name))
-        _fail([view.interrupted(folder, cases, fresh)], INTERRUPTED)
+        _fail([view.interrupted(out or str(default_run_dir(loaded.name)), cases, fresh)], INTERRUPTED)
     output.show_reports(loaded.registry, results, reporters)
     return _exit_code(results)
 
 
 @cli.command()
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=completing("spec_files"))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What is printed: for people, or for programs.",
-)
+@arguments.printed("text", "json")
 def validate(specs: Sequence[str], form: str) -> int:
     """Check specs and report everything that is wrong with them."""
     from benchspec.cases.check import count_and_problems

@@ -11,7 +11,6 @@ from typing import Any, cast
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.cases.needs import Needed, needed
-from benchspec.cases.training import missing_to_train
 from benchspec.kinds.bases import FIELDS, Launcher, Plugin
 from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
@@ -78,8 +77,7 @@ def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
             value = json.dumps(case.fields[kind], sort_keys=True)
             asked.setdefault((kind, value), (expansion.nodes[case.key], plugin))
     of_plugins = (fields.missing(node, {kind: plugin}, online=True) for (kind, _), (node, plugin) in asked.items())
-    of_training = (missing_to_train(expansion.nodes[case.key], case.train) for case in cases)
-    return distinct(chain(absent, *of_plugins, *of_training))
+    return distinct(chain(absent, *of_plugins))
 
 
 def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:

@@ -56,12 +56,12 @@ def _seconds(statement: Statement, at: Any) -> float | None:
 
 
 def text(plans: Sequence[Planned], seconds: Mapping[tuple[str, str], float]) -> str:
-    """A sentence on the process hours of the launches that are left and whose time was published; empty without any."""
+    """A sentence on the hours of the launches that are left and whose time was published; empty without any."""
     known = [plan for plan in plans if plan.left and plan.case.key in seconds]
-    each = [plan.left * seconds[plan.case.key] / 3600 for plan in known]
-    hours = [one * plan.needs["processes"] for one, plan in zip(each, known, strict=True)]
     if not known:
         return ""
+    each = [plan.left * seconds[plan.case.key] / 3600 for plan in known]
+    hours = [one * plan.needs["processes"] for one, plan in zip(each, known, strict=True)]
     of = f"{len(known)} of the {len(plans)} cases" if len(known) < len(plans) else "all cases"
     said = (
         f"By published times, the trainings of {of} take {_hours(math.fsum(each))} h one after another, "

@@ -116,7 +116,9 @@ def _add_cases(name: str, node: Node, drafts: Sequence[Draft], found: Expansion)
         if (other := earlier.setdefault(digest(draft.fields.said), id)) != id or (name, id) in found.plugins:
             found.problems.append((node.get("matrix") or node).problem(_same(other, id), at_key=True))
         found.cases.append(_case(id, name, node, draft.combination, draft.fields))
-        found.absent[name, id] = [*draft.fields.missing, *missing_to_train(draft.node, draft.fields.values["train"])]
+        elsewhere = bool(getattr(draft.fields.plugins.get("launcher"), "elsewhere", False))
+        of_training = missing_to_train(draft.node, draft.fields.values["train"], elsewhere)
+        found.absent[name, id] = [*draft.fields.missing, *of_training]
         found.plugins[name, id] = draft.fields.plugins
         found.nodes[name, id] = draft.node
 

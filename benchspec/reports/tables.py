@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from typing import Any
 
 from benchspec.reports import published
-from benchspec.reports.cells import axis_texts, field_text, measured_text
+from benchspec.reports.cells import axis_texts, field_text, measured_text, ratio_text
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
 from benchspec.reports.scripts import told_apart
@@ -337,10 +337,10 @@ def _uneven(group: Sequence[Result]) -> list[str]:
                 ratios[result.case] = max(ratios.get(result.case, 0.0), slow / median)
     if not ratios:
         return []
-    far = f"{max(ratios.values()):.0f} times" if max(ratios.values()) < 100 else "over 100 times"
+    cases, far = _named(group, list(ratios)), ratio_text(max(ratios.values()))
     return [
-        f"steps took unevenly long in {_named(group, list(ratios))}, their 95th percentile up to {far} the median: "
-        "something else may have used this machine"
+        f"steps took unevenly long in {cases}, their 95th percentile up to {far} the median: something else may have "
+        "used this machine"
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.faults import returned
 from benchspec.kinds.values import Share
+from benchspec.terms.attention import ON_GPUS
 from benchspec.terms.errors import BenchspecError
 from benchspec.worker import proof
 from benchspec.worker.failure import first_line
@@ -44,20 +45,16 @@ def _check_dtype(network: Any) -> None:
         raise BenchspecError(f"the model's parameters are {dtypes}; Model.build must return float32")
 
 
-#: `train.attention` -> what transformers calls it, if it calls it otherwise
-_ATTENTIONS = {"flash": "flash_attention_2", "flex": "flex_attention"}
-
-
 def set_attention(network: Any, attention: str, device: str) -> None:
     """Choose the implementation of attention on a type of device; raises `BenchspecError` if there is no such one."""
     if attention == "auto":
         return
-    if attention in _ATTENTIONS and device == "cpu":
+    if attention in ON_GPUS and device == "cpu":
         raise BenchspecError(f"{attention} attention is trained on GPUs only, and this is a CPU; set train.attention")
     if not hasattr(network, "set_attn_implementation"):
         raise BenchspecError(f"{type(network).__name__} has only one attention; set train.attention to auto")
     try:
-        network.set_attn_implementation(_ATTENTIONS.get(attention, attention))
+        network.set_attn_implementation(ON_GPUS.get(attention, attention))
     except (ValueError, ImportError) as error:
         raise BenchspecError(f"{type(network).__name__} has no {attention} attention: {first_line(error)}") from error
 

@@ -46,3 +46,16 @@ def test_an_optimizer_that_a_backend_cannot_take_is_refused(cases, backend, said
     with pytest.raises(SpecError) as error:
         cases(f"backend: {backend}\ntrain: {{optimizer: adafactor}}")
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("launcher", "refused"), [("torchrun", 1), ("{name: slurm, gpus_per_node: 8}", 0)])
+def test_attention_of_gpus_is_refused_where_the_cases_run_here_without_any(write, monkeypatch, launcher, refused):
+    monkeypatch.setattr(training, "accelerators", list)
+    file = write(f"""
+        benchspec: 1
+        name: x
+        experiments:
+          one: {{model: opt-tiny, dataset: synthetic, launcher: {launcher}, train: {{attention: flash}}}}
+    """)
+    found = [problem for problems in checked(str(file))[1].absent.values() for problem in problems]
+    assert sum("flash attention is trained on GPUs only" in problem.message for problem in found) == refused

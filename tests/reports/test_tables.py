@@ -279,5 +279,5 @@ def test_figures_of_a_machine_that_this_one_is_not_are_said_beside_what_uses_the
 def test_steps_that_take_unevenly_long_are_remarked_on(slow, said):
     case = result(metrics={"step_time_p50": 0.25, "step_time_p95": 0.25 * slow})
     (section,) = build_report(results(case)).sections
-    line = f"steps took unevenly long in every case, their 95th percentile up to {slow:.0f} times the median: "
+    line = f"steps took unevenly long in every case, their 95th percentile up to {slow:.2f}× the median: "
     assert any(note.startswith(line) for note in section.notes) is said

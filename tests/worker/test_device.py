@@ -1,6 +1,8 @@
 """A rank computes on its own accelerator, or says why it cannot."""
 
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import psutil
@@ -152,3 +154,11 @@ def test_memory_on_the_host_is_known_without_an_accelerator():
     assert (peaks["allocated"], peaks["reserved"]) == (None, None)
     now = psutil.Process().memory_info().rss
     assert 0.9 * now < peaks["host"] < 100 * now, "bytes, whatever the system counts in"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what Linux says of a process")
+def test_the_hosts_peak_is_not_that_of_an_earlier_program_of_the_process():
+    told = "from benchspec.worker.device import host_peak; print(host_peak()['host'])"
+    large = f"import os, sys; len(b'x' * (400 << 20)); os.execv(sys.executable, [sys.executable, '-c', {told!r}])"
+    found = subprocess.run([sys.executable, "-c", large], capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 300 << 20

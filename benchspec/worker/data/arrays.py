@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from string import Formatter
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,25 +79,7 @@ def _encode(
     The arrays hold each row's length, its prompt's length, its words, and its tokens without the template. `added`
     maps each template to the number of tokens that it adds.
     """
-    for chunk in _chunks(rows, templates, encoder.eos):
-        encoded = encoder.encode(chunk.texts, chunk.prompts)
-        template = np.fromiter((added[kind] for kind in chunk.kinds), np.int64, len(chunk.rows))
-        flat.append(encoded.ids)
-        yield encoded.lengths, encoded.prompts, _words(chunk.rows), np.maximum(encoded.whole - template, 0)
-    flat.close()
-
-
-class _Chunk(NamedTuple):
-    rows: list[Row]
-    #: of each row, the name of its template, what stands before its answer, and both together
-    kinds: list[str]
-    prompts: list[str]
-    texts: list[str]
-
-
-def _chunks(rows: Sequence[Row], templates: Mapping[str, str], eos: str) -> Iterator[_Chunk]:
-    rest = iter(rows)
-    while chunk := list(islice(rest, CHUNK)):
+    for chunk in _chunks(rows):
         kinds = ["with_input" if row.input else "without_input" for row in chunk]
         prompts = [
             templates[kind].format(instruction=row.instruction, input=row.input)
@@ -105,8 +87,18 @@ def _chunks(rows: Sequence[Row], templates: Mapping[str, str], eos: str) -> Iter
         ]
         # Prompt and answer are tokenized together, where characters at the border may merge into one token, but the
         # prompt's length is that of the prompt tokenized alone. The paper's script does the same.
-        texts = [f"{prompt}{row.output}{eos}" for prompt, row in zip(prompts, chunk, strict=True)]
-        yield _Chunk(chunk, kinds, prompts, texts)
+        texts = [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
+        encoded = encoder.encode(texts, prompts)
+        template = np.fromiter((added[kind] for kind in kinds), np.int64, len(chunk))
+        flat.append(encoded.ids)
+        yield encoded.lengths, encoded.prompts, _words(chunk), np.maximum(encoded.whole - template, 0)
+    flat.close()
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
 
 
 def _words(rows: Sequence[Row]) -> NDArray[np.int64]:
