@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -11,11 +10,11 @@ from typing import Any, cast
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
 from benchspec.cases.needs import Needed, needed
-from benchspec.kinds.bases import FIELDS, Launcher, Plugin
+from benchspec.kinds.bases import FIELDS, Launcher
 from benchspec.kinds.registry import Registry
 from benchspec.machine.cores import usable_cores
-from benchspec.spec import fields, spec as specs
-from benchspec.spec.document import Node
+from benchspec.spec import spec as specs
+from benchspec.spec.fields import Missing
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import assignments
 from benchspec.spec.spec import Spec
@@ -69,15 +68,11 @@ def missing(expansion: Expansion) -> list[Problem]:
 
 
 def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
-    """What cases need and is not here, or can be had neither here nor over the network; each plugin is asked once."""
+    """What cases need and is not here, or can be had neither here nor over the network."""
     absent = (problem for case in cases for problem in expansion.absent[case.key])
-    asked: dict[tuple[str, str], tuple[Node, Plugin]] = {}
-    for case in cases:
-        for kind, plugin in expansion.plugins[case.key].items():
-            value = json.dumps(case.fields[kind], sort_keys=True)
-            asked.setdefault((kind, value), (expansion.nodes[case.key], plugin))
-    of_plugins = (fields.missing(node, {kind: plugin}, online=True) for (kind, _), (node, plugin) in asked.items())
-    return distinct(chain(absent, *of_plugins))
+    of_plugins = Missing(online=True)
+    asked = (of_plugins.problems(expansion.nodes[each.key], each.fields, expansion.plugins[each.key]) for each in cases)
+    return distinct(chain(absent, *asked))
 
 
 def _of_cases(spec: Spec, expansion: Expansion, needed: Needed) -> Iterator[Problem]:

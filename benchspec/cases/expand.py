@@ -15,7 +15,7 @@ from benchspec.kinds.bases import Plugin
 from benchspec.kinds.options import section
 from benchspec.spec import document
 from benchspec.spec.document import Node
-from benchspec.spec.fields import FieldCheck, Fields, complete
+from benchspec.spec.fields import FieldCheck, Fields, Missing, complete
 from benchspec.spec.schema import validator
 from benchspec.spec.spec import Spec
 from benchspec.spec.yaml12 import MAX_DEPTH
@@ -64,13 +64,13 @@ def plan(spec: Spec) -> list[Case]:
 def expand(spec: Spec) -> Expansion:
     """The cases of every experiment whose matrix and expectations pass the schema."""
     found = Expansion()
-    check = FieldCheck(spec.registry)
+    check, missing = FieldCheck(spec.registry), Missing(online=False)
     forms = {key: validator(spec.schema, key) for key in ("matrix", "expect")}
     experiments = spec.node.at(["experiments"])
     for name, node in experiments.value.items() if isinstance(experiments.value, dict) else ():
         if isinstance(node.value, dict) and all(_passes(form, node.get(key)) for key, form in forms.items()):
             try:
-                _expand_experiment(spec, name, node, check, found)
+                _expand_experiment(spec, name, node, check, missing, found)
             except SpecError as error:
                 found.problems += error.problems
         if len(found.cases) > MAX_CASES:
@@ -86,7 +86,9 @@ def _passes(form: Draft202012Validator, node: Node | None) -> bool:
     return node is None or form.is_valid(node.plain())
 
 
-def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, found: Expansion) -> None:
+def _expand_experiment(
+    spec: Spec, name: str, node: Node, check: FieldCheck, missing: Missing, found: Expansion
+) -> None:
     base, matrix = _base(spec, node), node.get("matrix")
     if matrix and (wrong := _unknown_axes(spec, matrix)):
         raise SpecError(wrong)
@@ -96,7 +98,8 @@ def _expand_experiment(spec: Spec, name: str, node: Node, check: FieldCheck, fou
         problems = list(check.problems(fields))
         found.problems += problems
         if not problems:
-            drafts += [Draft(*trial, complete(spec, trial.fields)) for trial in _trials(spec, combination, fields)]
+            of_case = _trials(spec, combination, fields)
+            drafts += [Draft(*trial, complete(spec, trial.fields, missing)) for trial in of_case]
     _add_cases(name, node, drafts, found)
 
 

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
@@ -16,7 +17,11 @@ from benchspec.kinds import hookspecs
 from benchspec.kinds.bases import Plugin
 from benchspec.kinds.checks import problems
 from benchspec.kinds.faults import explained, returned
+from benchspec.kinds.options import nested_kinds
 from benchspec.terms.errors import PluginError
+
+if TYPE_CHECKING:
+    from pluggy import HookimplOpts
 
 #: the group of entry points that plugin packages register in
 GROUP = "benchspec"
@@ -30,7 +35,7 @@ class Origin:
     distribution: str
     module: str
 
-    @property
+    @cached_property
     def project(self) -> str:
         """The distribution's name as package indexes write it (PEP 503)."""
         return re.sub(r"[-_.]+", "-", self.distribution.rsplit(" ", 1)[0]).lower()
@@ -55,10 +60,15 @@ class Entry:
     preset: Mapping[str, Any]
     origin: Origin
 
-    @property
+    @cached_property
     def full_name(self) -> str:
         """`DISTRIBUTION:NAME`, which a spec can use instead of the name."""
         return f"{self.origin.project}:{self.name}"
+
+    @cached_property
+    def nested(self) -> dict[str, str]:
+        """The options that are plugins themselves, and their kinds: `{"of": "dataset"}`."""
+        return nested_kinds(self.cls.options_schema)
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,17 @@ class Broken:
         return f"{self.origin}: {self.reason}"
 
 
+class _Manager(pluggy.PluginManager):
+    """pluggy's manager, which looks at what a module marks as a hook, and not at everything that it has imported."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
+        marked = hasattr(getattr(plugin, "__dict__", {}).get(name), f"{GROUP}_impl")
+        return super().parse_hookimpl_opts(plugin, name) if marked else None
+
+
 def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], list[Broken]]:
     """The entries that the modules of all entry points register, and the modules that cannot be used."""
-    manager = pluggy.PluginManager(GROUP)
+    manager = _Manager(GROUP)
     manager.add_hookspecs(hookspecs)
     entries: list[Entry] = []
     broken: list[Broken] = []

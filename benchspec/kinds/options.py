@@ -28,9 +28,8 @@ def completed(registry: Registry, kind: str, value: str | Mapping[str, Any]) -> 
 
     def convert(entry: Entry, name: str, options: Options) -> Options:
         fragments = entry.cls.options_schema.get("properties", {})
-        nested = nested_kinds(entry.cls.options_schema)
         return {"name": name} | {
-            key: option if key in nested else converted(fragments.get(key, {}), option)
+            key: option if key in entry.nested else converted(fragments.get(key, {}), option)
             for key, option in options.items()
         }
 
@@ -63,7 +62,7 @@ def mapped(
         raise PluginError(f"{value!r} names no {kind}; give its name, or a mapping with name and options")
     name, given = name_and_options(value)
     entry = registry.find(kind, name)
-    nested = nested_kinds(entry.cls.options_schema)
+    nested = entry.nested
     options = {
         key: mapped(registry, nested[key], option, change, fill) if key in nested and option is not None else option
         for key, option in fill(entry, given).items()

@@ -8,6 +8,7 @@ error messages of those specs. Where two distributions have a plugin of the same
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from importlib.metadata import EntryPoint
 from itertools import chain
 from typing import Any
@@ -61,12 +62,13 @@ class Registry:
 
     def entries(self, kind: str | None = None) -> list[Entry]:
         """Every usable entry, of one kind or of all, sorted by kind and name."""
+        return [entry for entry in self._usable if kind in (None, entry.kind)]
+
+    @cached_property
+    def _usable(self) -> list[Entry]:
         usable = {id(entry): entry for entry in self._all() if self.has(entry.kind, entry.full_name)}
         order = list(KINDS)
-        return sorted(
-            (entry for entry in usable.values() if kind in (None, entry.kind)),
-            key=lambda entry: (order.index(entry.kind), entry.name, entry.origin.project),
-        )
+        return sorted(usable.values(), key=lambda entry: (order.index(entry.kind), entry.name, entry.origin.project))
 
     @property
     def packages(self) -> set[str]:

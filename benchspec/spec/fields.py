@@ -43,8 +43,8 @@ class FieldCheck:
     def __init__(self, registry: Registry):
         self._registry = registry
         self._check = schema.validator(schema.compose(registry, whole=True), "fields")
-        #: id(node) -> the node, kept alive so that its id is not reused, and its problems
-        self._known: dict[int, tuple[Node, list[Problem]]] = {}
+        #: fields without mistakes: the field, and its value as text
+        self._valid: set[tuple[str, str]] = set()
 
     def problems(self, fields: Node) -> Iterator[Problem]:
         """The schema's errors for a whole case."""
@@ -52,9 +52,11 @@ class FieldCheck:
             if key not in fields.value:
                 yield fields.problem(f"'{key}' is missing; give it here, in the matrix or under defaults", at_key=True)
         for key, node in fields.value.items():
-            if id(node) not in self._known:
-                self._known[id(node)] = node, self._problems(fields, key, node)
-            yield from self._known[id(node)][1]
+            field = key, repr(node.plain())
+            if field not in self._valid:
+                found = self._problems(fields, key, node)
+                self._valid |= set() if found else {field}
+                yield from found
 
     def _problems(self, fields: Node, key: str, node: Node) -> list[Problem]:
         whole = _as_mapping(node) if key in CASE_KINDS else node
@@ -66,7 +68,24 @@ def _as_mapping(node: Node) -> Node:
     return replace(node, value={"name": node}) if isinstance(node.value, str) else node
 
 
-def complete(spec: Spec, fields: Node) -> Fields:
+class Missing:
+    """What plugins need and cannot have on this machine; one that several cases share is asked once."""
+
+    def __init__(self, *, online: bool):
+        self._online = online
+        #: (kind, the plugin's value as text) -> what it says
+        self._known: dict[tuple[str, str], list[str]] = {}
+
+    def problems(self, fields: Node, values: Mapping[str, Any], plugins: Mapping[str, Plugin]) -> Iterator[Problem]:
+        """What a case's plugins lack, each at its place in the spec."""
+        for kind, plugin in plugins.items():
+            value = repr(values[kind])
+            if (kind, value) not in self._known:
+                self._known[kind, value] = list(map(str, plugin.missing(self._online)))
+            yield from map(fields.at([kind]).problem, self._known[kind, value])
+
+
+def complete(spec: Spec, fields: Node, missing: Missing) -> Fields:
     """The completed fields of a case that passed the schema."""
     found = Fields(_given(spec.registry, fields))
     definitions = spec.schema["$defs"]
@@ -82,13 +101,8 @@ def complete(spec: Spec, fields: Node) -> Fields:
     repeats = fields.get("repeats")
     found.values["repeats"] = int(repeats.plain()) if repeats else 1
     _settle(spec, fields, found)
-    found.missing += missing(fields, found.plugins, online=False)
+    found.missing += missing.problems(fields, found.values, found.plugins)
     return found
-
-
-def missing(fields: Node, plugins: Mapping[str, Plugin], *, online: bool) -> list[Problem]:
-    """What a case's plugins need and cannot have on this machine."""
-    return [fields.at([kind]).problem(str(line)) for kind, plugin in plugins.items() for line in plugin.missing(online)]
 
 
 def _no_file(node: Node) -> str:

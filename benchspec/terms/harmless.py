@@ -22,7 +22,7 @@ _UNUSUAL = re.compile(r"[^ -~]")
 def escaped(text: str, kept: str = "") -> str:
     r"""The text with an escape, such as `\x1b` or `\n`, for each unprintable character that is not in `kept`."""
     # A character by a character, a plan of 2,000 cases would take longer to show than to make.
-    return text if text.isprintable() else _UNUSUAL.sub(lambda c: c[0] if c[0] in kept else _shown(c[0]), text)
+    return text if _is_printable(text, kept) else _UNUSUAL.sub(lambda c: c[0] if c[0] in kept else _shown(c[0]), text)
 
 
 def printable(text: str) -> str:
@@ -57,7 +57,16 @@ def json_text(value: Any, indent: int = 1) -> str:
     """Strict JSON of printable characters; raises `ValueError` for a number that JSON does not have."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     # Unprintable characters stand in strings only.
+    if _is_printable(text, "\n"):
+        return text
     return _UNUSUAL.sub(lambda c: c[0] if c[0] == "\n" or c[0].isprintable() else json.dumps(c[0])[1:-1], text)
+
+
+def _is_printable(text: str, kept: str) -> bool:
+    """Whether no character has to be escaped, but for those in `kept`."""
+    for character in kept:
+        text = text.replace(character, "")
+    return text.isprintable()
 
 
 def _shown(character: str) -> str:
