@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from typing import Any
 
 from benchspec.reports import published
-from benchspec.reports.cells import axis_texts, field_text, measured_text, ratio_text
+from benchspec.reports.cells import axis_texts, field_text, measured_text, metric_text, ratio_text
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
 from benchspec.reports.scripts import told_apart
@@ -300,7 +300,18 @@ def _failures_of(result: Result, results: Results) -> Iterator[str]:
         numbers = ", ".join(str(launch.launch) for launch in found)
         which = f", launch{'es' if len(found) > 1 else ''} {numbers}" if isinstance(result, Launches) else ""
         log = _log(found[0], results)
-        yield f"{result.case}{which}: {ending}" + (f" (log: {one_line(str(log))})" if log else "")
+        yield f"{result.case}{which}: {ending}{_trained(found)}" + (f" (log: {one_line(str(log))})" if log else "")
+
+
+def _trained(found: Sequence[Result]) -> str:
+    """The time of each training that only its query followed, and how fast it was: it is proven, and cost its time."""
+    whole = [each.metrics for each in found if each.phase == "query" and "train_runtime" in each.metrics]
+    if not whole:
+        return ""
+    names = [name for name in ("train_runtime", "rows_per_second") if all(name in metrics for metrics in whole)]
+    texts = [" and ".join(metric_text(name, metrics[name]) for metrics in whole) for name in names]
+    rate = f", {texts[1]} {METRICS['rows_per_second'].unit}" if len(texts) > 1 else ""
+    return f"; the training before it was whole: {texts[0]}{rate}"
 
 
 def _log(result: Result, results: Results) -> Path | None:
