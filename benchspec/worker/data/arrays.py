@@ -20,7 +20,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from string import Formatter
 from typing import Any, BinaryIO
@@ -34,7 +34,7 @@ from benchspec.terms.layout import write_json, writing_whole
 from benchspec.worker.data.encode import Encoder
 
 #: part of every fingerprint: increase it when the arrays or how they are computed change
-FORMAT = 3
+FORMAT = 4
 ARRAYS = ("ids.npy", "starts.npy", "prompts.npy", "words.npy", "tokens.npy")
 MANIFEST = "manifest.json"
 #: rows tokenized per batch: enough to keep every core busy, few enough to need little memory
@@ -45,10 +45,11 @@ def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, s
     """A hash of everything that the arrays depend on: every row's text, the tokenizer, templates, length and format."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([FORMAT, max_length, dict(templates), encoder.identity, len(rows)]).encode())
-    for row in rows:
+    for chunk in _chunks(rows):
+        fields = list(chain.from_iterable(chunk))
         # The lengths mark where each field ends, whatever characters it contains.
-        text = "".join((*(f"{len(field)}," for field in row), *row))
-        digest.update(text.encode("utf-8", "surrogatepass"))
+        digest.update(np.fromiter(map(len, fields), "<i8", len(fields)).data)
+        digest.update("".join(fields).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -79,6 +80,7 @@ def _encode(
     The arrays hold each row's length, its prompt's length, its words, and its tokens without the template. `added`
     maps each template to the number of tokens that it adds.
     """
+    heads = {kind: _head(template) for kind, template in templates.items()}
     for chunk in _chunks(rows):
         kinds = ["with_input" if row.input else "without_input" for row in chunk]
         prompts = [
@@ -88,7 +90,7 @@ def _encode(
         # Prompt and answer are tokenized together, where characters at the border may merge into one token, but the
         # prompt's length is that of the prompt tokenized alone. The paper's script does the same.
         texts = [f"{prompt}{row.output}{encoder.eos}" for prompt, row in zip(prompts, chunk, strict=True)]
-        encoded = encoder.encode(texts, prompts)
+        encoded = encoder.encode(texts, prompts, [heads[kind] for kind in kinds])
         template = np.fromiter((added[kind] for kind in kinds), np.int64, len(chunk))
         flat.append(encoded.ids)
         yield encoded.lengths, encoded.prompts, _words(chunk), np.maximum(encoded.whole - template, 0)
@@ -102,7 +104,12 @@ def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _words(rows: Sequence[Row]) -> NDArray[np.int64]:
-    return np.fromiter((sum(len(text.split()) for text in row) for row in rows), np.int64, len(rows))
+    return np.fromiter(map(len, map(str.split, map(" ".join, rows))), np.int64, len(rows))
+
+
+def _head(template: str) -> str:
+    """The words before a template's first field."""
+    return next((words for words, *_ in Formatter().parse(template)), "")
 
 
 def _template_tokens(encoder: Encoder, template: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchspec.worker.data.prefixes import Prefixes
+from benchspec.worker.data.prefixes import Beginning, Prefixes, is_known
 
 
 class Encoded(NamedTuple):
@@ -43,8 +43,8 @@ class Encoder(Protocol):
     def truncating(self, max_length: int) -> AbstractContextManager[None]:
         """A context in which each text is truncated to `max_length` tokens."""
 
-    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
-        """The texts, each of which begins with its prompt."""
+    def encode(self, texts: list[str], prompts: list[str], heads: list[str]) -> Encoded:
+        """The texts; each begins with its prompt, and that with the first words of its template, its head."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         """The number of ids of each text, without truncation."""
@@ -60,11 +60,10 @@ class FastEncoder:
         self._batch = getattr(self._backend, "encode_batch_fast", self._backend.encode_batch)
         self._side = tokenizer.truncation_side
         #: tokens that are added to each part of a text, such as begin of sequence
-        self._added = self._backend.num_special_tokens_to_add(False)
+        self._added: int = self._backend.num_special_tokens_to_add(False)
         self.eos: str = tokenizer.eos_token
         with self._bare():
             self.identity = json.dumps([version("tokenizers"), self._side, self.eos, self._backend.to_str()])
-            self._prefixes = Prefixes.of(self._backend)
 
     @contextmanager
     def _bare(self) -> Iterator[None]:
@@ -84,20 +83,14 @@ class FastEncoder:
             self._backend.enable_truncation(max_length, direction=self._side)
             yield
 
-    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+    def encode(self, texts: list[str], prompts: list[str], heads: list[str]) -> Encoded:
         found = self._batch(texts)
         ids, lengths = _joined([one.ids for one in found])
         whole = lengths.copy()
         # Whatever is truncated is as long as the longest.
         for place in np.flatnonzero(lengths == lengths.max(initial=0)):
             whole[place] = self._length(found[place])
-        if self._prefixes is None:
-            return Encoded(ids, lengths, whole, self.lengths(prompts))
-        alone = self._prefixes.lengths(prompts, texts, ids, lengths)
-        unknown = np.flatnonzero((alone < 0) | (whole > lengths))
-        if len(unknown):
-            alone[unknown] = self.lengths([prompts[place] for place in unknown])
-        return Encoded(ids, lengths, whole, alone)
+        return Encoded(ids, lengths, whole, self.lengths(prompts))
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         return np.fromiter(map(self._length, self._batch(texts)), np.int64, len(texts))
@@ -105,6 +98,58 @@ class FastEncoder:
     def _length(self, encoding: Any) -> int:
         """The number of ids without truncation, from those that are kept and those that overflow."""
         return int(len(encoding) + sum(len(rest) - self._added for rest in encoding.overflowing))
+
+
+class ByteLevelEncoder(FastEncoder):
+    """A Rust tokenizer that `prefixes.is_known`: it is spared the templates' first words, and prompts alone."""
+
+    def __init__(self, tokenizer: Any):
+        super().__init__(tokenizer)
+        with self._bare():
+            self._prefixes = Prefixes(self._backend)
+
+    @contextmanager
+    def truncating(self, max_length: int) -> Iterator[None]:
+        with self._bare():
+            self._room = max(max_length - self._added, 0)
+            yield
+
+    def encode(self, texts: list[str], prompts: list[str], heads: list[str]) -> Encoded:
+        known = {head: self._prefixes.beginning(head) for head in set(heads)}
+        begins = [known[head] for head in heads]
+        rest = self._rest(texts, begins)
+        own = self._own(begins, rest)
+        whole, lengths = own + self._added, np.minimum(own, self._room) + self._added
+        parts = chain.from_iterable(self._parts([ids for _, ids in begins], rest))
+        ids = np.fromiter(parts, np.int32, int(lengths.sum()))
+        alone = self._prefixes.lengths(prompts, texts, ids, lengths)
+        unknown = np.flatnonzero((alone < 0) | (whole > lengths))
+        if len(unknown):
+            begins = [begins[place] for place in unknown]
+            alone[unknown] = self._added + self._own(begins, self._rest([prompts[place] for place in unknown], begins))
+        return Encoded(ids, lengths, whole, alone)
+
+    def _rest(self, texts: Sequence[str], begins: Sequence[Beginning]) -> Sequence[Any]:
+        """The tokens of each text after its beginning."""
+        rest = [text[len(begin) :] for text, (begin, _) in zip(texts, begins, strict=True)]
+        return self._batch(rest, add_special_tokens=False)  # type: ignore[no-any-return]
+
+    def _own(self, begins: Sequence[Beginning], rest: Sequence[Any]) -> NDArray[np.int64]:
+        """How many tokens each text has without those that are added."""
+        return np.fromiter((len(ids) for _, ids in begins), np.int64, len(begins)) + _lengths(rest)
+
+    def _parts(self, begins: Sequence[list[int]], rest: Sequence[Any]) -> Iterator[list[int]]:
+        """The tokens of each text, truncated, in parts; lists that stayed would be the garbage collector's work."""
+        before, after = self._prefixes.before, self._prefixes.after
+        for begin, one in zip(begins, rest, strict=True):
+            yield before
+            if (over := len(begin) + len(one) - self._room) <= 0:
+                yield begin
+                yield one.ids
+            else:
+                own = begin + one.ids
+                yield own[over:] if self._side == "left" else own[:-over]
+            yield after
 
 
 class PlainEncoder:
@@ -127,7 +172,7 @@ class PlainEncoder:
         finally:
             self._limit = {}
 
-    def encode(self, texts: list[str], prompts: list[str]) -> Encoded:
+    def encode(self, texts: list[str], prompts: list[str], heads: list[str]) -> Encoded:
         ids, lengths = _joined(self._tokenizer(texts, **self._limit)["input_ids"])
         return Encoded(ids, lengths, lengths, self.lengths(prompts))
 
@@ -137,10 +182,17 @@ class PlainEncoder:
 
 def _joined(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """All of them one after the other, and the length of each."""
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    lengths = _lengths(rows)
     return np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum())), lengths
+
+
+def _lengths(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    return np.fromiter(map(len, rows), np.int64, len(rows))
 
 
 def encoder_for(tokenizer: Any) -> Encoder:
     """The fastest encoder for a `transformers` tokenizer."""
-    return FastEncoder(tokenizer) if getattr(tokenizer, "backend_tokenizer", None) else PlainEncoder(tokenizer)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return PlainEncoder(tokenizer)
+    return ByteLevelEncoder(tokenizer) if is_known(backend) else FastEncoder(tokenizer)

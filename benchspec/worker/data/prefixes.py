@@ -1,4 +1,4 @@
-"""The tokens of a prompt alone, found in those of prompt and answer together.
+"""What of a batch of prompts needs no tokenizing of its own: how they begin, and how many tokens each has alone.
 
 Stanford Alpaca's script tokenizes every prompt twice: with its answer, for the ids, and alone, for the number of tokens
 that are not learnt. With byte-level BPE the second time is seldom needed. Its pre-tokenizer cuts a text from left to
@@ -6,11 +6,15 @@ right, so that up to the piece in which the prompt ends, both texts have the sam
 has crossed a place where a token ends, so that the merges before it are those of the prompt alone. The last piece of
 the prompt alone is the beginning of that of both together if the prompt ends with a punctuation mark: whitespace and
 letters are cut by what follows them.
+
+A piece also ends with a mark that whitespace follows, whatever comes after that. So the tokens of a template's first
+words, up to the last such place, are the same in every row.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -21,28 +25,33 @@ from numpy.typing import NDArray
 #: BLOOM's own pattern of pieces
 _BLOOM = " ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+"
 
+#: how a text begins, and the tokens of that
+Beginning = tuple[str, list[int]]
+
 
 class Prefixes:
-    """Finds the tokens of prompts in the ids of whole texts, for a tokenizer of which that is known to be right."""
+    """Finds the tokens of prompts in the ids of whole texts, for a tokenizer of which that `is_known` to be right."""
 
-    def __init__(self, backend: Any, described: dict[str, Any]):
-        added = [token["id"] for token in described["added_tokens"]]
+    def __init__(self, backend: Any):
+        self._backend = backend
+        added = backend.get_added_tokens_decoder()
         vocabulary = backend.get_vocab(with_added_tokens=True)
         #: the bytes of text that each token stands for
         self._bytes = np.zeros(max(vocabulary.values()) + 1, np.int64)
         for token, id in vocabulary.items():
             # In the byte-level alphabet, a character is a byte.
             self._bytes[id] = len(token.encode()) if id in added else len(token)
-        mask = backend.encode("a").special_tokens_mask
-        letters = [place for place, special in enumerate(mask) if not special]
+        letter = backend.encode("a")
+        own = [place for place, special in enumerate(letter.special_tokens_mask) if not special]
         #: tokens that stand before and after each text
-        self._before, self._after = letters[0], len(mask) - 1 - letters[-1]
+        self.before: list[int] = letter.ids[: own[0]]
+        self.after: list[int] = letter.ids[own[-1] + 1 :]
 
-    @classmethod
-    def of(cls, backend: Any) -> Prefixes | None:
-        """For a tokenizer; None if its prompts have to be tokenized alone."""
-        described = json.loads(backend.to_str())
-        return cls(backend, described) if _is_known(described) else None
+    def beginning(self, head: str) -> Beginning:
+        """The longest part of a template's first words that is the same tokens whatever follows, and these."""
+        ends = [found.start() + 1 for found in _ENDS.finditer(head)]
+        begins = head[: ends[-1]] if ends else ""
+        return begins, self._backend.encode(begins, add_special_tokens=False).ids
 
     def lengths(
         self, prompts: Sequence[str], texts: Sequence[str], ids: NDArray[np.int32], sizes: NDArray[np.int64]
@@ -53,7 +62,7 @@ class Prefixes:
         """
         ends = np.cumsum(self._bytes[ids])
         starts = np.concatenate(([0], np.cumsum(sizes)))[:-1]
-        first, last = starts + self._before, starts + sizes - 1 - self._after
+        first, last = starts + len(self.before), starts + sizes - 1 - len(self.after)
         # Of a text without a token, nothing can be told; the places are those of some other then.
         known = (first <= last) & (sizes > 0)
         first, last = np.minimum(first, len(ids) - 1), np.maximum(last, 0)
@@ -62,7 +71,7 @@ class Prefixes:
         found = np.minimum(np.searchsorted(ends, wanted), len(ids) - 1)
         known &= (ends[last] - begins == whole) & (ends[found] == wanted) & (found >= first) & (found <= last)
         known &= [prompt[-1:] in _MARKS for prompt in prompts]
-        return np.where(known, found + 1 - starts + self._after, -1)
+        return np.where(known, found + 1 - starts + len(self.after), -1)
 
 
 def _bytes_of(texts: Sequence[str]) -> NDArray[np.int64]:
@@ -70,15 +79,20 @@ def _bytes_of(texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 _MARKS = frozenset(string.punctuation)
+#: a mark that ends its piece before whitespace, in GPT-2's pattern and in BLOOM's
+_ENDS = re.compile(r"[:;#](?=\s)")
 
 
-def _is_known(described: dict[str, Any]) -> bool:
-    """Whether a tokenizer is byte-level BPE as described above, with GPT-2's pieces or BLOOM's."""
+def is_known(backend: Any) -> bool:
+    """Whether a Rust tokenizer is byte-level BPE as described above, with GPT-2's pieces or BLOOM's."""
+    described = json.loads(backend.to_str())
     model = described["model"]
     plain = not any(
         model.get(name) for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges")
     )
     pieces = described["pre_tokenizer"]
+    # One that begins within a template's words would take their end with it.
+    plain = plain and not any(_ENDS.search(f"{token['content']} ") for token in described["added_tokens"])
     return bool(
         model["type"] == "BPE" and plain and described["normalizer"] is None and pieces and _has_known_pieces(pieces)
     )

@@ -34,7 +34,7 @@ def test_both_encoders_agree(words: Any) -> None:
     fast, plain = FastEncoder(words), PlainEncoder(Unwrapped(words))
     assert fast.lengths(texts).tolist() == plain.lengths(texts).tolist() == [4, 1, 5]
     with fast.truncating(3), plain.truncating(3):
-        found, other = (each.encode(texts, ["Name", "", "red red"]) for each in (fast, plain))
+        found, other = (each.encode(texts, ["Name", "", "red red"], [""] * 3) for each in (fast, plain))
         assert found.ids.tolist() == other.ids.tolist()
         assert found.lengths.tolist() == other.lengths.tolist() == [3, 1, 3]
         assert found.whole.tolist() == [4, 1, 5]

@@ -1,7 +1,6 @@
-"""How many tokens a prompt has alone, told from its tokens with an answer."""
+"""What is spared of a batch: the templates' first words, and prompts alone, told from their tokens with an answer."""
 
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ tokenizers = pytest.importorskip("tokenizers")
 
 from token_data import alpaca_rows, opt_tokenizer
 
-from benchspec.worker.data.prefixes import _BLOOM, Prefixes
+from benchspec.worker.data.encode import ByteLevelEncoder, FastEncoder, encoder_for
+from benchspec.worker.data.prefixes import _BLOOM, Prefixes, is_known
 from benchspec_plugins.recipes.alpaca import Alpaca
 
 EOS = "</s>"
@@ -62,8 +62,8 @@ def bloom() -> Any:
 
 def told(backend: Any, pairs: list[tuple[str, str]]) -> tuple[Any, Any]:
     """What is told of the prompts of (prompt, answer), and how many tokens they have alone."""
-    found = Prefixes.of(backend)
-    assert found is not None
+    assert is_known(backend)
+    found = Prefixes(backend)
     texts = [f"{prompt}{answer}{EOS}" for prompt, answer in pairs]
     ids = [one.ids for one in backend.encode_batch(texts)]
     prompts = [prompt for prompt, _ in pairs]
@@ -117,11 +117,50 @@ def test_opts_real_tokenizer_is_right_about_any_text() -> None:
 def test_nothing_is_told_of_other_tokenizers(pieces: Any, change: Any) -> None:
     backend = trained(pieces())
     change(backend)
-    assert Prefixes.of(backend) is None
+    assert not is_known(backend)
 
 
-def test_merges_that_words_skip_are_not_told(tmp_path: Path) -> None:
-    assert Prefixes.of(trained(gpt2(), ignore_merges=True)) is None
+def test_merges_that_words_skip_are_not_told() -> None:
+    assert not is_known(trained(gpt2(), ignore_merges=True))
+
+
+@pytest.mark.parametrize("content", ["user: ", "<user:", "a#\nb"])
+def test_a_special_token_that_takes_the_end_of_first_words_makes_a_tokenizer_unknown(content: str) -> None:
+    backend = trained(gpt2())
+    backend.add_special_tokens([tokenizers.AddedToken(content, rstrip=True)])
+    assert not is_known(backend)
+
+
+HEADS = [*(template.partition("{")[0] for template in Alpaca.templates.values()), "Q: a\nA:", "#\t", ": ;\n", "a", ""]
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("pieces", [gpt2, bloom], ids=["gpt2", "bloom"])
+@pytest.mark.parametrize(
+    ("count", "lengths"), [(2_000, [1, 7, 60, 10_000]), pytest.param(50_000, [60], marks=pytest.mark.slow)]
+)
+def test_texts_whose_first_words_are_spared_are_the_same_tokens(
+    pieces: Any, side: str, count: int, lengths: list[int]
+) -> None:
+    wrapped = wrapper(trained(pieces()), side)
+    spared, whole = encoder_for(wrapped), FastEncoder(wrapped)
+    assert isinstance(spared, ByteLevelEncoder)
+    pairs, draw = fuzz(count + 1, count), random.Random(count)
+    heads = draw.choices(HEADS, k=count)
+    prompts = [f"{head}{prompt}" for head, (prompt, _) in zip(heads, pairs, strict=True)]
+    texts = [f"{prompt}{answer}" for prompt, (_, answer) in zip(prompts, pairs, strict=True)]
+    for most in lengths:
+        with spared.truncating(most):
+            found = spared.encode(texts, prompts, heads)
+        with whole.truncating(most):
+            expected = whole.encode(texts, prompts, heads)
+        for name, array in expected._asdict().items():
+            assert np.array_equal(getattr(found, name), array), (name, most)
+
+
+def wrapper(backend: Any, side: str) -> Any:
+    transformers = pytest.importorskip("transformers")
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=EOS, truncation_side=side)
 
 
 def test_no_text_is_no_tokens() -> None:
