@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
@@ -13,7 +14,7 @@ import click
 from benchspec import arguments, output
 from benchspec.arguments import FORMAT, REPORTER, SET, SPEC, completing
 from benchspec.terms.errors import BenchspecError, HungUp, SpecError, distinct
-from benchspec.terms.harmless import json_text
+from benchspec.terms.harmless import json_text, one_line
 
 if TYPE_CHECKING:
     from benchspec.results.results import Results
@@ -373,9 +374,12 @@ def verify(files: Sequence[str], write: bool) -> int:
     """
     from benchspec.reports import verify as reports
 
-    told = [line for file in files for line in reports.verify(file, write=write)]
-    output.warn(told)
-    return int(bool(told) and not write)
+    told = {file: reports.verify(file, write=write) for file in files}
+    output.warn(chain.from_iterable(told.values()))
+    for file, lines in told.items():
+        if not lines:
+            output.show(f"{one_line(file)}: as measured")
+    return int(any(told.values()) and not write)
 
 
 @cli.command()

@@ -42,7 +42,7 @@ def test_what_was_reported_is_as_measured(run, experiments, monkeypatch, capsys)
     file = page(run, *experiments)
     before = file.read_text()
     assert called(monkeypatch, "verify", file) == 0
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("README.md: as measured\n", "")
     assert called(monkeypatch, "verify", file, "--write") == 0
     assert file.read_text() == before
 
