@@ -27,7 +27,8 @@ def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
     definitions = schema["$defs"]
     for kind in KINDS:
         check_required = whole or kind not in CASE_KINDS
-        definitions[kind] = _kind(definitions[kind], registry, kind, check_required)
+        default = definitions["fields"]["properties"].get(kind, {}).get("default")
+        definitions[kind] = _kind(definitions[kind], registry, kind, default, check_required)
     definitions["references"]["properties"]["metric"] = {
         "description": "what the values measure",
         "enum": list(METRICS),
@@ -83,8 +84,11 @@ def options(entry: Entry, check_required: bool) -> dict[str, Any]:
     return {"type": "object", **given, "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _kind(base: Mapping[str, Any], registry: Registry, kind: str, check_required: bool) -> dict[str, Any]:
+def _kind(
+    base: Mapping[str, Any], registry: Registry, kind: str, default: str | None, check_required: bool
+) -> dict[str, Any]:
     """The schema of a plugin's value: one of the names, or a mapping with a name and that name's options."""
+    meant = "the plugin's name" + (f", such as the default, {default}" if default else "")
     entries = registry.entries(kind)
     names = [name for entry in entries for name in registry.spellings(entry)]
     known = {"x-kind": base["x-kind"], "enum": names}
@@ -101,7 +105,7 @@ def _kind(base: Mapping[str, Any], registry: Registry, kind: str, check_required
         "then": known,
         "else": {
             "required": ["name"],
-            "properties": {"name": {"description": "the plugin's name", **known}},
+            "properties": {"name": {"description": meant, **known}},
             **({"allOf": named} if named else {}),
         },
     }

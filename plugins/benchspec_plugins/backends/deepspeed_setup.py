@@ -85,6 +85,10 @@ def compile_optimizer(on_drive: bool) -> None:
     import torch
 
     if not torch.cuda.is_available():
+        if on_drive:
+            raise PluginError(
+                "offload_optimizer: DeepSpeed reads and writes an NVMe drive for GPUs only; choose device: cpu"
+            )
         return
     set_up()
     from deepspeed.ops.op_builder import AsyncIOBuilder, CPUAdamBuilder
