@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
@@ -14,7 +13,7 @@ import click
 from benchspec import arguments, output
 from benchspec.arguments import FORMAT, REPORTER, SET, SPEC, completing
 from benchspec.terms.errors import BenchspecError, HungUp, SpecError, distinct
-from benchspec.terms.harmless import json_text, one_line
+from benchspec.terms.harmless import json_text
 
 if TYPE_CHECKING:
     from benchspec.results.results import Results
@@ -158,16 +157,16 @@ def run(
 @arguments.printed("text", "json")
 def validate(specs: Sequence[str], form: str) -> int:
     """Check specs and report everything that is wrong with them."""
-    from benchspec.cases.check import count_and_problems
+    from benchspec.cases.check import validated
     from benchspec.kinds.registry import Registry
 
     registry = Registry.load()
-    checked = [(path, *count_and_problems(path, registry)) for path in specs]
-    problems = [problem for _, _, found in checked for problem in found]
+    found = [validated(path, registry) for path in specs]
+    problems = [problem for each in found for problem in each.problems]
     if form == "json":
         output.show(json_text([asdict(problem) for problem in problems]))
     else:
-        output.show_checked(checked)
+        output.show_validated(found)
     return 2 if any(problem.severity == "error" for problem in problems) else 0
 
 
@@ -374,12 +373,12 @@ def verify(files: Sequence[str], write: bool) -> int:
     """
     from benchspec.reports import verify as reports
 
-    told = {file: reports.verify(file, write=write) for file in files}
-    output.warn(chain.from_iterable(told.values()))
-    for file, lines in told.items():
-        if not lines:
-            output.show(f"{one_line(file)}: as measured")
-    return int(any(told.values()) and not write)
+    differing = False
+    for file in files:
+        found = reports.verify(file, write=write)
+        output.show_verified(file, found)
+        differing |= bool(found)
+    return int(differing and not write)
 
 
 @cli.command()

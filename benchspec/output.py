@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchspec.terms.errors import BenchspecError, Problem, RunError, install
+from benchspec.terms.errors import BenchspecError, RunError, install
 from benchspec.terms.fitting import UNLIMITED
 from benchspec.terms.harmless import one_line, printable
 from benchspec.terms.layout import RUN
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from benchspec.cases.check import Validated
     from benchspec.kinds.registry import Registry
     from benchspec.results.results import Results
 
@@ -39,12 +40,20 @@ def width() -> int:
     return shutil.get_terminal_size(fallback=(UNLIMITED, 24)).columns
 
 
-def show_checked(checked: Sequence[tuple[str, int, Sequence[Problem]]]) -> None:
-    """Print the mistakes and warnings of specs, each given by its path, the number of its cases and its problems."""
-    for path, cases, problems in checked:
+def show_validated(specs: Iterable[Validated]) -> None:
+    """Print the mistakes and warnings of specs."""
+    for path, cases, problems in specs:
         warn(problems)
         if not any(problem.severity == "error" for problem in problems):
             show(f"{one_line(path)}: ok, {cases} case{'' if cases == 1 else 's'}")
+
+
+def show_verified(file: str, differences: Sequence[str]) -> None:
+    """Print what differs in the reports of a Markdown file, or that nothing does."""
+    if differences:
+        warn(differences)
+    else:
+        show(f"{one_line(file)}: as measured")
 
 
 def show_reports(registry: Registry, results: Results, names: Sequence[str]) -> list[Path]:

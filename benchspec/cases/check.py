@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
@@ -24,6 +24,25 @@ from benchspec.terms.sampling import FIRST_LOOK
 from benchspec.terms.where import agrees, lookup, matches
 
 
+class Checked(NamedTuple):
+    """A spec without mistakes."""
+
+    spec: Spec
+    expansion: Expansion
+    needed: Needed
+    warnings: list[Problem]
+
+
+class Validated(NamedTuple):
+    """What `validate` says of a spec."""
+
+    path: str
+    #: the number of its cases; 0 where there are mistakes
+    cases: int
+    #: its mistakes, or without any its warnings
+    problems: list[Problem]
+
+
 def check(
     path: str, sets: Sequence[str] = (), registry: Registry | None = None
 ) -> tuple[Spec | None, Expansion, list[Problem]]:
@@ -36,24 +55,22 @@ def check(
     return spec, expansion, distinct(found)
 
 
-def checked(
-    path: str, sets: Sequence[str] = (), registry: Registry | None = None
-) -> tuple[Spec, Expansion, Needed, list[Problem]]:
+def checked(path: str, sets: Sequence[str] = (), registry: Registry | None = None) -> Checked:
     """A spec, its cases, what they need, and warnings; raises `SpecError` with all mistakes."""
     spec, expansion, problems = check(path, sets, registry)
     if spec is None or problems:
         raise SpecError(problems)
     found = needed(spec, expansion)
-    return spec, expansion, found, warnings(spec, expansion, found)
+    return Checked(spec, expansion, found, warnings(spec, expansion, found))
 
 
-def count_and_problems(path: str, registry: Registry) -> tuple[int, list[Problem]]:
-    """The number of cases of a spec, and its mistakes, or its warnings if there are no mistakes."""
+def validated(path: str, registry: Registry) -> Validated:
+    """The number of cases of a spec, and its mistakes or warnings."""
     try:
-        _, expansion, _, remarks = checked(path, (), registry)
+        found = checked(path, (), registry)
     except SpecError as error:
-        return 0, error.problems
-    return len(expansion.cases), distinct([*remarks, *missing(expansion)])
+        return Validated(path, 0, error.problems)
+    return Validated(path, len(found.expansion.cases), distinct([*found.warnings, *missing(found.expansion)]))
 
 
 def warnings(spec: Spec, expansion: Expansion, needed: Needed) -> list[Problem]:
@@ -67,10 +84,10 @@ def missing(expansion: Expansion) -> list[Problem]:
     return distinct(replace(problem, severity="warning") for found in expansion.absent.values() for problem in found)
 
 
-def unobtainable(expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
+def unobtainable(spec: Spec, expansion: Expansion, cases: Sequence[Case]) -> list[Problem]:
     """What cases need and is not here, or can be had neither here nor over the network."""
     absent = (problem for case in cases for problem in expansion.absent[case.key])
-    of_plugins = Missing(online=True)
+    of_plugins = Missing(spec.registry, online=True)
     asked = (of_plugins.problems(expansion.nodes[each.key], each.fields, expansion.plugins[each.key]) for each in cases)
     return distinct(chain(absent, *asked))
 

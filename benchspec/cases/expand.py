@@ -64,7 +64,7 @@ def plan(spec: Spec) -> list[Case]:
 def expand(spec: Spec) -> Expansion:
     """The cases of every experiment whose matrix and expectations pass the schema."""
     found = Expansion()
-    check, missing = FieldCheck(spec.registry), Missing(online=False)
+    check, missing = FieldCheck(spec.registry), Missing(spec.registry, online=False)
     forms = {key: validator(spec.schema, key) for key in ("matrix", "expect")}
     experiments = spec.node.at(["experiments"])
     for name, node in experiments.value.items() if isinstance(experiments.value, dict) else ():

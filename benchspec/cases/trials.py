@@ -62,6 +62,11 @@ def _assigned(fields: Node, search: Node, train: Mapping[str, int]) -> Node:
     return fields
 
 
+def size_of(case: Case) -> int:
+    """The size that a trial tries."""
+    return int(case.train["batch_size"])
+
+
 def group(case: Case) -> str:
     """What the trials of a search have in common, and no others."""
     return json.dumps([case.experiment, {path: value for path, value in case.axes.items() if path != SIZE}])

@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: the group of entry points that plugin packages register in
 GROUP = "benchspec"
+#: the attribute by which pluggy marks a hook of this group
+MARK = f"{GROUP}_impl"
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ class _Manager(pluggy.PluginManager):
     """pluggy's manager, which looks at what a module marks as a hook, and not at everything that it has imported."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
-        marked = hasattr(getattr(plugin, "__dict__", {}).get(name), f"{GROUP}_impl")
-        return super().parse_hookimpl_opts(plugin, name) if marked else None
+        if isinstance(plugin, ModuleType) and not hasattr(vars(plugin).get(name), MARK):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], list[Broken]]:
@@ -149,7 +153,7 @@ def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> Sequence[type[
 
 
 def _misspelt(module: object) -> str:
-    marked = [name for name, value in getattr(module, "__dict__", {}).items() if hasattr(value, "benchspec_impl")]
+    marked = [name for name, value in getattr(module, "__dict__", {}).items() if hasattr(value, MARK)]
     return f" (marked: {', '.join(marked)}; did you mean 'benchspec_register'?)" if marked else ""
 
 

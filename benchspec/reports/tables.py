@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from typing import Any
 
 from benchspec.reports import published
-from benchspec.reports.cells import axis_texts, field_text, measured_text, metric_text, ratio_text
+from benchspec.reports.cells import axis_texts, basis_mark, field_text, measured_text, metric_text, ratio_text
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
 from benchspec.reports.scripts import told_apart
@@ -295,7 +295,7 @@ def _failures_of(result: Result, results: Results) -> Iterator[str]:
     alike: dict[str, list[Result]] = {}
     for launch in launches_of(result):
         if launch.outcome != "ok":
-            alike.setdefault(_ending(launch), []).append(launch)
+            alike.setdefault(launch.ending, []).append(launch)
     for ending, found in alike.items():
         numbers = ", ".join(str(launch.launch) for launch in found)
         which = f", launch{'es' if len(found) > 1 else ''} {numbers}" if isinstance(result, Launches) else ""
@@ -304,26 +304,23 @@ def _failures_of(result: Result, results: Results) -> Iterator[str]:
 
 
 def _trained(found: Sequence[Result]) -> str:
-    """The time of each training that only its query followed, and how fast it was: it is proven, and cost its time."""
-    whole = [each.metrics for each in found if each.phase == "query" and "train_runtime" in each.metrics]
-    if not whole:
+    """The time and the speed of trainings that had been proven before their query failed; empty if there is none."""
+    proven = [each for each in found if each.phase == "query" and "train_runtime" in each.metrics]
+    if not proven:
         return ""
-    names = [name for name in ("train_runtime", "rows_per_second") if all(name in metrics for metrics in whole)]
-    texts = [" and ".join(metric_text(name, metrics[name]) for metrics in whole) for name in names]
+    names = [name for name in ("train_runtime", "rows_per_second") if all(name in each.metrics for each in proven)]
+    texts = [
+        " and ".join(basis_mark(each, name) + metric_text(name, each.metrics[name]) for each in proven)
+        for name in names
+    ]
     rate = f", {texts[1]} {METRICS['rows_per_second'].unit}" if len(texts) > 1 else ""
-    return f"; the training before it was whole: {texts[0]}{rate}"
+    return f"; the training before it is proven: {texts[0]}{rate}"
 
 
 def _log(result: Result, results: Results) -> Path | None:
     """The log in the run directory: where that lies, a report does not depend on."""
     log = results.log_of(result)
     return log and log.relative_to(results.folder)
-
-
-def _ending(result: Result) -> str:
-    where = f" in {result.phase}" if result.phase else ""
-    rank = "" if result.rank is None else f" on rank {result.rank}"
-    return f"{result.outcome}{where}{rank}: {brief(result.reason or 'no reason known')}"
 
 
 def _warnings(group: Sequence[Result]) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from benchspec.results import events, lines
 from benchspec.results.lines import Event
+from benchspec.results.steps import Step, combined
 from benchspec.terms import layout
 
 #: bytes of stderr that are read, from its end
@@ -37,6 +39,11 @@ class Evidence:
         """Whether every rank of the group has written `done`."""
         done = sum(any(event["event"] == "done" for event in found) for found in self.ranks.values())
         return done == events.world_size(self.ranks) > 0
+
+    @cached_property
+    def steps(self) -> Sequence[Step]:
+        """The optimizer steps of all ranks together."""
+        return combined(self.ranks)
 
     @property
     def times(self) -> tuple[float, float] | None:

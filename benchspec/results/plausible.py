@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchspec.results.steps import Ranks, Step, group_size, of_kind, rows_of_full_step, steps
+from benchspec.results.steps import Ranks, Step, group_size, of_kind, rows_of_full_step
 
 
-def contradiction(ranks: Ranks, train: Mapping[str, Any], recipe: str) -> str | None:
+def contradiction(ranks: Ranks, steps: Sequence[Step], train: Mapping[str, Any], recipe: str) -> str | None:
     """Why the reported steps of all ranks cannot be right, in a sentence; None if they can.
 
-    `train` are the fields of the case's `train`; `recipe` is the name of its recipe.
+    `steps` are the ranks' together; `train` are the fields of the case's `train`; `recipe` is the name of its recipe.
     """
     if problem := _data(ranks):
         return problem
-    found = steps(ranks)
-    problem = _apart(ranks) or _count(ranks, found, train) or _size(ranks, found, train)
+    problem = _apart(ranks) or _count(ranks, steps, train) or _size(ranks, steps, train)
     return f"the recipe '{recipe}' reports {problem}" if problem else None
 
 

@@ -14,7 +14,7 @@ from benchspec.kinds.values import Facts, flops_computed, flops_per_token
 from benchspec.results.clocks import offsets, overall, spans
 from benchspec.results.events import Event
 from benchspec.results.stats import mean_interval, percentile
-from benchspec.results.steps import Ranks, Step, group_size, of_kind, rows_of_full_step, steps
+from benchspec.results.steps import Ranks, Step, group_size, of_kind, rows_of_full_step
 from benchspec.terms.metrics import METRICS
 from benchspec.terms.outcomes import PHASES
 
@@ -35,17 +35,23 @@ LAST_STEPS = 10
 
 
 def reduce(
-    ranks: Ranks, train: Mapping[str, Any], *, warmup_steps: int | None, facts: Facts, wall_time: float
+    ranks: Ranks,
+    steps: Sequence[Step],
+    train: Mapping[str, Any],
+    *,
+    warmup_steps: int | None,
+    facts: Facts,
+    wall_time: float,
 ) -> Reduced:
     """The metrics of a case whose process group ran for `wall_time` seconds.
 
-    `train` are the fields of the case's `train`; `warmup_steps` is `measure.warmup_steps`.
+    `steps` are the ranks' together; `train` are the fields of the case's `train`; `warmup_steps` is
+    `measure.warmup_steps`.
     """
-    ended = steps(ranks)
     sampled = _first(ranks, "sampled")
-    found = sampled["warmup_steps"] if sampled else warmup_of(len(ended))
+    found = sampled["warmup_steps"] if sampled else warmup_of(len(steps))
     warm_up = found if warmup_steps is None else warmup_steps
-    steady = [step for step in ended if step.step > warm_up and step.seconds is not None]
+    steady = [step for step in steps if step.step > warm_up and step.seconds is not None]
     full = rows_of_full_step(ranks, train)
     times = _times([step for step in steady if full is None or step.rows == full])
     data = _first(ranks, "data")
@@ -53,7 +59,7 @@ def reduce(
         **_phase_times(ranks),
         **_warm_up(sampled),
         **_costs(facts, wall_time),
-        "steps": len(ended) if _first(ranks, "step") else None,
+        "steps": len(steps) if _first(ranks, "step") else None,
         "planned_steps": data["planned_steps"] if data else None,
         **_rates(steady),
         **_step_times(times),
@@ -61,7 +67,7 @@ def reduce(
         **_memory(ranks),
         "energy": _energy(ranks),
         "first_loss": _first_loss(ranks),
-        "final_loss": _final_loss(ended),
+        "final_loss": _final_loss(steps),
         **_answering(ranks),
         **_counts(ranks),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from benchspec.results.notebook import number_text, result_html
-from benchspec.terms.harmless import one_line
+from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS, SHOWN
 from benchspec.terms.outcomes import FINAL
 from benchspec.terms.strict import without_infinities
@@ -87,11 +87,19 @@ class Result:
         units = {metric: METRICS[metric].unit for metric in self.metrics}
         return {**units, "cost": self.currency} if self.currency and "cost" in units else units
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in a line: `oom in first-step on rank 3: CUDA out of memory`; `ok` of one that is ok."""
+        if self.outcome == "ok":
+            return self.outcome
+        where = f" in {self.phase}" if self.phase else ""
+        rank = "" if self.rank is None else f" on rank {self.rank}"
+        return f"{self.outcome}{where}{rank}: {brief(self.reason or 'no reason known')}"
+
     def __repr__(self) -> str:
-        ending = f" in {self.phase}: {self.reason}" if self.outcome != "ok" else ""
         shown = [metric for metric in SHOWN if metric in self.numbers]
         told = [f", {metric} {number_text(self.numbers[metric])} {self.units[metric]}" for metric in shown]
-        return one_line(f"<Result {self.full_name}: {self.outcome}{ending}{''.join(told)}>")
+        return one_line(f"<Result {self.full_name}: {self.ending}{''.join(told)}>")
 
     def _repr_html_(self) -> str:
         return result_html(self)

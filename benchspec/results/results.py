@@ -14,7 +14,6 @@ from benchspec.results.notebook import results_html
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
 from benchspec.results.run_json import read_run
-from benchspec.results.steps import steps
 from benchspec.results.verdicts import Verdict, judge
 from benchspec.terms.errors import BenchspecError, suggest
 from benchspec.terms.harmless import one_line
@@ -135,9 +134,8 @@ class Results(Sequence[Result]):
         are gone.
         """
         keys = ("step", "seconds", "loss", "grad_norm", "rows", "tokens")
-        return [
-            {key: getattr(step, key) for key in keys} for step in steps(evidence.read(self.folder_of(result)).ranks)
-        ]
+        found = evidence.read(self.folder_of(result)).steps
+        return [{key: getattr(step, key) for key in keys} for step in found]
 
     def folder_of(self, result: Result) -> Path:
         """The folder of the attempt that a result is of; it need not exist.

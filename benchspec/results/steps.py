@@ -66,7 +66,7 @@ def rows_of_full_step(ranks: Ranks, train: Mapping[str, Any]) -> int | None:
     return int(train["batch_size"] * train["gradient_accumulation"] * group_size(ranks))
 
 
-def steps(ranks: Ranks) -> list[Step]:
+def combined(ranks: Ranks) -> list[Step]:
     """The steps that every rank has finished, in order."""
     reports: dict[int, list[_Report]] = {}
     clocks = offsets(ranks)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from benchspec.results.judged import agrees, beside
+from benchspec.results.deviation import agrees, beside
 from benchspec.results.launches import launches_of
 from benchspec.results.regression import Line, fit_line
 from benchspec.results.result import Result

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from benchspec.cases.case import Case, Launch, launches
-from benchspec.cases.trials import group
+from benchspec.cases.trials import group, size_of
 from benchspec.results.differences import Difference, Record, by_kind, differences
 from benchspec.results.result import Result
 from benchspec.results.search import is_over
@@ -57,7 +57,7 @@ def _searched(every: Iterable[Launch], known: Mapping[tuple[str, str, int], Resu
     found: dict[Any, dict[int, str]] = {}
     for launch in every:
         if launch.case.searched and launch.number == 1 and launch.key in known:
-            found.setdefault(group(launch.case), {})[launch.case.train["batch_size"]] = known[launch.key].outcome
+            found.setdefault(group(launch.case), {})[size_of(launch.case)] = known[launch.key].outcome
     return found
 
 

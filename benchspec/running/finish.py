@@ -100,7 +100,7 @@ def _unless_contradicted(case: Case, seen: Evidence, ending: Ending) -> Ending:
     """The ending, or a crash if it is ok and the steps that the recipe has reported cannot be."""
     if ending.outcome != "ok":
         return ending
-    reason = contradiction(seen.ranks, case.train, case.recipe["name"])
+    reason = contradiction(seen.ranks, seen.steps, case.train, case.recipe["name"])
     return Ending("crash", "train", reason=reason, log=seen.log) if reason else ending
 
 

@@ -28,6 +28,7 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
     ranks = {} if evidence.unusable else evidence.ranks
     reduced = reduce.reduce(
         ranks,
+        evidence.steps if ranks else (),
         case.train,
         warmup_steps=case.measure["warmup_steps"],
         facts=facts,

@@ -75,7 +75,7 @@ def run(
     _check_libraries()
     folder = Path(out) if out else default_run_dir(spec.name)
     if fresh or not (folder / RUN).exists():
-        _check_obtainable(expansion, cases)
+        _check_obtainable(spec, expansion, cases)
     with rundir.write_errors(folder):
         if fresh and folder.exists():
             with rundir.locked(folder):
@@ -112,7 +112,7 @@ def _run_in(folder: Path, spec: Spec, expansion: Expansion, cases: Sequence[Case
     pending = agenda.to_run(cases, lines, changed if asked.again else ())
     write = partial(runfile.write, folder, spec, every, changed=changed)
     if (folder / RUN).exists():
-        _check_obtainable(expansion, _cases(pending))
+        _check_obtainable(spec, expansion, _cases(pending))
     if earlier and not pending:
         machine = runfile.machine_of(earlier)
     else:
@@ -146,9 +146,9 @@ def _earlier(folder: Path, progress: Progress) -> Mapping[str, Any] | None:
         return None
 
 
-def _check_obtainable(expansion: Expansion, pending: Sequence[Case]) -> None:
+def _check_obtainable(spec: Spec, expansion: Expansion, pending: Sequence[Case]) -> None:
     """Raise `SpecError` with everything that cases to run need and cannot have here."""
-    if lost := unobtainable(expansion, pending):
+    if lost := unobtainable(spec, expansion, pending):
         raise SpecError(lost)
 
 

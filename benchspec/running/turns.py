@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchspec.cases.case import Case, Launch
-from benchspec.cases.trials import group
+from benchspec.cases.trials import group, size_of
 from benchspec.results import search
 from benchspec.results.result import Result
 from benchspec.running.agenda import latest
@@ -46,7 +46,7 @@ def _of_search(
     mine = group(launch.case)
     if any(other.case.searched and group(other.case) == mine for other in running):
         return None
-    trials = {case.train["batch_size"]: case for case in cases if case.searched and group(case) == mine}
+    trials = {size_of(case): case for case in cases if case.searched and group(case) == mine}
     first = {other.case.key for other in waiting if other.number == 1}
     known = latest(ended())
     # A first launch that waits has no result, or one that no longer counts.
@@ -56,7 +56,7 @@ def _of_search(
         if case.key not in first and (*case.key, 1) in known
     }
     fits = search.fitting(outcomes)
-    size = launch.case.train["batch_size"]
+    size = size_of(launch.case)
     if launch.number > 1:
         if launch.case.key in first:
             return None

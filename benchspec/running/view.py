@@ -12,7 +12,6 @@ from benchspec.results.events import Event
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 from benchspec.terms.errors import BenchspecError
-from benchspec.terms.harmless import brief
 from benchspec.terms.units import duration_text
 
 
@@ -113,10 +112,9 @@ def _rounded(seconds: float) -> float:
 
 def summary(launch: Launch, result: Result, number: int, cases: int, log: Path | None = None) -> str:
     """A finished launch as one line; one that failed with the place of its log."""
-    head = f"case {number} of {cases}  {launch}  {result.outcome}"
+    head = f"case {number} of {cases}  {launch}  {result.ending}"
     if result.outcome != "ok":
-        where = f" (log: {log})" if log else ""
-        return f"{head} in {result.phase}: {brief(result.reason or 'no reason known')}{where}"
+        return f"{head} (log: {log})" if log else head
     seconds, rows = result.metrics.get("train_runtime"), result.metrics.get("rows_per_second")
     trained = f"would train for ~{{}}, after {_steps(result)}" if result.basis.get("train_runtime") else "trained in {}"
     parts = [trained.format(duration_text(seconds)) if seconds else "", f"{rows:,.1f} rows/s" if rows else ""]

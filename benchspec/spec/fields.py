@@ -71,8 +71,8 @@ def _as_mapping(node: Node) -> Node:
 class Missing:
     """What plugins need and cannot have on this machine; one that several cases share is asked once."""
 
-    def __init__(self, *, online: bool):
-        self._online = online
+    def __init__(self, registry: Registry, *, online: bool):
+        self._registry, self._online = registry, online
         #: (kind, the plugin's value as text) -> what it says
         self._known: dict[tuple[str, str], list[str]] = {}
 
@@ -81,8 +81,19 @@ class Missing:
         for kind, plugin in plugins.items():
             value = repr(values[kind])
             if (kind, value) not in self._known:
-                self._known[kind, value] = list(map(str, plugin.missing(self._online)))
+                self._known[kind, value] = self._said(kind, values[kind]["name"], plugin)
             yield from map(fields.at([kind]).problem, self._known[kind, value])
+
+    def _said(self, kind: str, name: str, plugin: Plugin) -> list[str]:
+        try:
+            lines: Any = plugin.missing(self._online)
+            if isinstance(lines, str):
+                raise wrong(plugin.missing, lines, "a list of lines")
+            return list(map(str, lines))
+        except Exception as error:
+            entry = self._registry.find(kind, name)
+            said = explained(error, self._registry.packages, entry.cls)
+            return [f"{entry.origin} cannot say what is missing: {said}"]
 
 
 def complete(spec: Spec, fields: Node, missing: Missing) -> Fields:

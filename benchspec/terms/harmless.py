@@ -21,7 +21,7 @@ _UNUSUAL = re.compile(r"[^ -~]")
 
 def escaped(text: str, kept: str = "") -> str:
     r"""The text with an escape, such as `\x1b` or `\n`, for each unprintable character that is not in `kept`."""
-    # A character by a character, a plan of 2,000 cases would take longer to show than to make.
+    # Character by character, a plan of 2,000 cases would take longer to show than to make.
     return text if _is_printable(text, kept) else _UNUSUAL.sub(lambda c: c[0] if c[0] in kept else _shown(c[0]), text)
 
 

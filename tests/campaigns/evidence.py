@@ -237,7 +237,7 @@ def recorded(folder: Path) -> str:
         view.update(event)
         view.text(3)
     seen = evidence.read(folder)
-    contradiction(seen.ranks, case.train, "loop")
+    contradiction(seen.ranks, seen.steps, case.train, "loop")
     ending = judge(seen, {0: -6})
     append(folder, record(launch, folder, seen, ending, FACTS, when.of_events(seen)))
     (found,) = read_journal(folder)

@@ -179,14 +179,45 @@ class Farther(Dataset):
         return [] if self.options["local"] or not online else ["the rows are far away"]
 
 
-def test_what_only_the_network_could_bring_is_asked_for_once_and_only_for_the_cases_to_run(write):
+def test_what_only_the_network_could_bring_is_reported_once_and_only_for_the_cases_to_run(write):
     text = replaced("{name: synthetic, rows: 100}", "farther") + "    matrix: {train.seed: [1, 2, 3]}\n"
     text += "  two: {model: opt-tiny, dataset: {name: farther, local: true}}\n"
     assert warned(write, text, registry=beside(Farther)) == []
-    _, expansion, _ = check(write(text), registry=beside(Farther))
-    (problem,) = unobtainable(expansion, expansion.cases)
+    spec, expansion, _ = check(write(text), registry=beside(Farther))
+    (problem,) = unobtainable(spec, expansion, expansion.cases)
     assert (problem.line, problem.message, problem.severity) == (4, "the rows are far away", "error")
-    assert unobtainable(expansion, expansion.cases[3:]) == []
+    assert unobtainable(spec, expansion, expansion.cases[3:]) == []
+
+
+def test_each_plugin_is_asked_once_what_is_missing(write, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Farther, "missing", lambda self, online: asked.append(online) or [])
+    text = replaced("{name: synthetic, rows: 100}", "farther") + "    matrix: {train.seed: [1, 2, 3]}\n"
+    spec, expansion, _ = check(write(text), registry=beside(Farther))
+    unobtainable(spec, expansion, expansion.cases)
+    assert asked == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (lambda self, online: 1 // 0, "cannot say what is missing: ZeroDivisionError"),
+        (lambda self, online: "all of it", "returned 'all of it', not a list of lines"),
+        (lambda self, online: None, "cannot say what is missing: TypeError"),
+    ],
+)
+def test_a_plugin_that_cannot_say_what_is_missing_is_a_warning_that_names_it(write, monkeypatch, says, told):
+    monkeypatch.setattr(Farther, "missing", says)
+    text = replaced("{name: synthetic, rows: 100}", "farther")
+    (line,) = warned(write, text, registry=beside(Farther))
+    assert line.startswith("4: defaults.dataset: ") and told in line
+
+
+def test_a_case_with_another_cases_mistake_is_not_completed(write):
+    text = replaced("opt-tiny", "{name: opt-tiny, hidden: wide}") + "    matrix: {train.seed: [1, 2]}\n"
+    _, expansion, problems = check(write(text))
+    assert [each.message for each in problems] == ["expected an integer or null, found 'wide'"]
+    assert expansion.cases == []
 
 
 def test_a_pack_of_which_nothing_matches_gets_a_warning(write):

@@ -22,10 +22,10 @@ def test_what_is_missing_is_a_warning_in_a_plan_and_refused_by_a_run(write, monk
         experiments:
           one: {{model: opt-tiny, dataset: synthetic, train: {settings}}}
     """)
-    _, expansion, _, _ = checked(str(file))
+    spec, expansion, _, _ = checked(str(file))
     ((missing,),) = expansion.absent.values()
     assert missing.message == said
-    assert [problem.message for problem in unobtainable(expansion, expansion.cases)] == [said]
+    assert [problem.message for problem in unobtainable(spec, expansion, expansion.cases)] == [said]
 
 
 def test_nothing_is_missing_for_the_defaults(cases) -> None:

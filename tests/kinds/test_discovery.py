@@ -57,6 +57,18 @@ def test_a_hook_that_returns_no_list_is_reported_with_file_and_line(installed, b
     assert f"({site / 'hooked.py'}:" in broken.reason
 
 
+def test_a_hook_may_be_a_method_of_an_object_that_an_entry_point_names(monkeypatch):
+    class Held:
+        @hookimpl
+        def benchspec_register(self):
+            return [dataset("held")]
+
+    found = ModuleType("holding")
+    found.held = Held()
+    monkeypatch.setitem(sys.modules, "holding", found)
+    assert Registry.load([EntryPoint("held", "holding:held", "benchspec")]).has("dataset", "held")
+
+
 def test_a_misspelt_hook_is_reported(module):
     registry = Registry.load([module("typo", dataset("x"), hook="benchspec_regster")])
     assert "marked: benchspec_regster; did you mean 'benchspec_register'?" in registry.broken[0].reason

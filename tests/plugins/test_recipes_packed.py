@@ -140,6 +140,19 @@ def test_what_is_not_computed_right_is_refused():
         packed_network.install(torch.nn.Linear(2, 2))
 
 
+def test_a_method_that_wraps_the_head_is_refused():
+    network = create(Lora, {"targets": ["q_proj", "lm_head"]}).apply(tiny("gpt-j"))
+    with pytest.raises(PluginError, match="leave the head out of the method's targets, or choose another recipe"):
+        packed_network.install(network)
+
+
+def test_a_row_that_is_cut_off_where_its_start_ends_is_computed():
+    network, cut = tiny("opt"), {"input_ids": np.array(START, np.int32), "prompt": 6}
+    (loss, wanted), (sums, found) = both(network, [*rows(), cut])
+    assert sums.item() == pytest.approx(loss.item(), rel=1e-6)
+    assert found.keys() == wanted.keys()
+
+
 def test_a_start_stands_once_and_rows_continue_it():
     found = packing.pack(rows(), [np.array(START, np.int32)])
     assert found.lengths == [4, 5, 9, 2, 12, 8, 1]

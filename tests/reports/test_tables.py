@@ -192,8 +192,10 @@ def test_a_case_that_failed_has_a_note_that_cannot_move_the_cursor():
 def test_the_training_before_a_query_that_failed_is_noted():
     trained = {"train_runtime": 842.0, "rows_per_second": 185.3, "wall_time": 900.0}
     failed = {"outcome": "oom", "phase": "query", "rank": 0, "reason": "no room"}
-    told = "oom in query on rank 0: no room; the training before it was whole: 14 min 2 s, 185 rows/s"
+    told = "oom in query on rank 0: no room; the training before it is proven: 14 min 2 s, 185 rows/s"
     assert notes(result(metrics=trained, **failed)) == [f"opt-6.7b-1f9c2a: {told}"]
+    (of_sampled, *_) = notes(result(metrics=trained, basis={"train_runtime": "projected"}, **failed))
+    assert of_sampled.endswith("is proven: ~14 min 2 s, 185 rows/s")
     untrained = {"query_peak_memory": 1.0}
     assert notes(result(metrics=untrained, **failed)) == ["opt-6.7b-1f9c2a: oom in query on rank 0: no room"]
 

@@ -47,6 +47,14 @@ def test_what_was_reported_is_as_measured(run, experiments, monkeypatch, capsys)
     assert file.read_text() == before
 
 
+def test_each_file_is_told_of_before_the_next_is_read(run, monkeypatch, capsys):
+    file = page(run)
+    file.write_text(file.read_text().replace("14 min 2 s", "13 min 2 s", 1))
+    assert called(monkeypatch, "verify", file, "gone.md", "--write") == 2
+    mended, gone = capsys.readouterr().err.splitlines()
+    assert mended.endswith("brought up to date") and "gone.md: cannot be read" in gone
+
+
 def test_one_experiment_is_its_tables_alone(run):
     text = page(run, "rows").read_text()
     assert "<!-- benchspec: runs/demo#rows -->\n\n|   rows | outcome" in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchspec.results.clocks import moment, offsets, overall, spans
-from benchspec.results.steps import steps
+from benchspec.results.steps import combined
 
 DAYS = 86400.0
 
@@ -46,7 +46,7 @@ def test_hosts_whose_clocks_differ_by_days_have_the_same_steps():
     one = [start(0, 1000.0, 50.0, "a"), begin(60.0), step(1, 64.0), step(2, 66.5)]
     other = [start(1, 1000.0, 50.0 + 9 * DAYS, "b"), begin(61.0 + 9 * DAYS), step(1, 65.0 + 9 * DAYS)]
     other.append(step(2, 66.0 + 9 * DAYS))
-    assert [found.seconds for found in steps({0: one, 1: other})] == [4.0, 1.5]
+    assert [found.seconds for found in combined({0: one, 1: other})] == [4.0, 1.5]
 
 
 def test_no_step_ends_before_it_began_whatever_the_time_of_day_says():
@@ -56,7 +56,7 @@ def test_no_step_ends_before_it_began_whatever_the_time_of_day_says():
         jumps = [(-1) ** number * 3600.0 for number in range(8)]
         done = [step(number, boot + 10 + number, time=1000.0 + jumps[number]) for number in range(1, 8)]
         ranks[rank] = [start(rank, 1000.0 + wrong, boot, host), begin(boot + 10), *done]
-    assert [found.seconds for found in steps(ranks)] == [1.0] * 7
+    assert [found.seconds for found in combined(ranks)] == [1.0] * 7
 
 
 def test_spans_of_a_phase_are_known_once_the_rank_has_left_it():

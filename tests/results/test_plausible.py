@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchspec.results.plausible import contradiction
+from benchspec.results.steps import combined
 
 TRAIN = {"batch_size": 4, "gradient_accumulation": 8, "max_length": 512, "max_steps": None}
 
@@ -23,7 +24,11 @@ def data(planned):
 
 
 def said(*ranks, **train):
-    return contradiction(dict(enumerate(ranks)), {**TRAIN, **train}, "mine")
+    return _said(dict(enumerate(ranks)), {**TRAIN, **train}, "mine")
+
+
+def _said(ranks, train, recipe):
+    return contradiction(ranks, combined(ranks), train, recipe)
 
 
 def test_steps_as_planned_are_right():
@@ -77,6 +82,8 @@ def test_ranks_must_have_the_same_rows():
         return [{"event": "data", "time": 0.0, "planned_steps": None, "fingerprint": fingerprint}]
 
     train = {"batch_size": 1, "gradient_accumulation": 1, "max_length": 8, "max_steps": None}
-    said = contradiction({0: rank("a"), 1: rank("b")}, train, "alpaca")
-    assert said == "the ranks had 2 different data sets; they must all have the same rows"
-    assert contradiction({0: rank("a"), 1: rank("a")}, train, "alpaca") is None
+    assert (
+        _said({0: rank("a"), 1: rank("b")}, train, "alpaca")
+        == "the ranks had 2 different data sets; they must all have the same rows"
+    )
+    assert _said({0: rank("a"), 1: rank("a")}, train, "alpaca") is None

@@ -10,6 +10,7 @@ import pytest
 from benchspec import Fact, Facts
 from benchspec.kinds.values import flops_per_token
 from benchspec.results.reduce import reduce, warmup_of
+from benchspec.results.steps import combined
 
 GIB = 2**30
 #: two layers of width 8: 100 parameters, 40 of them only looked up
@@ -65,7 +66,8 @@ def phase(name, begun, ended):
 
 
 def reduced(*ranks, train=TRAIN, warmup_steps=1, facts=CPU, wall_time=100.0):
-    return reduce(dict(enumerate(ranks)), train, warmup_steps=warmup_steps, facts=facts, wall_time=wall_time)
+    found = dict(enumerate(ranks))
+    return reduce(found, combined(found), train, warmup_steps=warmup_steps, facts=facts, wall_time=wall_time)
 
 
 def metrics(*ranks, **settings):
@@ -302,9 +304,8 @@ SAMPLED = {"seconds": 90.0, "low": 88.0, "high": 92.0, "warmup_steps": 1, "warmu
 
 def test_the_time_of_a_sampled_training_is_what_ran_and_what_is_projected():
     ran = [event("begin", 10.0, phase="train"), *steps(14.0, 16.0, 18.0), event("end", 20.0, phase="train")]
-    found = reduce(
-        {0: [start(), *ran, event("sampled", 18.5, **SAMPLED)]}, TRAIN, warmup_steps=None, facts=CPU, wall_time=30.0
-    )
+    sampled = [start(), *ran, event("sampled", 18.5, **SAMPLED)]
+    found = reduced(sampled, warmup_steps=None, wall_time=30.0)
     assert (found.metrics["train_runtime"], found.metrics["phase_train"]) == (100.0, 10.0)
     assert found.basis == {"train_runtime": "projected"}
     assert found.intervals["train_runtime"] == [98.0, 102.0]
@@ -313,7 +314,7 @@ def test_the_time_of_a_sampled_training_is_what_ran_and_what_is_projected():
 
 def test_a_sampled_training_that_did_not_end_has_no_time():
     ran = [event("begin", 10.0, phase="train"), *steps(14.0, 16.0), event("sampled", 16.5, **SAMPLED)]
-    found = reduce({0: [start(), *ran]}, TRAIN, warmup_steps=None, facts=CPU, wall_time=30.0)
+    found = reduced([start(), *ran], warmup_steps=None, wall_time=30.0)
     assert "train_runtime" not in found.metrics
     assert found.basis == {}
 

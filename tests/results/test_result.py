@@ -98,7 +98,7 @@ def test_a_result_says_how_it_ended_and_what_was_measured():
     ok = result(metrics={"train_runtime": 841.7, "parameters": 6_658_473_984, "cost": 21_000.5}, currency="USD")
     assert repr(ok) == "<Result sizes/opt-6.7b-1f9c2a: ok, train_runtime 841.7 s, cost 21,000 USD>"
     assert repr(oom()) == (
-        "<Result sizes/opt-30b-1f9c2a: oom in first-step: CUDA out of memory. Tried to allocate 2 GiB>"
+        "<Result sizes/opt-30b-1f9c2a: oom in first-step on rank 3: CUDA out of memory. Tried to allocate 2 GiB>"
     )
     assert r"\x1b]52" in repr(oom(reason="\x1b]52;c;aa\x07"))
 

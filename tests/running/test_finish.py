@@ -151,12 +151,12 @@ def test_evidence_that_the_metrics_stumble_over_costs_that_case_alone(scripted, 
     asked = scripted("ok")
 
     def stumble(ranks, *args, **kwargs):
-        return plain({rank: [{"event": "step"}] for rank in ranks}, *args, **kwargs)
+        return plain({rank: [{"event": "memory"}] for rank in ranks}, *args, **kwargs)
 
     plain = reduce.reduce
     monkeypatch.setattr(reduce, "reduce", stumble)
     (found,) = run(asked)
-    assert (found.outcome, found.reason) == ("crash", "the events cannot be used: KeyError: 'time'")
+    assert (found.outcome, found.reason) == ("crash", "the events cannot be used: KeyError: 'allocated'")
 
 
 def test_the_evidence_of_a_case_is_read_once(scripted, monkeypatch):

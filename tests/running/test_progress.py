@@ -6,6 +6,7 @@ import time
 from io import StringIO
 from types import SimpleNamespace
 
+import example_results
 import pytest
 
 from benchspec.cases.case import Launch
@@ -42,8 +43,9 @@ def clock(monkeypatch):
 
 
 def result(**fields):
-    usual = {"full_name": "sizes/opt-tiny-1f9c2a", "outcome": "ok", "phase": None, "reason": None, "basis": {}}
-    return SimpleNamespace(**{**usual, "metrics": {"train_runtime": 903.2, "rows_per_second": 172.5}, **fields})
+    return example_results.result(
+        "opt-tiny", **{"metrics": {"train_runtime": 903.2, "rows_per_second": 172.5}, **fields}
+    )
 
 
 def test_plain_lines_say_the_first_step_and_then_one_in_a_while(clock):

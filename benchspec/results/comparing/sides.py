@@ -45,7 +45,7 @@ class Side(NamedTuple):
         if not failed:
             return ""
         of = f"{len(failed)} of {len(self.launches)} launches " if len(self.launches) > 1 else ""
-        return f"not ok in {self.name}: {of}{failed[0].outcome} in {failed[0].phase}: {failed[0].reason}"
+        return f"not ok in {self.name}: {of}{failed[0].ending}"
 
     def values(self, metric: str) -> list[float]:
         """The metric in each launch that is ok and has it."""

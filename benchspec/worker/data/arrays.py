@@ -56,10 +56,11 @@ def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, s
 def build(folder: Path, rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> None:
     """Write the arrays of `rows` into `folder`, replacing what a killed process may have left there."""
     shutil.rmtree(folder, ignore_errors=True)
-    added = {name: _template_tokens(encoder, template) for name, template in templates.items()}
     with writing(folder.parent):
         folder.mkdir()
+        # Within this context, a tokenizer's own padding and truncation are off.
         with encoder.truncating(max_length), writing_whole(folder / "ids.npy") as file:
+            added = {name: _template_tokens(encoder, template) for name, template in templates.items()}
             parts = list(_encode(rows, encoder, templates, added, _Flat(file)))
         lengths, prompts, words, tokens = (np.concatenate(column) for column in zip(*parts, strict=True))
         starts = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))

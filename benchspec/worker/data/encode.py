@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchspec.worker.data.prefixes import Beginning, Prefixes, is_known
+from benchspec.worker.data.prefixes import Beginning, Prefixes, is_byte_level_bpe
 
 
 class Encoded(NamedTuple):
@@ -44,7 +45,7 @@ class Encoder(Protocol):
         """A context in which each text is truncated to `max_length` tokens."""
 
     def encode(self, texts: list[str], prompts: list[str], heads: list[str]) -> Encoded:
-        """The texts; each begins with its prompt, and that with the first words of its template, its head."""
+        """The texts as tokens; each begins with its prompt, and that with its head: its template's first words."""
 
     def lengths(self, texts: list[str]) -> NDArray[np.int64]:
         """The number of ids of each text, without truncation."""
@@ -101,7 +102,10 @@ class FastEncoder:
 
 
 class ByteLevelEncoder(FastEncoder):
-    """A Rust tokenizer that `prefixes.is_known`: it is spared the templates' first words, and prompts alone."""
+    """A Rust tokenizer that `is_byte_level_bpe`: it is spared the templates' first words, and prompts alone."""
+
+    #: tokens of its own that a text is truncated to
+    _room = sys.maxsize
 
     def __init__(self, tokenizer: Any):
         super().__init__(tokenizer)
@@ -110,9 +114,12 @@ class ByteLevelEncoder(FastEncoder):
 
     @contextmanager
     def truncating(self, max_length: int) -> Iterator[None]:
-        with self._bare():
-            self._room = max(max_length - self._added, 0)
-            yield
+        room, self._room = self._room, max(max_length - self._added, 0)
+        try:
+            with self._bare():
+                yield
+        finally:
+            self._room = room
 
     def encode(self, texts: list[str], prompts: list[str], heads: list[str]) -> Encoded:
         known = {head: self._prefixes.beginning(head) for head in set(heads)}
@@ -195,4 +202,4 @@ def encoder_for(tokenizer: Any) -> Encoder:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return PlainEncoder(tokenizer)
-    return ByteLevelEncoder(tokenizer) if is_known(backend) else FastEncoder(tokenizer)
+    return ByteLevelEncoder(tokenizer) if is_byte_level_bpe(backend) else FastEncoder(tokenizer)

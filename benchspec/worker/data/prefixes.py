@@ -1,4 +1,4 @@
-"""What of a batch of prompts needs no tokenizing of its own: how they begin, and how many tokens each has alone.
+"""Tokens that need not be computed anew: those of a template's first words, and how many a prompt has alone.
 
 Stanford Alpaca's script tokenizes every prompt twice: with its answer, for the ids, and alone, for the number of tokens
 that are not learnt. With byte-level BPE the second time is seldom needed. Its pre-tokenizer cuts a text from left to
@@ -30,7 +30,7 @@ Beginning = tuple[str, list[int]]
 
 
 class Prefixes:
-    """Finds the tokens of prompts in the ids of whole texts, for a tokenizer of which that `is_known` to be right."""
+    """Tells the tokens of prompts from the ids of whole texts; right only for a tokenizer that `is_byte_level_bpe`."""
 
     def __init__(self, backend: Any):
         self._backend = backend
@@ -56,9 +56,10 @@ class Prefixes:
     def lengths(
         self, prompts: Sequence[str], texts: Sequence[str], ids: NDArray[np.int32], sizes: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """The tokens of each prompt alone; -1 where they cannot be told from the text's, none of which are left out.
+        """How many tokens each prompt has alone; -1 where its text's do not tell.
 
-        `ids` are those of all texts one after the other, of as many each as `sizes` says.
+        Of a text that was truncated, the answer may be wrong. `ids` are those of all texts one after the other, of as
+        many each as `sizes` says.
         """
         ends = np.cumsum(self._bytes[ids])
         starts = np.concatenate(([0], np.cumsum(sizes)))[:-1]
@@ -80,21 +81,31 @@ def _bytes_of(texts: Sequence[str]) -> NDArray[np.int64]:
 
 _MARKS = frozenset(string.punctuation)
 #: a mark that ends its piece before whitespace, in GPT-2's pattern and in BLOOM's
-_ENDS = re.compile(r"[:;#](?=\s)")
+_ENDS = re.compile(r"[:;#](?=[ \t\r\n])")
 
 
-def is_known(backend: Any) -> bool:
-    """Whether a Rust tokenizer is byte-level BPE as described above, with GPT-2's pieces or BLOOM's."""
+def is_byte_level_bpe(backend: Any) -> bool:
+    """Whether a Rust tokenizer is one as described above, with GPT-2's pieces or BLOOM's."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
     described = json.loads(backend.to_str())
     model = described["model"]
     plain = not any(
         model.get(name) for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges")
     )
     pieces = described["pre_tokenizer"]
-    # One that begins within a template's words would take their end with it.
-    plain = plain and not any(_ENDS.search(f"{token['content']} ") for token in described["added_tokens"])
+    added = described["added_tokens"]
+    # One that ends within a template's first words may take what follows with it; whether one that must be a word of
+    # its own is found depends on what follows the prompt.
+    plain = plain and not any(token["single_word"] or _ENDS.search(f"{token['content']} ") for token in added)
     return bool(
-        model["type"] == "BPE" and plain and described["normalizer"] is None and pieces and _has_known_pieces(pieces)
+        model["type"] == "BPE"
+        and plain
+        # A byte without a token of its own would be left out, or be unknown.
+        and model["vocab"].keys() >= set(ByteLevel.alphabet())
+        and described["normalizer"] is None
+        and pieces
+        and _has_known_pieces(pieces)
     )
 
 

@@ -38,7 +38,13 @@ def install(model: Any) -> None:
     for block in family.blocks(network):
         block.forward = partial(_block, network, block, family)
     head = network.get_output_embeddings()
-    head.forward = partial(_loss, head)
+    if not isinstance(head, torch.nn.Linear):
+        # A method has wrapped it: what that adds to its product is computed in a `forward` that would not run.
+        raise PluginError(
+            "the recipe 'packed' computes the head's product itself, without what the method adds to it; leave the "
+            "head out of the method's targets, or choose another recipe"
+        )
+    head.forward = partial(_loss, head)  # type: ignore[method-assign]
     model.forward = partial(_network, network, family)
 
 

@@ -184,12 +184,12 @@ def _keys(seen: Sequence[Any], begins: Sequence[int], lengths: Sequence[int], co
 
 
 def shared_start(row: Any, starts: Sequence[np.ndarray[Any, Any]]) -> int | None:
-    """Which start a row has; it must end before the first token that predicts the answer."""
+    """Which start a row has; it must end before the first token that predicts the answer, and before the row does."""
     ids = row["input_ids"]
     fitting = (
         number
         for number, start in enumerate(starts)
-        if 0 < len(start) < row["prompt"] and np.array_equal(ids[: len(start)], start)
+        if 0 < len(start) < min(row["prompt"], len(ids)) and np.array_equal(ids[: len(start)], start)
     )
     return next(fitting, None)
 

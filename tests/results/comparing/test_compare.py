@@ -63,7 +63,7 @@ def test_a_case_that_fails_is_worse_and_one_that_works_again_better(tmp_path):
     runs = [run_dir(tmp_path / str(number), [rate, rate]) for number, rate in enumerate([100.0, None])]
     (pair,) = compare(*runs).pairs
     assert (pair.verdict, pair.ratio) == ("worse", None)
-    assert pair.reasons == ["not ok in head: 2 of 2 launches crash in train: ValueError: no"]
+    assert pair.reasons == ["not ok in head: 2 of 2 launches crash in train on rank 0: ValueError: no"]
     assert compare(*runs[::-1]).verdict == "better"
     assert compare(runs[1], runs[1]).verdict == "not comparable"
 

@@ -45,6 +45,14 @@ def test_tokens_are_those_of_the_papers_script(
         assert data[place]["prompt"] == prompt
 
 
+def test_a_tokenizers_own_padding_and_truncation_are_not_counted(tmp_path: Path) -> None:
+    plain, padding = word_tokenizer(), word_tokenizer()
+    padding.backend_tokenizer.enable_padding(pad_id=0, length=128)
+    padding.backend_tokenizer.enable_truncation(6, stride=2)
+    found = [prepared(Listed(PLAIN_ROWS), each, tmp_path / name) for each, name in ((plain, "a"), (padding, "b"))]
+    assert found[0].tokens == found[1].tokens > 0
+
+
 def test_words_and_tokens_leave_the_template_out(demo: list[Row], opt: Any, tmp_path: Path) -> None:
     data = prepared(Listed(demo), opt, tmp_path)
     assert data.words == sum(len(text.split()) for row in demo for text in row)

@@ -11,7 +11,7 @@ tokenizers = pytest.importorskip("tokenizers")
 from token_data import alpaca_rows, opt_tokenizer
 
 from benchspec.worker.data.encode import ByteLevelEncoder, FastEncoder, encoder_for
-from benchspec.worker.data.prefixes import _BLOOM, Prefixes, is_known
+from benchspec.worker.data.prefixes import _BLOOM, Prefixes, is_byte_level_bpe
 from benchspec_plugins.recipes.alpaca import Alpaca
 
 EOS = "</s>"
@@ -62,7 +62,7 @@ def bloom() -> Any:
 
 def told(backend: Any, pairs: list[tuple[str, str]]) -> tuple[Any, Any]:
     """What is told of the prompts of (prompt, answer), and how many tokens they have alone."""
-    assert is_known(backend)
+    assert is_byte_level_bpe(backend)
     found = Prefixes(backend)
     texts = [f"{prompt}{answer}{EOS}" for prompt, answer in pairs]
     ids = [one.ids for one in backend.encode_batch(texts)]
@@ -117,21 +117,44 @@ def test_opts_real_tokenizer_is_right_about_any_text() -> None:
 def test_nothing_is_told_of_other_tokenizers(pieces: Any, change: Any) -> None:
     backend = trained(pieces())
     change(backend)
-    assert not is_known(backend)
+    assert not is_byte_level_bpe(backend)
+
+
+def test_bytes_without_a_token_make_a_tokenizer_unknown() -> None:
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE())
+    backend.pre_tokenizer = gpt2()
+    backend.train_from_iterator(["0123456789"], tokenizers.trainers.BpeTrainer(special_tokens=[EOS]))
+    assert not is_byte_level_bpe(backend)
+    assert type(encoder_for(wrapper(backend, "right"))) is FastEncoder
+
+
+def test_a_token_that_must_be_a_word_of_its_own_makes_a_tokenizer_unknown() -> None:
+    """Whether it is one depends on what follows the prompt."""
+    backend = trained(gpt2())
+    backend.add_special_tokens([tokenizers.AddedToken("<sep>", single_word=True)])
+    assert not is_byte_level_bpe(backend)
 
 
 def test_merges_that_words_skip_are_not_told() -> None:
-    assert not is_known(trained(gpt2(), ignore_merges=True))
+    assert not is_byte_level_bpe(trained(gpt2(), ignore_merges=True))
 
 
 @pytest.mark.parametrize("content", ["user: ", "<user:", "a#\nb"])
 def test_a_special_token_that_takes_the_end_of_first_words_makes_a_tokenizer_unknown(content: str) -> None:
     backend = trained(gpt2())
     backend.add_special_tokens([tokenizers.AddedToken(content, rstrip=True)])
-    assert not is_known(backend)
+    assert not is_byte_level_bpe(backend)
 
 
-HEADS = [*(template.partition("{")[0] for template in Alpaca.templates.values()), "Q: a\nA:", "#\t", ": ;\n", "a", ""]
+HEADS = [
+    *(template.partition("{")[0] for template in Alpaca.templates.values()),
+    "Q: a\nA:",
+    "#\t",
+    ": ;\n",
+    "x:\x1c",
+    "a",
+    "",
+]
 
 
 @pytest.mark.parametrize("side", ["right", "left"])

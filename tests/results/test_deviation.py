@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchspec.results.judged import agrees, beside, words
+from benchspec.results.deviation import agrees, beside, words
 
 
 @pytest.mark.parametrize(
