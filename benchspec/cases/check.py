@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion, expand
+from benchspec.cases.matrix import idle_excludes
 from benchspec.cases.needs import Needed, needed
 from benchspec.kinds.bases import FIELDS, Launcher
 from benchspec.kinds.registry import Registry
@@ -75,8 +76,16 @@ def validated(path: str, registry: Registry) -> Validated:
 
 def warnings(spec: Spec, expansion: Expansion, needed: Needed) -> list[Problem]:
     """What is likely to be a mistake, in a spec that has none that is certain."""
-    found = [*unused_references(spec, expansion.cases), *_of_cases(spec, expansion, needed)]
+    unused = [*unused_references(spec, expansion.cases), *_idle_excludes(spec)]
+    found = [*unused, *_of_cases(spec, expansion, needed)]
     return distinct(replace(problem, severity="warning") for problem in found)
+
+
+def _idle_excludes(spec: Spec) -> Iterator[Problem]:
+    for experiment in spec.node.at(["experiments"]).value.values():
+        matrix = experiment.get("matrix")
+        for entry in idle_excludes(matrix) if matrix and matrix.get("exclude") else ():
+            yield entry.problem("no combination of the matrix has these values, so that none is excluded")
 
 
 def missing(expansion: Expansion) -> list[Problem]:

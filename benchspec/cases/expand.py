@@ -11,7 +11,7 @@ from benchspec.cases.ids import case_ids, digest
 from benchspec.cases.matrix import Combination, combinations
 from benchspec.cases.training import missing_to_train
 from benchspec.cases.trials import EXPECTED, Trial, trials
-from benchspec.kinds.bases import Plugin
+from benchspec.kinds.bases import CASE_KINDS, Plugin
 from benchspec.kinds.options import section
 from benchspec.spec import document
 from benchspec.spec.document import Node
@@ -114,11 +114,13 @@ def _add_cases(name: str, node: Node, drafts: Sequence[Draft], found: Expansion)
     """Add the cases of one experiment, and the problems of their plugins."""
     ids = case_ids([(draft.fields.said, draft.combination) for draft in drafts])
     earlier: dict[str, str] = {}
+    expect = node.get("expect")
+    expectations = (expect.plain() if expect else None) or []
     for id, draft in zip(ids, drafts, strict=True):
         found.problems += draft.fields.problems
         if (other := earlier.setdefault(digest(draft.fields.said), id)) != id or (name, id) in found.plugins:
             found.problems.append((node.get("matrix") or node).problem(_same(other, id), at_key=True))
-        found.cases.append(_case(id, name, node, draft.combination, draft.fields))
+        found.cases.append(_case(id, name, expectations, draft.combination, draft.fields))
         elsewhere = bool(getattr(draft.fields.plugins.get("launcher"), "elsewhere", False))
         of_training = missing_to_train(draft.node, draft.fields.values["train"], elsewhere)
         found.absent[name, id] = [*draft.fields.missing, *of_training]
@@ -132,12 +134,14 @@ def _same(first: str, second: str) -> str:
     return f"the cases '{first}' and '{second}' differ in name only"
 
 
-def _case(id: str, name: str, experiment: Node, combination: Combination, fields: Fields) -> Case:
+def _case(
+    id: str, name: str, expectations: Sequence[Mapping[str, Any]], combination: Combination, fields: Fields
+) -> Case:
     return Case(
         id=id,
         experiment=name,
         axes={path: node.plain() for path, node in combination.items()},
-        expected=_expected(experiment, fields.values),
+        expected=_expected(expectations, fields.values),
         said=fields.said,
         **fields.values,
     )
@@ -176,20 +180,26 @@ def _unknown_axes(spec: Spec, matrix: Node) -> list[Problem]:
         node.problem(_unknown_axis(path, known), at_key=True)
         for entries in [axes, *(entry.value for entry in (included.value if included else []))]
         for path, node in entries.items()
-        if path.split(".")[0] not in known or path.count(".") >= MAX_DEPTH
+        if path.split(".")[0] not in known or path.count(".") >= MAX_DEPTH or _is_below_name(path)
     ]
+
+
+def _is_below_name(path: str) -> bool:
+    """Whether a path goes on after the name of a plugin, which is a text."""
+    kind, *rest = path.split(".")
+    return kind in CASE_KINDS and "name" in rest[:-1]
 
 
 def _unknown_axis(path: str, known: list[str]) -> str:
     shown = clipped(path)
+    if _is_below_name(path):
+        return f"unknown axis path '{shown}': a name has no fields of its own; an option's path is KIND.OPTION"
     if path == "repeats":
         return "'repeats' makes no other case: write it beside 'matrix', or under defaults"
     return f"unknown axis path '{shown}' (a path starts with one of {', '.join(known)}){suggest(path, known)}"
 
 
-def _expected(experiment: Node, fields: Mapping[str, Any]) -> tuple[str, ...]:
-    node = experiment.get("expect")
-    entries = (node.plain() if node else None) or []
-    outcomes = [entry["outcome"] for entry in entries if matches(entry.get("where", {}), fields)]
+def _expected(expectations: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> tuple[str, ...]:
+    outcomes = [entry["outcome"] for entry in expectations if matches(entry.get("where", {}), fields)]
     flat = [name for outcome in outcomes for name in ([outcome] if isinstance(outcome, str) else outcome)]
     return tuple(dict.fromkeys(flat)) or (EXPECTED if fields["measure"]["search"] else ("ok",))

@@ -43,6 +43,12 @@ def combinations(matrix: Node) -> list[Combination]:
     return found
 
 
+def idle_excludes(matrix: Node) -> list[Node]:
+    """The entries of a valid matrix's `exclude` that no combination agrees with."""
+    grid = _Grid({path: _values(node) for path, node in matrix.value.items() if path not in ("include", "exclude")})
+    return [entry for entry in _entries(matrix, "exclude") if not grid.matching(entry.value)]
+
+
 def _too_many(count: int, before_exclude: bool = False) -> str:
     allowed = f"{MAX_PER_MATRIX:,} are allowed"
     if before_exclude:
@@ -105,6 +111,8 @@ def _key(value: Any) -> Any:
     """Equal for values that agree, as far as they are no mappings or lists."""
     if isinstance(value, dict | list):
         return json.dumps(value, sort_keys=True), type(value)
+    if isinstance(value, bool):
+        return value, bool
     return value.removeprefix(OWN) if isinstance(value, str) else value
 
 

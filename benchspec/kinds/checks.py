@@ -18,6 +18,10 @@ def problems(cls: Any) -> Iterator[str]:
     """Why a class that a plugin module registers cannot be used; the first problem may cause the others."""
     if not isinstance(cls, type) or not issubclass(cls, Plugin) or not hasattr(cls, "kind"):
         bases = ", ".join(base.__name__ for base in KINDS.values())
+        if isinstance(cls, Plugin):
+            found = type(cls)
+            yield f"benchspec_register returned an instance of {found.__name__}, not the class{defined_at(found)}"
+            return
         yield f"benchspec_register returned {cls!r}, which is not a subclass of {bases}{defined_at(cls)}"
         return
     for problem in _problems(cls):

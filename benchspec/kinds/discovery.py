@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
@@ -89,9 +89,14 @@ class _Manager(pluggy.PluginManager):
     """pluggy's manager, which looks at what a module marks as a hook, and not at everything that it has imported."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
-        if isinstance(plugin, ModuleType) and not hasattr(vars(plugin).get(name), MARK):
+        if isinstance(plugin, ModuleType) and not _is_marked(vars(plugin).get(name)):
             return None
         return super().parse_hookimpl_opts(plugin, name)
+
+
+def _is_marked(value: object) -> bool:
+    # Of other objects nothing is asked: an application's proxy may raise any exception.
+    return type(value) in (FunctionType, MethodType) and hasattr(value, MARK)
 
 
 def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], list[Broken]]:
@@ -146,6 +151,8 @@ def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> Sequence[type[
     manager.register(module, name=point.value)
     hooks = [hook for hook in manager.hook.benchspec_register.get_hookimpls() if hook.plugin is module]
     if not hooks:
+        if not isinstance(module, ModuleType):
+            raise PluginError(f"an entry point names a module: write {point.module}, not {point.value}")
         raise PluginError(f"no function called benchspec_register is marked with @hookimpl{_misspelt(module)}")
     hook = hooks[0].function
     classes: Any = hook()
@@ -153,7 +160,7 @@ def _classes(manager: pluggy.PluginManager, point: EntryPoint) -> Sequence[type[
 
 
 def _misspelt(module: object) -> str:
-    marked = [name for name, value in getattr(module, "__dict__", {}).items() if hasattr(value, MARK)]
+    marked = [name for name, value in getattr(module, "__dict__", {}).items() if _is_marked(value)]
     return f" (marked: {', '.join(marked)}; did you mean 'benchspec_register'?)" if marked else ""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from benchspec.kinds import discovery, options
 from benchspec.kinds.bases import KINDS, Plugin
 from benchspec.kinds.discovery import Broken, Entry
+from benchspec.kinds.faults import defined_at
 from benchspec.terms.errors import PluginError, suggest
 from benchspec.terms.harmless import clipped
 from benchspec.terms.where import OWN
@@ -110,7 +111,11 @@ class Registry:
         """The instance for a completed value `{name, option…}`; nested plugins are created first."""
 
         def instance(entry: Entry, name: str, given: dict[str, Any]) -> Plugin:
-            return entry.cls(given)
+            made = entry.cls(given)
+            if not hasattr(made, "options"):
+                problem = f"{entry.cls.__name__}.__init__ leaves out `options`: call super().__init__(options) in it"
+                raise PluginError(f"{problem}{defined_at(entry.cls)}")
+            return made
 
         created: Plugin = options.mapped(self, kind, value, instance)
         return created

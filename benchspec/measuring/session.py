@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +34,7 @@ class Session:
         attempt = Path(group.told(lambda: str(self._open(describe(), world))))
         self.recorder = Recorder(attempt, rank, world)
         self.recorder.begin(model)
+        atexit.register(self._left)
         return self.recorder
 
     def _open(self, case: Case, world: int) -> Path:
@@ -49,6 +51,12 @@ class Session:
         """Another training begins in the same process: if this one has not ended, it has failed, and nobody said so."""
         self.fail(RuntimeError("this training ended early: another one began"))
 
+    def _left(self) -> None:
+        """Python ends. What ended the training is the exception that it has shown last, if it has shown any."""
+        # In a notebook, that may be one of any later cell.
+        shown = None if "IPython" in sys.modules else getattr(sys, "last_value", None)
+        self.fail(shown or RuntimeError("the script ended before this training did"))
+
     def fail(self, error: BaseException) -> None:
         """An exception ended the training."""
         if self.recorder:
@@ -63,6 +71,7 @@ class Session:
         except Exception as error:
             print(f"benchspec: {self.folder}: this training has no result: {error}", file=sys.stderr)  # noqa: T201
         finally:
+            atexit.unregister(self._left)
             if self._lock:
                 self._lock.__exit__(None, None, None)
                 self._lock = None

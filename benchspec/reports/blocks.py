@@ -54,7 +54,10 @@ def found(text: str) -> list[Block]:
     begun: tuple[int, str] | None = None
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     for number, line in enumerate(lines, start=1):
-        if begin := _BEGIN.fullmatch(line):
+        begin = _BEGIN.fullmatch(line)
+        if (begin or _END.fullmatch(line)) and line[:1].isspace():
+            raise BenchspecError(f"{number}: this marker is indented: a report and its markers begin their lines")
+        if begin:
             if begun:
                 raise BenchspecError(f"{number}: a marker within the one of line {begun[0]}")
             begun = number, begin[1]

@@ -138,7 +138,9 @@ def _asked(who: _Who, call: Callable[[], T]) -> T:
     """The return value of a reporter's method; any exception becomes a `PluginError` that names the reporter."""
     try:
         return call()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a reporter that leaves the process must not take the others with it
         raise PluginError(f"{who} failed: {explained(error, who.packages, who.entry.cls)}") from error
 
 

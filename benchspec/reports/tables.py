@@ -14,7 +14,7 @@ from benchspec.reports.cells import axis_texts, basis_mark, field_text, measured
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
 from benchspec.reports.scripts import told_apart
-from benchspec.results.launches import Launches, launches_of
+from benchspec.results.launches import Launches
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 from benchspec.results.scaling import efficiencies
@@ -198,21 +198,26 @@ def _found(trials: Sequence[Result], axis: str, whole: bool) -> str:
     """
     name = axis.rpartition(".")[2]
     # As the search does, it goes by first launches.
-    outcomes = {result.axes[axis]: launches_of(result)[0].outcome for result in trials}
+    outcomes = {result.axes[axis]: result.launches[0].outcome for result in trials}
     fits, failures = fitting(outcomes), failed(outcomes)
     stopped = [f"the search stopped at {size}: {failures[size]}" for size in sorted(failures)[:1]]
     if not any(fits.values()):
         tried = [f"no {name} fits of those tried, {', '.join(map(str, sorted(fits)))}"] if fits else []
         return "; ".join([*tried, *stopped])
     over = whole and is_over(outcomes)
-    known = "is the largest that fits" if over else "is the largest of those tried so far that fits"
+    if not over:
+        known = "is the largest of those tried so far that fits"
+    elif all(fits.values()):
+        known = "fits too, and a step has no more rows: raise train.gradient_accumulation to try more"
+    else:
+        known = "is the largest that fits"
     fastest = max(
         (result for result in trials if fits.get(result.axes[axis])),
         key=lambda result: result.numbers.get("rows_per_second", 0),
     )
     rate = measured_text(fastest, "rows_per_second")
     mixed = [
-        result.axes[axis] for result in trials if len({each.outcome for each in launches_of(result)} - {"skipped"}) > 1
+        result.axes[axis] for result in trials if len({each.outcome for each in result.launches} - {"skipped"}) > 1
     ]
     at_times = [f"{', '.join(map(str, sorted(mixed)))} did not always end alike"] if mixed else []
     best = f"{fastest.axes[axis]} is the fastest of those tried, at {rate} rows/s"
@@ -235,8 +240,13 @@ def _answers(group: Sequence[Result], axes: Sequence[Column]) -> list[Column]:
     return [
         *(replace(axis, cells=[axis.cells[number] for number, _ in rows], numbers=None) for axis in axes),
         Column("prompt", [brief(one_line(answer["prompt"])) for _, answer in rows]),
-        Column("answer", [brief(one_line(answer["text"])) for _, answer in rows]),
+        Column("answer", [_said(answer["text"]) for _, answer in rows]),
     ]
+
+
+def _said(text: str) -> str:
+    """An answer in a line; one of white space alone is no empty one."""
+    return brief(one_line(text)) or (f"(white space: {len(text)} characters)" if text else "")
 
 
 def _details(group: Sequence[Result], axes: Sequence[Column], first: Sequence[str]) -> list[Column]:
@@ -282,7 +292,7 @@ def _without_result(results: Results) -> list[str]:
 
 def _medians(group: Sequence[Result]) -> list[str]:
     """The remark that numbers are of several launches."""
-    counts = sorted({sum(each.outcome == "ok" for each in launches_of(result)) for result in group} - {0, 1})
+    counts = sorted({sum(each.outcome == "ok" for each in result.launches) for result in group} - {0, 1})
     return [f"each number is the median of {' or '.join(map(str, counts))} launches, with the range"] if counts else []
 
 
@@ -293,7 +303,7 @@ def _failures(group: Sequence[Result], results: Results) -> list[str]:
 
 def _failures_of(result: Result, results: Results) -> Iterator[str]:
     alike: dict[str, list[Result]] = {}
-    for launch in launches_of(result):
+    for launch in result.launches:
         if launch.outcome != "ok":
             alike.setdefault(launch.ending, []).append(launch)
     for ending, found in alike.items():
@@ -339,7 +349,7 @@ def _uneven(group: Sequence[Result]) -> list[str]:
     """A line on the cases whose steps took so unevenly long that rows of many lengths alone do not explain it."""
     ratios: dict[str, float] = {}
     for result in group:
-        for launch in launches_of(result):
+        for launch in result.launches:
             median, slow = (launch.numbers.get(f"step_time_{name}") for name in ("p50", "p95"))
             if median and slow and slow > UNEVEN * median:
                 ratios[result.case] = max(ratios.get(result.case, 0.0), slow / median)
@@ -366,7 +376,7 @@ def _not_measured(group: Sequence[Result], shown: Sequence[str]) -> list[str]:
 
 def _known_to(results: Sequence[Result]) -> str:
     """How precisely what is not measured is known, and from how many steps; empty where no launch says so."""
-    launches = [launch for result in results for launch in launches_of(result) if launch.basis and launch.numbers]
+    launches = [launch for result in results for launch in result.launches if launch.basis and launch.numbers]
     halves = [
         (launch.intervals[metric][1] - launch.intervals[metric][0]) / 2 / launch.numbers[metric]
         for launch in launches

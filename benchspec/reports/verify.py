@@ -11,6 +11,9 @@ from benchspec.results.results import Results
 from benchspec.terms.errors import BenchspecError
 from benchspec.terms.layout import write_whole
 
+#: at the beginning of files of some editors
+_BOM = "\ufeff"
+
 
 def verify(file: str | Path, *, write: bool = False) -> list[str]:
     """What differs between the reports in a file and those made anew, a line each; `write` brings them up to date.
@@ -18,7 +21,8 @@ def verify(file: str | Path, *, write: bool = False) -> list[str]:
     Raises `BenchspecError` if the file, its markers or a run directory cannot be read; nothing is written then.
     """
     file = Path(file)
-    text = _content(file)
+    whole = _content(file)
+    text = whole.removeprefix(_BOM)
     try:
         blocks = found(text)
     except BenchspecError as error:
@@ -34,7 +38,7 @@ def verify(file: str | Path, *, write: bool = False) -> list[str]:
     new = replaced(text, lambda block: made[block.line])
     if write and new != text:
         target = file.resolve()
-        write_whole(target, new.encode(), mode=stat.S_IMODE(target.stat().st_mode))
+        write_whole(target, f"{_BOM if whole != text else ''}{new}".encode(), mode=stat.S_IMODE(target.stat().st_mode))
     return told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from benchspec.results.result import Result
@@ -19,7 +19,7 @@ class Launches(Result):
     """
 
     #: every launch that has a result, in order
-    launches: Sequence[Result]
+    launches: Sequence[Result] = field()  # not the default that the base class has
 
     @property
     def numbers(self) -> Mapping[str, float]:
@@ -43,11 +43,6 @@ def together(results: Iterable[Result]) -> list[Result]:
     for result in results:
         cases.setdefault(result.key, []).append(result)
     return [found[0] if len(found) == 1 else _together(found) for found in cases.values()]
-
-
-def launches_of(result: Result) -> Sequence[Result]:
-    """The launches of a case's result: of one alone, itself."""
-    return result.launches if isinstance(result, Launches) else (result,)
 
 
 def _together(found: Sequence[Result]) -> Launches:

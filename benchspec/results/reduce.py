@@ -73,7 +73,8 @@ def reduce(
     }
     metrics = {id: value for id in METRICS if (value := known.get(id)) is not None and math.isfinite(value)}
     interval = mean_interval(times)
-    intervals = {"step_time_mean": interval} if interval else {}
+    # Of few steps that took very different times, it would begin below 0.
+    intervals = {"step_time_mean": [max(0.0, interval[0]), interval[1]]} if interval else {}
     if sampled is None or "train_runtime" not in metrics:
         return Reduced(metrics, {}, intervals)
     return _projected(metrics, intervals, sampled)

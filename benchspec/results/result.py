@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from benchspec.results.notebook import number_text, result_html
@@ -51,6 +52,11 @@ class Result:
     warnings: Sequence[str] = ()
     #: last lines of the log; empty if the outcome is ok
     log: Sequence[str] = ()
+
+    @cached_property
+    def launches(self) -> Sequence[Result]:
+        """Its launches that have a result: of one alone, itself."""
+        return (self,)
 
     @property
     def key(self) -> tuple[str, str]:

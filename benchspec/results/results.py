@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 from benchspec.results import evidence
 from benchspec.results.journal import read_journal
-from benchspec.results.launches import launches_of, together
+from benchspec.results.launches import together
 from benchspec.results.notebook import results_html
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
@@ -124,7 +124,7 @@ class Results(Sequence[Result]):
         It was compared when `run` was last called; empty if nothing had changed since the result was measured.
         """
         found = self.run.get("changed", {}).get(result.full_name, {})
-        return list(dict.fromkeys(text for each in launches_of(result) for text in found.get(each.attempt, ())))
+        return list(dict.fromkeys(text for each in result.launches for text in found.get(each.attempt, ())))
 
     def steps(self, result: Result) -> list[dict[str, Any]]:
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.

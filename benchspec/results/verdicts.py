@@ -24,7 +24,6 @@ from itertools import pairwise
 from typing import Any
 
 from benchspec.results.deviation import agrees, beside
-from benchspec.results.launches import launches_of
 from benchspec.results.regression import Line, fit_line
 from benchspec.results.result import Result
 from benchspec.terms.metrics import METRICS, is_count
@@ -124,7 +123,7 @@ def _judged(statement: Statement, kind: str, there: Sequence[Pair]) -> dict[str,
 
 def _outcome(statement: Statement, there: Sequence[Pair]) -> dict[str, Any] | None:
     # Out of memory beside another's memory says nothing of the case, and what was skipped did not run.
-    every = launches_of(there[0][1]) if there else []
+    every = there[0][1].launches if there else []
     launches = [each for each in every if not each.beside_others and each.outcome != "skipped"]
     if not launches:
         return None

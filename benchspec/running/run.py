@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from benchspec.cases.case import Case, Launch
 from benchspec.cases.check import unobtainable
 from benchspec.cases.expand import Expansion, expand
+from benchspec.kinds.checks import is_count
 from benchspec.machine import describe
 from benchspec.results import journal
 from benchspec.results.results import Results
@@ -56,13 +57,15 @@ def run(
     `profile` beside its attempts; `expansion` is the spec's, if the caller already has it; `least_stall` is the number
     of seconds for which a rank that trains may make no step, however fast it was, before its case ends as `hang`.
 
-    Raises `SpecError`, `NothingSelected` or `RunError` before anything is started. A failure within a case becomes
-    that case's outcome.
+    Raises `SpecError`, `NothingSelected` or `RunError`, or `ValueError` for an argument that is none of these, before
+    anything is started. A failure within a case becomes that case's outcome.
     """
     from benchspec.running.progress import Quiet
 
     if rerun not in (None, "changed"):
         raise ValueError(f"rerun must be 'changed' or None, not {rerun!r}")
+    if repeats is not None and not is_count(repeats):
+        raise ValueError(f"repeats must be a whole number of at least 1, or None, not {repeats!r}")
     expansion = expansion or expand(spec)
     if expansion.problems:
         raise SpecError(expansion.problems)

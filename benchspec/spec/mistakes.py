@@ -31,8 +31,8 @@ def _problems(error: Any, root: Node, registry: Registry) -> Iterator[Problem]:
         for key in _extra(error):
             found = node.at([key])
             yield found.problem(_unknown_key(found, key, error), at_key=True)
-    elif error.validator == "propertyNames":
-        yield node.at([error.instance]).problem(f"{shown(error.instance)} is not a valid name: {_NAME}", at_key=True)
+    elif "propertyNames" in error.absolute_schema_path:
+        yield node.at([error.instance]).problem(_message(error, registry), at_key=True)
     elif error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         # jsonschema reports each missing key separately, and only its message says which key.

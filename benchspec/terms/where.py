@@ -23,11 +23,14 @@ def lookup(fields: Mapping[str, Any], path: str) -> Any:
 
 
 def agrees(found: Any, wanted: Any) -> bool:
-    """Whether two values are equal; a plugin also equals its name, and a mapping equals any subset of itself."""
+    """Whether two values are equal; a plugin also equals its name, and a mapping equals any subset of itself.
+
+    `true` is not 1, although Python says so.
+    """
     if isinstance(found, Mapping) and isinstance(wanted, str):
         return agrees(found.get("name"), wanted)
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         return all(agrees(found.get(key), value) for key, value in wanted.items())
     if isinstance(found, str) and isinstance(wanted, str):
         return found.removeprefix(OWN) == wanted.removeprefix(OWN)
-    return bool(found == wanted)
+    return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)

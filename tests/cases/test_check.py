@@ -249,3 +249,17 @@ def test_a_condition_of_a_metric_may_have_a_unit(write):
 def test_a_sampled_measurement_that_is_none_is_warned_of(write, fields, said):
     (line,) = warned(write, SMALL + fields)
     assert line.endswith(said)
+
+
+def test_an_exclude_that_no_combination_agrees_with_gets_a_warning(write):
+    text = SMALL + "    matrix: {train.seed: [1, 2], exclude: [{train.seed: 1}, {train.seed: '2'}]}\n"
+    assert warned(write, text) == [
+        "8: experiments.one.matrix.exclude[1]: no combination of the matrix has these values, so that none is excluded"
+    ]
+
+
+def test_an_axis_below_a_name_is_told_at_the_axis(write):
+    _, _, problems = check(write(SMALL + "    matrix: {model.name.x: [1, 2]}\n"))
+    (problem,) = problems
+    assert (problem.line, problem.path) == (8, "experiments.one.matrix.model.name.x")
+    assert "a name has no fields of its own" in problem.message

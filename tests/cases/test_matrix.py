@@ -61,6 +61,11 @@ def test_a_matrix_may_have_only_includes():
     assert combined("{include: [{a: 1}, {a: 2, b: 3}]}") == [{"a": 1}, {"a": 2, "b": 3}]
 
 
+def test_true_excludes_no_1():
+    assert combined("{a: [1, 2], exclude: [{a: true}]}") == [{"a": 1}, {"a": 2}]
+    assert combined("{a: [true, false], exclude: [{a: 1}]}") == [{"a": True}, {"a": False}]
+
+
 def test_exclude_matches_a_plugin_mapping_by_name():
     assert combined("{m: [{name: opt, layers: 2}, bloom], exclude: [{m: opt}]}") == [{"m": "bloom"}]
 

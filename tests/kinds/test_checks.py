@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from plugged import backend, dataset
+from plugged import backend, dataset, only
 
-from benchspec import Backend, Dataset, Launcher, Model, Recipe, Reporter
+from benchspec import Backend, Dataset, Launcher, Model, PluginError, Recipe, Reporter
 from benchspec.kinds.checks import likely_misspelt, problems
 
 HERE = Path(__file__).name
@@ -113,3 +113,14 @@ def test_what_else_makes_a_class_unusable(cls, reason):
 
 def test_what_a_property_gives_is_not_asked_of_the_class():
     assert list(problems(of(Launcher, parallel=property(lambda self: self.options["jobs"])))) == []
+
+
+def test_an_instance_in_place_of_a_class_is_named():
+    (problem,) = problems(dataset("x")({}))
+    assert problem.startswith("benchspec_register returned an instance of Rows, not the class")
+
+
+def test_a_constructor_that_leaves_out_the_options_is_named():
+    cls = dataset("x", __init__=lambda self, given: None)
+    with pytest.raises(PluginError, match=r"Rows.__init__ leaves out `options`: call super\(\).__init__\(options\)"):
+        only(cls).create("dataset", {"name": "x"})

@@ -102,4 +102,23 @@ def test_an_entry_point_that_names_no_module_is_listed_and_harms_no_other(module
 
 def test_an_entry_point_of_something_that_is_no_module_says_so(module):
     (broken,) = Registry.load([EntryPoint("odd", "os:system", "benchspec")]).broken
-    assert "no function called benchspec_register is marked" in broken.reason
+    assert broken.reason == "an entry point names a module: write os, not os:system"
+
+
+def test_a_modules_other_objects_are_asked_nothing(monkeypatch):
+    """Such as an application's proxy of a request, outside of one."""
+
+    class Proxy:
+        def __getattr__(self, name):
+            raise RuntimeError("outside of a request")
+
+    found = ModuleType("served")
+    found.request = Proxy()
+    found.benchspec_register = hookimpl(lambda: [dataset("served")])
+    found.benchspec_register.__name__ = "benchspec_register"
+    monkeypatch.setitem(sys.modules, "served", found)
+    registry = Registry.load([EntryPoint("served", "served", "benchspec")])
+    assert registry.has("dataset", "served"), registry.broken
+    del found.benchspec_register
+    (broken,) = Registry.load([EntryPoint("served", "served", "benchspec")]).broken
+    assert broken.reason == "no function called benchspec_register is marked with @hookimpl"

@@ -193,3 +193,40 @@ def test_a_batch_size_that_trainer_finds_is_the_one_that_counts(tmp_path):
     (attempt,) = (tmp_path / "mine").glob(f"cases/training/{found.case}/*")
     rows = [event["rows"] for event in evidence.read(attempt).of(0) if event["event"] == "step"]
     assert rows == [2] * 8
+
+
+FAILING = """
+import sys
+sys.path.insert(0, {here!r})
+from trained import trainer_of
+
+trainer = trainer_of({folder!r}, 8)
+step, calls = trainer.training_step, []
+
+def fail(*args, **kwargs):
+    calls.append(1)
+    if len(calls) > 4:
+        {ends}
+    return step(*args, **kwargs)
+
+trainer.training_step = fail
+trainer.train()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        ("raise ValueError('my data is bad')", "ValueError: my data is bad"),
+        ("sys.exit(3)", "the script ended before this training did"),
+    ],
+)
+def test_what_ended_a_script_is_the_reason(tmp_path, ends, reason):
+    """Trainer tells callbacks nothing of it."""
+    folder = tmp_path / "mine"
+    script = FAILING.format(here=str(HERE), folder=str(folder), ends=ends)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240)
+    assert done.returncode
+    (result,) = Results.load(folder)
+    assert (result.outcome, result.phase) == ("crash", "steady") and reason in result.reason

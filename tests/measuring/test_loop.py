@@ -164,3 +164,49 @@ def test_leaving_a_script_that_has_succeeded_is_no_crash(tmp_path):
         raise SystemExit(0)
     (result,) = Results.load(tmp_path / "mine")
     assert result.outcome == "ok"
+
+
+def test_what_a_later_training_has_made_up_for_is_not_recorded_after_it(tmp_path):
+    """A killed attempt was to be launch 2; the training after it became that."""
+    folder = tmp_path / "mine"
+    _train(folder)
+    killed = _train(folder)
+    _forget(folder, killed)
+    _train(folder)
+    _let_die(killed)
+    assert folders.settle(folder) == []
+    assert [(each.launch, each.attempt, each.outcome) for each in Results.load(folder)] == [
+        (1, "1", "ok"),
+        (2, "3", "ok"),
+    ]
+
+
+def test_a_whole_training_whose_launch_another_became_is_a_further_one(tmp_path):
+    folder = tmp_path / "mine"
+    _forget(folder, _train(folder))
+    _train(folder)
+    (late,) = folders.settle(folder)
+    assert (late.launch, late.attempt, late.outcome) == (2, "1", "ok")
+
+
+def _train(folder):
+    with measure(folder) as m:
+        m.step(rows=1)
+        m.step(rows=1)
+    return max(folder.glob("cases/*/*/*"), key=lambda attempt: int(attempt.name))
+
+
+def _forget(folder, attempt):
+    """As if rank 0 had been killed before it could write the last line of the journal."""
+    file = folder / "results.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    assert json.loads(lines[-1])["attempt"] == attempt.name
+    file.write_text("".join(lines[:-1]))
+
+
+def _let_die(attempt):
+    """As if its process had been killed in the middle."""
+    file = attempt / "rank-0.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines[0]["pid"] = 2**22 + 1
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines[:-2]))

@@ -57,14 +57,6 @@ def test_what_is_switched_off_or_automatic_is_no_contradiction(given):
     given({"fp16": {"enabled": False}, "gradient_clipping": "auto", "train_batch_size": "auto"})
 
 
-def test_a_drive_is_for_gpus_of_the_machine_that_trains(given):
-    """Where a case is planned, there may be none, as on a cluster's login node."""
-    backend = create(DeepSpeed, {"offload_optimizer": {"device": "nvme", "nvme_path": "/tmp"}})
-    assert not backend.missing(False)
-    with pytest.raises(PluginError, match="for GPUs only; choose device: cpu"), backend.building():
-        pass
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -226,3 +226,11 @@ def test_a_suffix_that_is_none_is_named(tmp_path):
     with pytest.raises(PluginError, match=r"`suffix` is None, not a string such as '\.txt'"):
         reports(tmp_path, reporter(__init__=prepared, printed=False))
     assert files(tmp_path) == {}
+
+
+def test_a_reporter_that_leaves_the_process_is_one_that_fails(tmp_path):
+    def leave(self, results):
+        raise SystemExit(0)
+
+    with pytest.raises(PluginError, match="SystemExit: 0"):
+        reports(tmp_path, reporter(render=leave))

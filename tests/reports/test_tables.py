@@ -292,3 +292,9 @@ def test_steps_that_take_unevenly_long_are_remarked_on(slow, said):
     (section,) = build_report(results(case)).sections
     line = f"steps took unevenly long in every case, their 95th percentile up to {slow:.2f}× the median: "
     assert any(note.startswith(line) for note in section.notes) is said
+
+
+def test_an_answer_of_white_space_is_no_empty_one():
+    answers = [{"prompt": "Say it.", "text": " \n  "}, {"prompt": "Say nothing.", "text": ""}]
+    *_, told = build_report(Results([result(answers=answers)], RUN)).sections[0].answers
+    assert told.cells == ["(white space: 4 characters)", ""]

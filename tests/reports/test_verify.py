@@ -146,3 +146,20 @@ def test_a_named_pipe_is_not_waited_for(run, name):
     os.mkfifo(name)
     with pytest.raises(BenchspecError, match=f"{name}: .*it is not a file"):
         verify(file)
+
+
+def test_a_byte_order_mark_is_kept(run, monkeypatch):
+    file = page(run)
+    text = file.read_text().removeprefix("# Ours\n\n")
+    file.write_text("\ufeff" + text)
+    assert called(monkeypatch, "verify", file) == 0
+    file.write_text("\ufeff" + text.replace("14 min 2 s", "13 min 2 s", 1))
+    assert called(monkeypatch, "verify", file, "--write") == 0
+    assert file.read_text() == "\ufeff" + text
+
+
+def test_an_indented_report_is_refused(run, monkeypatch, capsys):
+    file = page(run)
+    file.write_text(file.read_text().replace("<!-- benchspec", "  <!-- benchspec"))
+    assert called(monkeypatch, "verify", file) == 2
+    assert "README.md:3: this marker is indented: a report and its markers begin their lines" in capsys.readouterr().err

@@ -448,3 +448,13 @@ def test_evidence_may_be_cut_off_anywhere():
     assert known[0] == {"wall_time"}
     assert all(before <= after for before, after in pairwise(known))
     assert {"train_runtime", "mfu", "energy", "peak_memory_allocated"} <= known[-1]
+
+
+def test_an_interval_of_times_does_not_begin_below_0():
+    times = [0.1] * 9 + [9.0] + [0.1] * 9 + [9.0]
+    ends = [10.0 + sum(times[:place]) for place in range(1, len(times) + 1)]
+    found = reduced(
+        [start(), event("begin", 10.0, phase="train"), event("begin", 10.0, phase="first-step"), *steps(*ends)]
+    )
+    low, high = found.intervals["step_time_mean"]
+    assert low == 0.0 and high > found.metrics["step_time_mean"]

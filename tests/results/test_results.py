@@ -217,3 +217,8 @@ def test_a_journal_of_somebody_else_leads_to_no_other_folder(tmp_path, names):
     found = Results.load(run)
     assert found.log_of(found[0]) is None
     assert found.steps(found[0]) == []
+
+
+def test_one_launch_alone_is_a_results_own():
+    (alone,) = Results([result()], RUN).by_case()
+    assert alone.launches == (alone,)

@@ -202,3 +202,9 @@ def test_the_journal_is_read_once_before_the_cases_and_once_after_them(scripted,
 
 def test_one_pattern_needs_no_list(scripted):
     assert [each.outcome for each in run(scripted("ok", "oom"), only="end-ok")] == ["ok"]
+
+
+@pytest.mark.parametrize("repeats", [0, -1, "3", 2.5, True])
+def test_repeats_that_are_no_count_are_refused(scripted, repeats):
+    with pytest.raises(ValueError, match="repeats must be a whole number of at least 1, or None"):
+        run(scripted("ok"), repeats=repeats)

@@ -117,3 +117,9 @@ def test_of_very_many_mistakes_the_first_are_shown(write):
 def test_a_mistake_shows_the_beginning_of_a_very_long_value(write):
     (line,) = mistakes(write(replaced("opt-tiny", "x" * 1_000_000)))
     assert len(line) < 2000
+
+
+def test_a_name_that_is_not_valid_is_told_where_it_stands(write):
+    text = replaced("  one:", "  one: {model: opt-tiny}\n  Bad:")
+    (line,) = [line for line in mistakes(write(text)) if "valid name" in line]
+    assert line.startswith(f"spec.yaml:{text.count(chr(10))}:3: error: experiments.Bad: 'Bad' is not a valid name")

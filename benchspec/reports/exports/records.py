@@ -50,7 +50,7 @@ class Record:
 
 def records(results: Results) -> list[Record]:
     """What is exported of each result."""
-    several = {each.key for each in results.by_case() if hasattr(each, "launches")}
+    several = {each.key for each in results.by_case() if len(each.launches) > 1}
     return [_record(results, result, result.key in several) for result in results]
 
 

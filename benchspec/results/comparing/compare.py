@@ -19,6 +19,8 @@ from benchspec.terms.metrics import METRICS
 METRIC = "rows_per_second"
 #: a change by at most this share is none
 THRESHOLD = 0.02
+#: what to do where settings were changed on purpose
+WITHIN_A_RUN = "a change of settings is measured within a run: make it an axis of a spec's matrix, with `repeats`"
 
 
 def compare(
@@ -65,7 +67,8 @@ class _Case:
         if not self._both:
             return self._pair("not comparable", f"only in {'base' if base.launches else 'head'}")
         if self._differing.unequal:
-            return self._pair("not comparable", *self._differing.unequal)
+            way_out = [WITHIN_A_RUN] if self._differing.of_settings else []
+            return self._pair("not comparable", *self._differing.unequal, *way_out)
         if base.failure or head.failure:
             word = "not comparable" if base.failure and head.failure else "worse" if head.failure else "better"
             return self._pair(word, *filter(None, (base.failure, head.failure)))

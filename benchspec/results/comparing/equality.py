@@ -25,6 +25,8 @@ class Differing(NamedTuple):
     unequal: list[str]
     #: what may differ: commits, and what the user says
     allowed: list[str]
+    #: whether settings are among them
+    of_settings: bool = False
 
 
 def differing(sides: Sides, across: Sequence[str]) -> Differing:
@@ -34,6 +36,7 @@ def differing(sides: Sides, across: Sequence[str]) -> Differing:
         return found
     names = (sides.base.name, sides.head.name)
     found.unequal.extend(_words("settings", names, *each) for each in _settings(sides))
+    found = found._replace(of_settings=bool(found.unequal))
     for part, name, base, head in _records(sides):
         if len(_distinct([*base, *head])) > 1:
             allowed = part == "commits" or part in across

@@ -12,7 +12,6 @@ from benchspec.results.comparing.changes import can_mark_changes, changes_at
 from benchspec.results.comparing.equality import differing, unknown
 from benchspec.results.comparing.sides import Side, Sides, key, side
 from benchspec.results.differences import differences, part_text
-from benchspec.results.launches import launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 
@@ -110,7 +109,7 @@ def history(runs: Iterable[Results], metric: str) -> list[Series]:
 
 def _measured(results: Results, metric: str) -> Iterator[_Measured]:
     for result in results.by_case():
-        launches = [each for each in launches_of(result) if metric in each.numbers]
+        launches = [each for each in result.launches if metric in each.numbers]
         if launches:
             run = str(results.folder)
             yield _Measured(result, side(run, results, launches), _point(run, launches, metric))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchspec.results import resolved
-from benchspec.results.launches import launches_of
 from benchspec.results.result import Result
 from benchspec.results.results import Results
 
@@ -73,7 +72,7 @@ def paired(base: Results, head: Results) -> Iterator[Sides]:
             shown = one or other
             assert shown is not None
             sides = [
-                side(name, results, launches_of(found) if found else ())
+                side(name, results, found.launches if found else ())
                 for name, results, found in (("base", base, one), ("head", head, other))
             ]
             # Several with the same axes are told apart by their ids.

@@ -42,14 +42,17 @@ CHUNK = 4096
 
 
 def fingerprint(rows: Sequence[Row], encoder: Encoder, templates: Mapping[str, str], max_length: int) -> str:
-    """A hash of everything that the arrays depend on: every row's text, the tokenizer, templates, length and format."""
+    """A hash of everything that the arrays depend on: every row's text, the tokenizer, templates, length and format.
+
+    Raises `UnicodeEncodeError` for a row with half a character.
+    """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([FORMAT, max_length, dict(templates), encoder.identity, len(rows)]).encode())
     for chunk in _chunks(rows):
         fields = list(chain.from_iterable(chunk))
         # The lengths mark where each field ends, whatever characters it contains.
         digest.update(np.fromiter(map(len, fields), "<i8", len(fields)).data)
-        digest.update("".join(fields).encode("utf-8", "surrogatepass"))
+        digest.update("".join(fields).encode())
     return digest.hexdigest()
 
 

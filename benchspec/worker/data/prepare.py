@@ -159,11 +159,24 @@ def _checked_rows(dataset: Dataset) -> Sequence[Row]:
 def _arrays(request: Request, rows: Sequence[Row], cache: Path) -> str:
     """The name of the cache folder with the arrays of these rows, which are created if they are missing."""
     encoding = request.encoder, request.templates, request.max_length
-    name = arrays.fingerprint(rows, *encoding)
+    try:
+        name = arrays.fingerprint(rows, *encoding)
+    except UnicodeEncodeError:
+        raise BenchspecError(_not_text(request.dataset, rows)) from None
     with _locked(cache / f"{name}.lock"):
         if not arrays.intact(cache / name, thorough=True):
             arrays.build(cache / name, rows, *encoding)
     return name
+
+
+def _not_text(dataset: Dataset, rows: Sequence[Row]) -> str:
+    """The message for the first row that cannot be encoded, which no tokenizer takes."""
+    for number, row in enumerate(rows, start=1):
+        for name, text in row._asdict().items():
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                problem = f"row {number}: '{name}' contains a lone surrogate, half a character"
+                return f"dataset {dataset.name!r}: {problem}{defined_at(dataset.rows)}"
+    return f"dataset {dataset.name!r}: a row is not Unicode text"
 
 
 def _described(cache: Path, name: str, order: str | None, counts: NDArray[np.int64]) -> Prepared:

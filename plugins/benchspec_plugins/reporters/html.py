@@ -157,9 +157,8 @@ class Launched(NamedTuple):
 
 
 def _launches(result: Result) -> list[Launched]:
-    from benchspec.results.launches import launches_of
 
-    found = launches_of(result)
+    found = result.launches
     several = len(found) > 1
     return [Launched(f"{each.case}, launch {each.launch}" if several else each.case, each) for each in found]
 

@@ -11,7 +11,7 @@ pytest.importorskip("scipy")
 from compared_runs import CASE, RECORD, add, run_dir
 
 from benchspec.results import Results
-from benchspec.results.comparing.compare import compare
+from benchspec.results.comparing.compare import WITHIN_A_RUN, compare
 from benchspec.terms.errors import BenchspecError
 
 STEADY = [100.0, 100.4, 99.7, 100.1, 99.9]
@@ -74,7 +74,7 @@ def test_what_is_not_equal_is_not_compared(tmp_path):
     assert (pair.verdict, pair.ratio, pair.reasons) == (
         "not comparable",
         None,
-        ["train.batch_size: 4 in base, 8 in head"],
+        ["train.batch_size: 4 in base, 8 in head", WITHIN_A_RUN],
     )
 
 

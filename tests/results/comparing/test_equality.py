@@ -16,7 +16,7 @@ def found(tmp_path, *, base=None, head=None, across=()):
 
 
 def test_two_equal_runs_differ_in_nothing(tmp_path):
-    assert found(tmp_path) == ([], [])
+    assert found(tmp_path)[:2] == ([], [])
 
 
 def test_a_setting_that_differs(tmp_path):
@@ -27,12 +27,12 @@ def test_a_setting_that_differs(tmp_path):
 def test_limits_repeats_and_the_places_of_files_are_no_settings(tmp_path):
     base = {**CASE, "limits": {"timeout": None}, "repeats": 3, "model": {**CASE["model"], "path": "/models/opt"}}
     head = {**CASE, "limits": {"timeout": 60}, "repeats": 5, "model": {**CASE["model"], "path": "/data/opt"}}
-    assert found(tmp_path, base={"case": base}, head={"case": head}) == ([], [])
+    assert found(tmp_path, base={"case": base}, head={"case": head})[:2] == ([], [])
 
 
 def test_an_option_that_one_version_does_not_know_is_at_its_default_there(tmp_path):
     newer = {**CASE, "dataset": {**CASE["dataset"], "shuffled": False}}
-    assert found(tmp_path, head={"case": newer}) == ([], [])
+    assert found(tmp_path, head={"case": newer})[:2] == ([], [])
 
 
 def test_an_option_that_only_one_spec_names_differs(tmp_path):
@@ -53,14 +53,14 @@ def test_data_processes_machine_and_libraries(tmp_path):
     machine = "cpu: AMD EPYC, 2 cores in base, Xeon in head"
     libraries = "torch: 2.13.0 in base, 2.14.0 in head"
     rest = ["data: f00d in base, beef in head", "processes: 1 in base, 2 in head"]
-    assert found(tmp_path, head={"record": other}) == ([*rest, machine, libraries], [commits])
+    assert found(tmp_path, head={"record": other})[:2] == ([*rest, machine, libraries], [commits])
     across = found(tmp_path / "across", head={"record": other}, across=["machine", "libraries"])
-    assert across == (rest, [machine, libraries, commits])
+    assert across[:2] == (rest, [machine, libraries, commits])
 
 
 def test_what_only_one_version_records_is_no_difference(tmp_path):
     newer = {**RECORD, "libraries": {**RECORD["libraries"], "numpy": "2.4.6"}}
-    assert found(tmp_path, head={"record": newer}) == ([], [])
+    assert found(tmp_path, head={"record": newer})[:2] == ([], [])
 
 
 def test_launches_of_one_run_should_be_equal_too(tmp_path):
@@ -89,4 +89,4 @@ def test_a_launch_that_failed_before_its_data_is_not_of_other_data(tmp_path):
     nothing = {**RECORD, "data": {"fingerprint": None, "identity": None}}
     runs = run_dir(tmp_path / "b", [1.0]), run_dir(tmp_path / "h", [None], record=nothing)
     (sides,) = paired(*runs)
-    assert differing(sides, ()) == ([], [])
+    assert differing(sides, ())[:2] == ([], [])

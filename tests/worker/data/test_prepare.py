@@ -304,3 +304,9 @@ def test_another_version_of_the_tokenizers_prepares_again_and_the_fingerprint_sh
 def test_the_identity_of_rows_that_did_not_change_meanwhile_is_recorded(words: Any, tmp_path: Path) -> None:
     assert prepared(Listed(PLAIN_ROWS, identity="v1"), words, tmp_path).prepared.identity == "v1"
     assert prepared(Listed(PLAIN_ROWS), words, tmp_path, settings={"name": "other"}).prepared.identity is None
+
+
+def test_half_a_character_in_a_row_is_named(tmp_path: Path) -> None:
+    rows = [*PLAIN_ROWS, Row("a", "", "b \ud800")]
+    with pytest.raises(BenchspecError, match="dataset 'listed': row 4: 'output' contains a lone surrogate"):
+        prepared(Listed(rows), word_tokenizer(), tmp_path)
