@@ -14,13 +14,11 @@ from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.results.results import Results
 from benchspec.terms.errors import BenchspecError, PluginError, RunError
-from benchspec.terms.layout import report_problem, write_whole
+from benchspec.terms.layout import REPORT, report_problem, write_whole
 
 T = TypeVar("T")
 #: each file that reports have written -> the reporter
 Written = dict[Path, str]
-#: the file of a report, but for its suffix
-REPORT = "report"
 
 
 def printed(

@@ -20,7 +20,7 @@ from benchspec.spec.packs import with_packs
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import included, with_sets
 from benchspec.terms.errors import PluginError, Problem, SpecError, first
-from benchspec.terms.layout import report_problem
+from benchspec.terms.layout import REPORT, report_problem
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,12 +184,25 @@ _SMALLEST = 1e-100
 
 def _report_problems(spec: Spec) -> Iterator[Problem]:
     """Report paths that would overwrite something else or lie outside the run directory."""
-    node = spec.node.get("report")
-    taken: set[str] = set()
-    for entry in node.value if node else []:
+    entries = (spec.node.get("report") or document.bare([])).value
+    taken = {_own_file(spec.registry, entry) for entry in entries if not entry.get("path")}
+    for entry in entries:
         if path := entry.get("path"):
+            found = normpath(path.value)
             if problem := report_problem(path.value):
                 yield path.problem(problem)
-            elif normpath(path.value) in taken:
-                yield path.problem(f"another report has the path '{path.value}'")
-            taken.add(normpath(path.value))
+            elif other := next((each for each in sorted(taken) if _overlap(found, each)), None):
+                yield path.problem(f"another report has the path '{other}'")
+            taken.add(found)
+
+
+def _own_file(registry: Registry, entry: Node) -> str:
+    """The file of a report for which the spec gives no path."""
+    cls = registry.find("reporter", choices.name_of(entry)).cls
+    return f"{REPORT}{getattr(cls, 'suffix', '')}"
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two files are the same, or one would have to be a folder for the other."""
+    parts = [each.split("/") for each in (one, other)]
+    return all(mine == theirs for mine, theirs in zip(*parts, strict=False))

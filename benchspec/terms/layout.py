@@ -23,6 +23,8 @@ JOURNAL = "results.jsonl"
 LOCK = ".lock"
 CASES = "cases"
 DATA = "data"
+#: the file of a report, but for its suffix
+REPORT = "report"
 #: the names at the top of a run directory that no report may take
 RESERVED = (RUN, JOURNAL, CASES, DATA, LOCK)
 

@@ -38,7 +38,10 @@ def test_every_spec_of_ours_is_valid_and_can_be_planned():
         (SMALL + "report: [{name: json, path: cases/../run.json}]\n", "is not free"),
         (SMALL + "report: [{name: json, path: ../x.json}]\n", "'../x.json' is not a file inside the run directory"),
         (SMALL + "report: [{name: json, path: /x.json}]\n", "'/x.json' is not a file inside the run directory"),
-        (SMALL + "report: [{name: json, path: x}, {name: csv, path: ./x}]\n", "another report has the path './x'"),
+        (SMALL + "report: [{name: json, path: x}, {name: csv, path: ./x}]\n", "another report has the path 'x'"),
+        (SMALL + "report: [table, {name: csv, path: report.txt}]\n", "another report has the path 'report.txt'"),
+        (SMALL + "report: [csv, {name: json, path: report.csv/x}]\n", "another report has the path 'report.csv'"),
+        (SMALL + "report: [{name: json, path: a/b}, {name: csv, path: a}]\n", "another report has the path 'a/b'"),
     ],
 )
 def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):

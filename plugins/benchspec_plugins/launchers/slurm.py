@@ -43,6 +43,7 @@ class Slurm(Launcher):
                 "description": "a number, over all nodes, or auto: `gpus_per_node` on each node, 1 without",
                 "type": ["integer", "string"],
                 "minimum": 1,
+                "maximum": 65536,
                 "pattern": "^auto$",
                 "default": "auto",
             },

@@ -26,6 +26,7 @@ class Torchrun(Launcher):
                 "all hosts",
                 "type": ["integer", "string"],
                 "minimum": 1,
+                "maximum": 65536,
                 "pattern": "^auto$",
                 "default": "auto",
             },
