@@ -143,22 +143,20 @@ def _recorded(folder: Path, attempt: Path) -> Result | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     ending = judge(seen, {})
-    newer = _later_launches(folder, case, attempt)
-    if launch in newer:
+    mine = [line for line in journal.read_journal(folder) if line.key == case.key]
+    if any(line.launch == launch and _is_later(line.attempt, attempt) for line in mine):
         # A later training has taken this launch's number, as one that has no result is measured again.
         if ending.outcome != "ok":
             return None
-        launch = max(newer) + 1
+        launch = max(line.launch for line in mine) + 1
     facts = Facts(accelerator=None, accelerators=0)
     result = record(Launch(case, launch), attempt, seen, ending, facts, when.of_events(seen))
     journal.append(folder, result)
     return result
 
 
-def _later_launches(folder: Path, case: Case, attempt: Path) -> set[int]:
-    """The launches of a case that attempts after this one are."""
-    mine = (line for line in journal.read_journal(folder) if line.key == case.key)
-    return {line.launch for line in mine if line.attempt.isdigit() and int(line.attempt) > int(attempt.name)}
+def _is_later(name: str, attempt: Path) -> bool:
+    return name.isdigit() and int(name) > int(attempt.name)
 
 
 def _runs(seen: Evidence) -> bool:

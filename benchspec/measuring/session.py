@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -34,7 +35,7 @@ class Session:
         attempt = Path(group.told(lambda: str(self._open(describe(), world))))
         self.recorder = Recorder(attempt, rank, world)
         self.recorder.begin(model)
-        atexit.register(self._left)
+        atexit.register(self._left, os.getpid())
         return self.recorder
 
     def _open(self, case: Case, world: int) -> Path:
@@ -51,8 +52,11 @@ class Session:
         """Another training begins in the same process: if this one has not ended, it has failed, and nobody said so."""
         self.fail(RuntimeError("this training ended early: another one began"))
 
-    def _left(self) -> None:
+    def _left(self, process: int) -> None:
         """Python ends. What ended the training is the exception that it has shown last, if it has shown any."""
+        if os.getpid() != process:
+            # It was forked from the one that measures.
+            return
         # In a notebook, that may be one of any later cell.
         shown = None if "IPython" in sys.modules else getattr(sys, "last_value", None)
         self.fail(shown or RuntimeError("the script ended before this training did"))

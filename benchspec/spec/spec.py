@@ -9,7 +9,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec.kinds.bases import Hardware
+from benchspec.kinds.bases import Hardware, Reporter
 from benchspec.kinds.faults import defined_at, explained, wrong
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
@@ -185,21 +185,26 @@ _SMALLEST = 1e-100
 def _report_problems(spec: Spec) -> Iterator[Problem]:
     """Report paths that would overwrite something else or lie outside the run directory."""
     entries = (spec.node.get("report") or document.bare([])).value
-    taken = {_own_file(spec.registry, entry) for entry in entries if not entry.get("path")}
-    for entry in entries:
-        if path := entry.get("path"):
-            found = normpath(path.value)
-            if problem := report_problem(path.value):
-                yield path.problem(problem)
-            elif other := next((each for each in sorted(taken) if _overlap(found, each)), None):
-                yield path.problem(f"another report has the path '{other}'")
-            taken.add(found)
+    taken: list[str] = []
+    # Those without a path first: where theirs lies, they do not say.
+    for entry in sorted(entries, key=lambda entry: entry.get("path") is not None):
+        path = entry.get("path")
+        if path and (problem := report_problem(path.value)):
+            yield path.problem(problem)
+            continue
+        found = normpath(path.value) if path else _own_file(spec.registry, entry)
+        if found is None:
+            continue
+        if other := next((each for each in taken if _overlap(found, each)), None):
+            yield (path or entry).problem(f"another report has the path '{other}'; give one of them another `path`")
+        taken.append(found)
 
 
-def _own_file(registry: Registry, entry: Node) -> str:
-    """The file of a report for which the spec gives no path."""
-    cls = registry.find("reporter", choices.name_of(entry)).cls
-    return f"{REPORT}{getattr(cls, 'suffix', '')}"
+def _own_file(registry: Registry, entry: Node) -> str | None:
+    """The file of a report for which the spec gives no path; None of a reporter that may have files alone."""
+    cls = cast(type[Reporter], registry.find("reporter", choices.name_of(entry)).cls)
+    says = any("suffix" in vars(base) for base in cls.__mro__ if base is not Reporter)
+    return f"{REPORT}{cls.suffix}" if says else None
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -33,4 +33,6 @@ def agrees(found: Any, wanted: Any) -> bool:
         return all(agrees(found.get(key), value) for key, value in wanted.items())
     if isinstance(found, str) and isinstance(wanted, str):
         return found.removeprefix(OWN) == wanted.removeprefix(OWN)
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(agrees, found, wanted))
     return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)

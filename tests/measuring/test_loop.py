@@ -181,12 +181,13 @@ def test_what_a_later_training_has_made_up_for_is_not_recorded_after_it(tmp_path
     ]
 
 
-def test_a_whole_training_whose_launch_another_became_is_a_further_one(tmp_path):
+def test_whole_trainings_whose_launch_another_became_are_further_ones(tmp_path):
     folder = tmp_path / "mine"
-    _forget(folder, _train(folder))
+    for _ in range(2):
+        _forget(folder, _train(folder))
     _train(folder)
-    (late,) = folders.settle(folder)
-    assert (late.launch, late.attempt, late.outcome) == (2, "1", "ok")
+    late = folders.settle(folder)
+    assert [(each.launch, each.attempt, each.outcome) for each in late] == [(2, "1", "ok"), (3, "2", "ok")]
 
 
 def _train(folder):

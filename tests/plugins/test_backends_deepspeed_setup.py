@@ -59,8 +59,10 @@ def test_nothing_is_missing_where_nothing_is_compiled(machine):
 
 @pytest.fixture
 def lock(monkeypatch, tmp_path):
-    """The lock of a compilation that has ended."""
-    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    """The lock of a compilation that has ended, in a folder behind a link."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "link"))
     found = Path(cpp_extension._get_build_directory("async_io", verbose=False)) / "lock"
     found.touch()
     return found
@@ -69,7 +71,7 @@ def lock(monkeypatch, tmp_path):
 def test_a_lock_that_nobody_holds_is_removed_once_nothing_changes(lock, monkeypatch, capsys):
     monkeypatch.setattr(deepspeed_setup, "LEFT", 0)
     deepspeed_setup._await_left_lock("async_io")
-    assert not lock.exists() and f"{lock}: left by a process that was killed" in capsys.readouterr().err
+    assert not lock.exists() and f"{lock.resolve()}: left by a process that was killed" in capsys.readouterr().err
 
 
 def test_a_lock_that_a_process_holds_stays(lock, monkeypatch):

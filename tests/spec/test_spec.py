@@ -41,6 +41,7 @@ def test_every_spec_of_ours_is_valid_and_can_be_planned():
         (SMALL + "report: [{name: json, path: x}, {name: csv, path: ./x}]\n", "another report has the path 'x'"),
         (SMALL + "report: [table, {name: csv, path: report.txt}]\n", "another report has the path 'report.txt'"),
         (SMALL + "report: [csv, {name: json, path: report.csv/x}]\n", "another report has the path 'report.csv'"),
+        (SMALL + "report: [csv, {name: csv}]\n", "another report has the path 'report.csv'; give one of them another"),
         (SMALL + "report: [{name: json, path: a/b}, {name: csv, path: a}]\n", "another report has the path 'a/b'"),
     ],
 )

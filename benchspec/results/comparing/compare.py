@@ -40,7 +40,8 @@ def compare(
     for each in (base, head):
         if not each:
             raise BenchspecError(f"{each.folder} has no results; `benchspec run SPEC --out {each.folder}` makes some")
-    every = [_Case(sides, across) for sides in paired(base, head)]
+    of_specs = all("spec" in each.run for each in (base, head))
+    every = [_Case(sides, across, of_specs) for sides in paired(base, head)]
     settled = [case.settled(metric) for case in every]
     tests = settled.count(None)
     pairs = [pair or case.decided(metric, threshold, tests) for case, pair in zip(every, settled, strict=True)]
@@ -56,8 +57,8 @@ def check_installed() -> None:
 class _Case:
     """A case in two runs, and what differs between them."""
 
-    def __init__(self, sides: Sides, across: Sequence[str]):
-        self._sides = sides
+    def __init__(self, sides: Sides, across: Sequence[str], of_specs: bool):
+        self._sides, self._of_specs = sides, of_specs
         self._both = bool(sides.base.launches and sides.head.launches)
         self._differing = differing(sides, across) if self._both else Differing([], [])
 
@@ -67,7 +68,7 @@ class _Case:
         if not self._both:
             return self._pair("not comparable", f"only in {'base' if base.launches else 'head'}")
         if self._differing.unequal:
-            way_out = [WITHIN_A_RUN] if self._differing.of_settings else []
+            way_out = [WITHIN_A_RUN] if self._of_specs and self._differing.of_settings else []
             return self._pair("not comparable", *self._differing.unequal, *way_out)
         if base.failure or head.failure:
             word = "not comparable" if base.failure and head.failure else "worse" if head.failure else "better"

@@ -86,8 +86,9 @@ class DeepSpeed(Backend):
             "stage3_max_live_parameters": _option("integer", "elements that may be whole at once; stage 3"),
             "sub_group_size": _option("integer", "elements that the optimizer works on at once; stage 3"),
             "offload_optimizer": _offload(
-                "keep optimizer states in host memory or on a drive; on GPUs DeepSpeed compiles its AdamW for that, "
-                "with a C++ compiler and ninja, in the phase build of a machine's first case"
+                "keep optimizer states in host memory or on a drive; DeepSpeed compiles what that takes in the phase "
+                "build of a machine's first case, with a C++ compiler and ninja: on GPUs its AdamW, for a drive what "
+                "reads and writes it, with libaio's headers (libaio-dev)"
             ),
             "offload_param": _offload("keep parameters in host memory (stage 3)"),
         }

@@ -16,8 +16,8 @@ import psutil
 from benchspec import PluginError
 from benchspec_plugins.backends.devices import PATIENCE
 
-#: seconds after which nobody compiles in a folder in which no file has changed
-LEFT = 300
+#: seconds after which nobody compiles in a folder in which no file has changed; a compiler writes its own at its end
+LEFT = 900
 
 
 @contextmanager
@@ -113,7 +113,8 @@ def _await_left_lock(name: str) -> None:
     """Remove the lock of a process that was killed while it compiled an extension; torch would wait for it for ever."""
     from torch.utils import cpp_extension
 
-    lock = Path(cpp_extension._get_build_directory(name, verbose=False)) / "lock"
+    # Open files are known by their real paths.
+    lock = Path(cpp_extension._get_build_directory(name, verbose=False)).resolve() / "lock"
     # torch keeps the file open for as long as it compiles; what another host does shows in the folder only.
     while lock.exists() and not any(_has_open(process, lock) for process in psutil.process_iter()):
         idle = time.time() - max((_changed(file) for file in lock.parent.iterdir()), default=0.0)

@@ -35,8 +35,6 @@ def install(model: Any) -> None:
     for field, values in family.required.items():
         if (found := getattr(network.config, field, None)) not in values:
             raise PluginError(f"the recipe 'packed' does not compute {field} {found}; choose another recipe")
-    for block in family.blocks(network):
-        block.forward = partial(_block, network, block, family)
     head = network.get_output_embeddings()
     if not isinstance(head, torch.nn.Linear):
         # A method has wrapped it: what that adds to its product is computed in a `forward` that would not run.
@@ -44,6 +42,8 @@ def install(model: Any) -> None:
             "the recipe 'packed' computes the head's product itself, without what the method adds to it; leave the "
             "head out of the method's targets, or choose another recipe"
         )
+    for block in family.blocks(network):
+        block.forward = partial(_block, network, block, family)
     head.forward = partial(_loss, head)  # type: ignore[method-assign]
     model.forward = partial(_network, network, family)
 

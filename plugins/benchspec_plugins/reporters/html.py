@@ -157,7 +157,6 @@ class Launched(NamedTuple):
 
 
 def _launches(result: Result) -> list[Launched]:
-
     found = result.launches
     several = len(found) > 1
     return [Launched(f"{each.case}, launch {each.launch}" if several else each.case, each) for each in found]

@@ -70,12 +70,14 @@ def test_a_case_that_fails_is_worse_and_one_that_works_again_better(tmp_path):
 
 def test_what_is_not_equal_is_not_compared(tmp_path):
     other = {**CASE, "train": {**CASE["train"], "batch_size": 8}}
-    (pair,) = compared(tmp_path, STEADY, slower(0.5), case=other).pairs
-    assert (pair.verdict, pair.ratio, pair.reasons) == (
-        "not comparable",
-        None,
-        ["train.batch_size: 4 in base, 8 in head", WITHIN_A_RUN],
-    )
+    base, head = run_dir(tmp_path / "b", STEADY), run_dir(tmp_path / "h", slower(0.5), case=other)
+    (pair,) = compare(base, head).pairs
+    said = ["train.batch_size: 4 in base, 8 in head"]
+    assert (pair.verdict, pair.ratio, pair.reasons) == ("not comparable", None, said)
+    for each in (base, head):
+        each.run["spec"] = {}
+    (pair,) = compare(base, head).pairs
+    assert pair.reasons == [*said, WITHIN_A_RUN]
 
 
 def test_what_does_not_learn_the_same_is_not_compared(tmp_path):
