@@ -54,13 +54,16 @@ SlurmctldLogFile={folder}/ctld.log
 SlurmdLogFile={folder}/%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 SelectType=select/cons_tres
 AccountingStorageType=accounting_storage/none
 KillWait=2
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
-NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port=26818 CPUs=2 State=UNKNOWN
-NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port=26819 CPUs=2 State=UNKNOWN
+NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port=26818 CPUs=2 RealMemory=4000 State=UNKNOWN
+NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port=26819 CPUs=2 RealMemory=4000 State=UNKNOWN
 PartitionName=small Nodes=one Default=YES MaxTime=60 State=UP
 PartitionName=large Nodes=one,two MaxTime=60 State=UP
 PartitionName=urgent Nodes=one MaxTime=60 State=UP PriorityTier=10
@@ -209,6 +212,18 @@ def test_how_slurm_ends_a_job_is_its_outcome(cluster, tmp_path, happens, outcome
         subprocess.run(up, env={**os.environ, **cluster}, check=False)
     (line,) = journal(run)
     assert (line["outcome"], line["reason"]) == (outcome, reason)
+
+
+def test_a_job_that_needs_more_memory_than_it_asked_for_ran_out_of_it(cluster, tmp_path):
+    run = write(tmp_path, steps=3)
+    little = ["--set=defaults.launcher.sbatch={mem: 200M}", "--only", "seed-1"]
+    done = benchspec("run", "jobs.yaml", *little, cwd=tmp_path, env=cluster)
+    assert done.returncode == 1, done.stderr
+    (line,) = journal(run)
+    assert (line["outcome"], line["reason"]) == (
+        "host-oom",
+        "the job used up the memory that it had asked for (Slurm: exceeded memory limit)",
+    )
 
 
 def test_a_partition_that_does_not_exist_is_refused_before_anything_starts(cluster, tmp_path):

@@ -32,6 +32,9 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "PREEMPTED": ("crash", "another job took the nodes (Slurm: PREEMPTED)"),
     "CANCELLED": ("crash", "the job was cancelled (Slurm: CANCELLED)"),
 }
+#: what Slurm says of a job that used up its memory where it counts that by itself, without control groups: its state is
+#: FAILED then
+OVER = "exceeded memory limit"
 #: seconds between two questions to Slurm about a job
 INTERVAL = 1.0
 #: seconds in which a job that was cancelled ends
@@ -99,7 +102,10 @@ def attached(id: str) -> Job:
 def end(case_dir: Path) -> End | None:
     """How a job ended, if its processes cannot tell."""
     file = case_dir / FILES / STATE
-    found = ENDS.get(file.read_text()) if file.is_file() else None
+    state = file.read_text() if file.is_file() else ""
+    found = ENDS.get(state)
+    if state == "FAILED" and any(OVER in each.read_text(errors="replace") for each in file.parent.glob("*.err")):
+        found = ("host-oom", f"the job used up the memory that it had asked for (Slurm: {OVER})")
     return End(*found) if found else None
 
 
