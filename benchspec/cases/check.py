@@ -221,5 +221,6 @@ def _unused_expectations(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]
         mine = [case.fields for case in cases if case.experiment == name]
         for entry in node.at(["expect"]).value if node.get("expect") else []:
             where = entry.get("where")
-            if where and not any(matches(where.plain(), fields) for fields in mine):
+            wanted = where.plain() if where else {}
+            if wanted and not any(matches(wanted, fields) for fields in mine):
                 yield entry.problem("'where' matches no case", severity="warning")
