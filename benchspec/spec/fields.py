@@ -52,11 +52,13 @@ class FieldCheck:
             if key not in fields.value:
                 yield fields.problem(f"'{key}' is missing; give it here, in the matrix or under defaults", at_key=True)
         for key, node in fields.value.items():
-            field = key, repr(node.plain())
-            if field not in self._valid:
-                found = self._problems(fields, key, node)
-                self._valid |= set() if found else {field}
+            value = repr(node.plain())
+            if (key, value) in self._valid:
+                continue
+            if found := self._problems(fields, key, node):
                 yield from found
+            else:
+                self._valid.add((key, value))
 
     def _problems(self, fields: Node, key: str, node: Node) -> list[Problem]:
         whole = _as_mapping(node) if key in CASE_KINDS else node

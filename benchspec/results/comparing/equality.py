@@ -31,12 +31,11 @@ class Differing(NamedTuple):
 
 def differing(sides: Sides, across: Sequence[str]) -> Differing:
     """What differs between the launches of a case in two runs; `across` is of `ACROSS`."""
-    found = Differing([*unknown(sides.base), *unknown(sides.head)], [])
-    if found.unequal:
-        return found
+    if unclear := [*unknown(sides.base), *unknown(sides.head)]:
+        return Differing(unclear, [])
     names = (sides.base.name, sides.head.name)
-    found.unequal.extend(_words("settings", names, *each) for each in _settings(sides))
-    found = found._replace(of_settings=bool(found.unequal))
+    settings = [_words("settings", names, *each) for each in _settings(sides)]
+    found = Differing(settings, [], of_settings=bool(settings))
     for part, name, base, head in _records(sides):
         if len(_distinct([*base, *head])) > 1:
             allowed = part == "commits" or part in across
