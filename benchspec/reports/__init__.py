@@ -13,18 +13,17 @@ from benchspec.reports.cells import (
     verdict_text,
 )
 from benchspec.reports.charts import Bound, Chart, Line, Mark, Series, charts
-from benchspec.reports.published import verdicts_by_case
-from benchspec.reports.report import Column, Report, Section
-from benchspec.reports.tables import (
+from benchspec.reports.columns import (
     axis_columns,
     axis_paths,
-    build_report,
     by_experiment,
     metric_column,
-    no_results_text,
     outcome_column,
     shown_metrics,
 )
+from benchspec.reports.published import verdicts_by_case
+from benchspec.reports.report import Column, Report, Section
+from benchspec.reports.tables import build_report, no_results_text
 from benchspec.terms.harmless import one_line
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchspec.reports.cells import axis_texts, field_text
-from benchspec.reports.tables import axis_paths, by_experiment
+from benchspec.reports.columns import axis_paths, by_experiment
 from benchspec.results.regression import fit_line
 from benchspec.results.result import Result
 from benchspec.results.results import Results

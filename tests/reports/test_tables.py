@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from example_results import GIB, RUN, oom, result, results
+from example_results import RUN, oom, result, results
 
-from benchspec.reports import Column, axis_columns, build_report, by_experiment, metric_column, no_results_text
+from benchspec.reports import Column, build_report, no_results_text
 from benchspec.results import Results
 
 
@@ -47,15 +45,6 @@ def test_what_has_no_room_is_in_the_details():
         "peak host memory": "9.00 GiB",
     }
     assert build_report(results(result(metrics={"train_runtime": 1.0}))).sections[0].details == []
-
-
-def test_parallel_efficiency_is_a_column_where_processes_vary():
-    cases = [
-        result(str(n), {"rows_per_second": rate}, case=str(n), axes={"launcher.processes": n}, record={"processes": n})
-        for n, rate in ((8, 100.0), (16, 170.0))
-    ]
-    assert [row["parallel efficiency"] for row in rows(*cases)] == ["100%", "85%"]
-    assert "parallel efficiency" not in rows(result())[0]
 
 
 def test_answers_are_a_table_of_their_own_and_cannot_move_the_cursor():
@@ -110,11 +99,6 @@ def test_the_outcomes_count_launches():
     assert report.warnings == ["1 of 4 launches has no result yet"]
 
 
-def test_columns_without_a_value_are_left_out():
-    (row,) = rows(result(metrics={"train_runtime": 12.345}))
-    assert row == {"model": "opt-6.7b", "outcome": "ok", "train time": "12.3 s"}
-
-
 def test_what_a_case_did_not_get_to_measure_is_a_dash():
     _, failed = rows(result(), oom())
     assert (failed["outcome"], failed["train time"], failed["MFU"]) == ("oom (first-step)", "–", "–")
@@ -139,12 +123,6 @@ def test_a_result_that_was_measured_again_since_is_not_marked():
     assert notes(result(attempt="2"), **run) == []
 
 
-def test_the_heading_says_whose_memory_it_is():
-    (row,) = rows(result(metrics={"host_peak_memory": 812 * 2**20}))
-    assert row["peak host memory"] == "812 MiB"
-    assert "peak memory" not in row
-
-
 def test_energy_and_cost_are_shown_where_they_are_known():
     known = {"energy": 1_780_000.0, "cost": 1234.5}
     (row,) = rows(result(metrics=known, currency="USD"))
@@ -158,64 +136,6 @@ def test_a_cost_without_a_currency_says_how_to_name_it():
     assert notes(unnamed) == ["cost is in the currency of price_per_hour, which the hardware's option `currency` names"]
 
 
-def test_an_axis_is_headed_by_the_last_part_of_its_path_unless_another_has_the_same():
-    axes = {"train.batch_size": 4, "dataset.rows": 10_000, "dataset.of.rows": 52_002}
-    (row,) = rows(result(axes=axes))
-    assert list(row)[:3] == ["batch_size", "dataset.rows", "dataset.of.rows"]
-    assert (row["batch_size"], row["dataset.rows"]) == ("4", "10,000")
-
-
-def test_an_axis_that_a_case_lacks_is_blank():
-    found = rows(
-        result(axes={"model": "opt-6.7b", "train.tf32": False}), result(case="other", axes={"model": "opt-13b"})
-    )
-    assert [row["tf32"] for row in found] == ["false", ""]
-
-
-def test_cases_that_their_axes_do_not_tell_apart_are_named():
-    """As of a script that was measured with other settings."""
-    found = rows(result(case="opt-1"), result(case="opt-2"))
-    assert [row["case"] for row in found] == ["opt-1", "opt-2"]
-
-
-def test_without_axes_the_case_is_named():
-    (row,) = rows(result(axes={}))
-    assert row["case"] == "opt-6.7b-1f9c2a"
-
-
-def test_a_case_that_failed_has_a_note_that_cannot_move_the_cursor():
-    assert notes(oom(reason="boom\x1b[31m\n\tagain")) == [
-        "opt-30b-1f9c2a: oom in first-step on rank 3: boom\\x1b[31m again"
-    ]
-
-
-def test_the_training_before_a_query_that_failed_is_noted():
-    trained = {"train_runtime": 842.0, "rows_per_second": 185.3, "wall_time": 900.0}
-    failed = {"outcome": "oom", "phase": "query", "rank": 0, "reason": "no room"}
-    told = "oom in query on rank 0: no room; the training before it is proven: 14 min 2 s, 185 rows/s"
-    assert notes(result(metrics=trained, **failed)) == [f"opt-6.7b-1f9c2a: {told}"]
-    (of_sampled, *_) = notes(result(metrics=trained, basis={"train_runtime": "projected"}, **failed))
-    assert of_sampled.endswith("is proven: ~14 min 2 s, 185 rows/s")
-    untrained = {"query_peak_memory": 1.0}
-    assert notes(result(metrics=untrained, **failed)) == ["opt-6.7b-1f9c2a: oom in query on rank 0: no room"]
-
-
-def test_a_case_that_failed_names_its_log(tmp_path):
-    folder = tmp_path / "cases" / "sizes" / "opt-30b-1f9c2a" / "1"
-    folder.mkdir(parents=True)
-    (folder / "stderr.log").write_text("boom")
-    (note,) = build_report(Results([oom()], RUN, tmp_path)).sections[0].notes
-    assert note.endswith("GiB (log: cases/sizes/opt-30b-1f9c2a/1/stderr.log)")
-
-
-def test_warnings_are_noted_with_their_cases():
-    assert notes(result(warnings=["a\x07"]), result("opt-13b", warnings=["a\x07", "b"])) == [
-        "every case: warning: a\\x07",
-        "opt-13b-1f9c2a: warning: b",
-    ]
-    assert notes(result(warnings=["a"])) == ["opt-6.7b-1f9c2a: warning: a"]
-
-
 def test_what_was_not_measured_is_marked_and_noted():
     projected = result(basis={"train_runtime": "projected", "mfu": "predicted"})
     row, _ = rows(projected, result("opt-13b"))
@@ -226,17 +146,6 @@ def test_what_was_not_measured_is_marked_and_noted():
         "~ predicted, not measured: MFU of opt-6.7b-1f9c2a",
     ]
     assert notes(projected)[0].endswith("train time of every case")
-
-
-def test_a_projection_says_how_precise_it_is_and_how_many_steps_it_comes_from():
-    steps = {"train_runtime": 100.0, "steps": 40, "planned_steps": 5000}
-    sampled = result(basis={"train_runtime": "projected"}, metrics=steps, intervals={"train_runtime": [98.0, 102.0]})
-    more = result("opt-13b", basis={"train_runtime": "projected"}, metrics={**steps, "steps": 1200})
-    (note,) = notes(sampled)
-    known = "train time of every case, to ±2% (95%) from 40 of 5,000 steps"
-    assert note.endswith(f"{known}; times and rates beside it are of those steps")
-    wider = replace(more, intervals={"train_runtime": [95.0, 105.0]})
-    assert ", to ±2 to 5% (95%) from 40 to 1,200 of 5,000 steps; " in notes(sampled, wider)[0]
 
 
 @pytest.mark.parametrize("outcome", ["crash", "oom", "timeout", "hang"])
@@ -264,34 +173,6 @@ def test_no_results_are_no_sections_but_a_sentence():
     empty = results()
     assert build_report(empty).sections == []
     assert no_results_text(empty) == "No results: no case of 'xe9680' has ended yet."
-
-
-def test_a_reporter_can_make_a_table_of_its_own():
-    group = by_experiment(results(result(), oom()))["sizes"]
-    assert axis_columns(group) == [Column("model", ["opt-6.7b", "opt-30b"])]
-    peaks = metric_column(group, "peak_memory_reserved")
-    assert peaks == Column("reserved memory", ["–", "–"], right=True)
-    assert metric_column([result(metrics={"steps": 1200, "peak_memory_reserved": GIB})], "steps").cells == ["1,200"]
-
-
-def test_figures_of_a_machine_that_this_one_is_not_are_said_beside_what_uses_them():
-    other = "the figures of xe9680-h100; this machine differs: 8 × A100, not 8 × H100"
-    (section,) = build_report(results(result(), other_figures=other)).sections
-    assert section.notes == [f"MFU uses {other}"]
-    (section,) = build_report(
-        results(result(metrics={"mfu": 0.1, "cost": 2.0}, currency="USD"), other_figures=other)
-    ).sections
-    assert section.notes == [f"MFU and cost use {other}"]
-    (section,) = build_report(results(result(metrics={"energy": 2.0}), other_figures=other)).sections
-    assert section.notes == []
-
-
-@pytest.mark.parametrize(("slow", "said"), [(2.9, False), (8.2, True)])
-def test_steps_that_take_unevenly_long_are_remarked_on(slow, said):
-    case = result(metrics={"step_time_p50": 0.25, "step_time_p95": 0.25 * slow})
-    (section,) = build_report(results(case)).sections
-    line = f"steps took unevenly long in every case, their 95th percentile up to {slow:.2f}× the median: "
-    assert any(note.startswith(line) for note in section.notes) is said
 
 
 def test_an_answer_of_white_space_is_no_empty_one():
