@@ -91,9 +91,9 @@ class Lines:
         self._changed(view, important=True)
 
     def saw(self, launch: Launch, rank: int, event: Event) -> None:
+        view = self._views[launch.key]
+        view.update(rank, event)
         if rank == 0:
-            view = self._views[launch.key]
-            view.update(event)
             self._changed(view, important=event["event"] == "step" and event["step"] == 1)
 
     def ended(self, launch: Launch, result: Result, log: Path | None) -> None:

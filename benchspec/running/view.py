@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -24,25 +25,32 @@ class View:
         self.name = str(launch)
         self.begun = time.monotonic()
         self.phase = "start"
-        self.processes = 1
         self.planned: int | None = None
         #: whether it may stop before the last of them
         self.sampled = launch.case.sampled_to is not None
         self.step = 0
-        #: when the first and the last step ended, by the rank's clock; the first step is slower and so not counted
+        #: when the first and the last step ended, by rank 0's clock; the first step is slower and so not counted
         self.first: float | None = None
         self.last = 0.0
-        self.rows = 0
+        #: of each rank, its steps so far and their rows
+        self.steps = Counter[int]()
+        self.rows = Counter[int]()
         #: rows that a data set has made, of how many
         self.made = ""
         #: the place that was printed last
         self.said = ""
 
-    def update(self, event: Event) -> None:
+    def update(self, rank: int, event: Event) -> None:
+        """Count the rows of any rank, as their shares may differ; the place is rank 0's."""
+        if event["event"] == "step":
+            self.steps[rank] += 1
+            self.rows[rank] += event["rows"]
+        if rank == 0:
+            self._move(event)
+
+    def _move(self, event: Event) -> None:
         kind = event["event"]
-        if kind == "start":
-            self.processes = event["world"]
-        elif kind == "begin":
+        if kind == "begin":
             self.phase = event["phase"]
         elif kind == "end" and event["phase"] == "save":
             self.phase = "train"
@@ -51,14 +59,8 @@ class View:
         elif kind == "data":
             self.planned = event["planned_steps"]
         elif kind == "step":
-            self._count(event)
-
-    def _count(self, event: Event) -> None:
-        self.step, self.last = event["step"], event.get("clock", event["time"])
-        if self.first is None:
-            self.first = self.last
-        else:
-            self.rows += event["rows"] * self.processes
+            self.step, self.last = event["step"], event.get("clock", event["time"])
+            self.first = self.last if self.first is None else self.first
 
     def place(self) -> str:
         """Where it is: its phase or its step."""
@@ -71,17 +73,28 @@ class View:
 
     def text(self, cases: int) -> str:
         """Where it is, how fast it trains, for how long it has run and how long it will take."""
-        seconds = self.last - self.first if self.first is not None else 0.0
-        rate = [f"{self.rows / seconds:,.1f} rows/s"] if seconds > 0 and self.phase != "save" else []
+        rate = [f"{rate:,.1f} rows/s"] if (rate := self._rate()) and self.phase != "save" else []
         times = times_text(time.monotonic() - self.begun, self.left())
         return "  ".join([f"case {self.number} of {cases}  {self.name}", self.place(), *rate, *times])
 
     def left(self) -> float | None:
         """The seconds that its remaining steps will take; None if that is not known."""
-        seconds = self.last - self.first if self.first is not None else 0.0
-        if self.sampled or seconds <= 0 or not self.planned or not 1 < self.step <= self.planned:
+        seconds = self._step_time()
+        if self.sampled or not seconds or not self.planned or self.step > self.planned:
             return None
-        return (self.planned - self.step) * seconds / (self.step - 1)
+        return (self.planned - self.step) * seconds
+
+    def _rate(self) -> float | None:
+        """Rows a second; None if that is not known."""
+        seconds = self._step_time()
+        # A step of one rank may be seen before that of another.
+        return sum(self.rows[rank] / steps for rank, steps in self.steps.items()) / seconds if seconds else None
+
+    def _step_time(self) -> float | None:
+        """Seconds that a step after the first took, on average; None if that is not known."""
+        if self.first is None or self.step <= 1 or self.last <= self.first:
+            return None
+        return (self.last - self.first) / (self.step - 1)
 
 
 def run_left(views: Sequence[View], ended: Sequence[float], waiting: int) -> float | None:

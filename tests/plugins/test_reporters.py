@@ -125,6 +125,12 @@ def test_a_table_has_at_most_seven_columns():
     assert headings[0].count("|") == 8
 
 
+def test_a_terminal_s_table_names_what_has_no_room_in_it():
+    text = table(result(), oom())
+    assert "measured too, shown by --format markdown, html and csv: tokens/s, step p50, peak host memory\n" in text
+    assert "measured too" not in table(result(metrics={"train_runtime": 1.0}))
+
+
 def test_warnings_stand_below_the_tables():
     planned = [["sizes", "opt-6.7b-1f9c2a"], ["sizes", "opt-13b-0"]]
     assert table(result(), cases=planned).endswith("\n\nwarning: 1 of 2 cases has no result yet\n")

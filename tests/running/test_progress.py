@@ -60,7 +60,7 @@ def test_plain_lines_say_the_first_step_and_then_one_in_a_while(clock):
     lines.ended(LAUNCH, result(), None)
     said = stream.getvalue().splitlines()
     assert [line.split("  ")[2] for line in said] == ["start", "step 1", "step 12", "step 23", "step 34", "ok"]
-    assert said[2].endswith("  8.0 rows/s  12 s")
+    assert said[2].endswith("  16.0 rows/s  12 s")
 
 
 def test_no_place_of_a_case_is_said_twice(clock):

@@ -14,10 +14,11 @@ from benchspec.running.view import View, run_left, summary, times_text
 __all__ = ["clock"]
 
 
-def text(*events):
+def text(*events, also=()):
+    """The line after events of rank 0, and then those of rank 1."""
     view = View(2, LAUNCH)
-    for event in events:
-        view.update(event)
+    for rank, event in [*((0, event) for event in events), *((1, event) for event in also)]:
+        view.update(rank, event)
     return view.text(7)
 
 
@@ -29,12 +30,8 @@ def text(*events):
         ([step(1, 10.0)], "case 2 of 7  sizes/opt-tiny-1f9c2a  step 1"),
         (
             [{"event": "data", "planned_steps": 12}, step(1, 10.0), step(2, 11.0), step(3, 14.0)],
-            # 16 rows in the 4 s after the first step, 2 s a step, 9 steps to go
+            # 8 rows and 2 s a step, 9 steps to go
             "case 2 of 7  sizes/opt-tiny-1f9c2a  step 3 of 12  4.0 rows/s  18 s left",
-        ),
-        (
-            [{"event": "start", "world": 8}, step(1, 10.0), step(2, 11.0)],
-            "case 2 of 7  sizes/opt-tiny-1f9c2a  step 2  64.0 rows/s",
         ),
         (
             [step(1, 10.0), step(2, 11.0), {"event": "begin", "phase": "save"}],
@@ -48,6 +45,12 @@ def text(*events):
 )
 def test_a_running_case_in_a_line(events, said):
     assert text(*events) == said
+
+
+def test_rows_of_all_ranks_are_counted_whose_shares_differ():
+    mine = step(1, 10.0), step(2, 11.0), step(3, 12.0)
+    other = {**step(1, 10.0), "rows": 3}, {**step(2, 11.0), "rows": 5}
+    assert text(*mine, also=other).endswith("step 3  12.0 rows/s")
 
 
 def test_a_first_step_that_is_written_twice_tells_nothing_of_the_rest():
@@ -73,7 +76,7 @@ def test_of_a_sampled_training_nobody_knows_how_long_it_takes():
     launch = Launch(SimpleNamespace(full_name="sizes/a", repeats=1, sampled_to=0.02), 1)
     view = View(2, launch)
     for event in ({"event": "data", "planned_steps": 12}, step(1, 10.0), step(2, 11.0), step(3, 14.0)):
-        view.update(event)
+        view.update(0, event)
     assert view.left() is None
     assert "step 3 of at most 12" in view.text(7)
 
@@ -90,9 +93,9 @@ def view(now, planned, *steps):
     """A view of a case that began then, whose steps ended so many seconds later, by the rank's clock."""
     found = View(1, LAUNCH)
     found.begun = now
-    found.update({"event": "data", "planned_steps": planned})
+    found.update(0, {"event": "data", "planned_steps": planned})
     for number, seconds in enumerate(steps, start=1):
-        found.update(step(number, 9e9, clock=seconds))
+        found.update(0, step(number, 9e9, clock=seconds))
     return found
 
 

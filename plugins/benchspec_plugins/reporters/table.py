@@ -29,7 +29,7 @@ class Table(Reporter):
 
         report = build_report(results)
         body = [_section(section) for section in report.sections] or [no_results_text(results)]
-        return "\n\n".join([_head(report), *body, *_footer(report)]) + "\n"
+        return "\n\n".join([_head(report), *body, *_further(report), *_footer(report)]) + "\n"
 
 
 def _head(report: Report) -> str:
@@ -45,6 +45,19 @@ def _section(section: Section) -> str:
     tables = [_table(columns) for columns in (section.table, section.published) if columns]
     notes = "\n".join(fill(note, WIDTH, subsequent_indent="  ", break_long_words=False) for note in section.notes)
     return f"{section.title}\n\n" + "\n\n".join(filter(None, (*tables, notes, _answers(section.answers))))
+
+
+def _further(report: Report) -> Iterator[str]:
+    """What was measured besides, which has no room here, and where it is shown."""
+    without_room = [
+        column.heading
+        for section in report.sections
+        for column in section.details
+        if column.heading not in {shown.heading for shown in section.table}
+    ]
+    if without_room:
+        names = ", ".join(dict.fromkeys(without_room))
+        yield fill(f"measured too, shown by --format markdown, html and csv: {names}", WIDTH, subsequent_indent="  ")
 
 
 def _answers(columns: Sequence[Column]) -> str:
