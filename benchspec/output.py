@@ -74,14 +74,14 @@ def complete(run_dir: str) -> None:
     """Record what a script that was measured has left without a result, because it was ended too early."""
     from pathlib import Path
 
-    from benchspec.measuring import folder
+    from benchspec.measuring import closing, folder
     from benchspec.running import rundir
 
     if not (Path(run_dir) / RUN).is_file() or not folder.is_own(Path(run_dir)):
         return
     # While a training writes there, or where nothing can be written, what is recorded is shown.
     with suppress(RunError, OSError), rundir.locked(Path(run_dir)):
-        for result in folder.settle(Path(run_dir)):
+        for result in closing.settle(Path(run_dir)):
             warn([f"{result.full_name}, launch {result.launch}: {result.outcome} was recorded now"])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchspec.kinds.bases import FIELDS
-from benchspec.terms.layout import CASE
+from benchspec.terms.layout import CASE, write_json
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -79,21 +79,30 @@ class Case:
 
 
 class Told(NamedTuple):
-    """What an attempt's folder tells its ranks."""
+    """What an attempt's folder tells its ranks, in case.json."""
 
     case: Case
     #: the id of the run's invocation that started it
     invocation: str
+    #: which launch of the case it is
+    launch: int
     #: whether some steps are looked at by torch's profiler
-    profiled: bool
+    profiled: bool = False
+
+
+def write_case(folder: Path, told: Told) -> None:
+    """Write what an attempt's folder tells its ranks."""
+    profiled = {"profiled": True} if told.profiled else {}
+    beside = {"launch": told.launch, "invocation": told.invocation, **profiled}
+    write_json(folder / CASE, {**told.case.to_json(), **beside})
 
 
 def read_case(folder: Path) -> Told:
-    """What an attempt's folder tells its ranks."""
+    """What an attempt's folder tells its ranks; raises OSError, ValueError, KeyError or TypeError if it cannot."""
     data = json.loads((folder / CASE).read_text(encoding="utf-8"))
-    invocation, profiled = data.pop("invocation"), data.pop("profiled", False)
-    data.pop("launch", None)
-    return Told(Case.from_json(data), invocation, profiled)
+    beside = {"invocation": data.pop("invocation"), "launch": data.pop("launch", 1)}
+    profiled = data.pop("profiled", False)
+    return Told(Case.from_json(data), **beside, profiled=profiled)
 
 
 class Launch(NamedTuple):

@@ -34,7 +34,7 @@ LIBRARIES = (
     "pluggy",
 )
 #: those of them that what is measured depends on
-COMPUTING = ("benchspec", "torch", "transformers", "accelerate", "deepspeed", "tokenizers")
+_COMPUTING = ("benchspec", "torch", "transformers", "accelerate", "deepspeed", "tokenizers")
 
 
 def describe() -> dict[str, Any]:
@@ -62,6 +62,11 @@ def quickly() -> dict[str, Any]:
         "absent_tools": absent_tools(),
         "commit": commit_of_package(Path(__file__).parents[1]),
     }
+
+
+def computing(found: Mapping[str, Any]) -> dict[str, str | None]:
+    """The versions of Python and of the libraries that what is measured depends on, of what `quickly` returned."""
+    return {"python": found["python"], **{name: found["libraries"][name] for name in _COMPUTING}}
 
 
 def _torch() -> dict[str, Any] | None:

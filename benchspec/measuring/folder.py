@@ -1,8 +1,7 @@
-"""The run directory of a script's own training: opened when it begins, completed when it has ended."""
+"""The run directory of a script's own training, as it is when the training begins."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -10,27 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchspec.cases.case import Case, Launch
-from benchspec.kinds.values import Facts
 from benchspec.machine import checkout, describe, text
-from benchspec.machine.host import host
 from benchspec.measuring.training import settings_of
-from benchspec.results import evidence, journal
-from benchspec.results.evidence import Evidence
-from benchspec.results.result import Result
+from benchspec.results import journal
 from benchspec.results.run_json import read_run
-from benchspec.running import attempts, when
-from benchspec.running.ending import judge
-from benchspec.running.record import record
+from benchspec.running import attempts
 from benchspec.terms.errors import BenchspecError, RunError
-from benchspec.terms.layout import CASE, CASES, RECORD, RUN, write_json
+from benchspec.terms.layout import RECORD, RUN, write_json
 
 #: in case.json, in place of what a run of a spec has there: no worker reads it
 INVOCATION = "own"
-#: seconds to wait for the other ranks' `done`
-WAIT = 30.0
 
 
 def check(folder: Path) -> None:
@@ -102,66 +91,6 @@ def _depends_on(found: Mapping[str, Any], processes: int, folder: Path) -> dict[
     return {
         "processes": processes,
         "machine": text.parts(found),
-        "libraries": {"python": found["python"], **{name: found["libraries"][name] for name in describe.COMPUTING}},
+        "libraries": describe.computing(found),
         "commits": {"benchspec": own, "working directory": checkout.commit_of_folder(Path.cwd(), [folder])},
     }
-
-
-def close(folder: Path, attempt: Path, wait: float = WAIT) -> Result | None:
-    """Wait for the other ranks of an attempt and record its result; None if some have not ended after so long."""
-    until = time.monotonic() + wait
-    while not evidence.read(attempt).finished and time.monotonic() < until and not _failed(attempt):
-        time.sleep(0.1)
-    return _recorded(folder, attempt)
-
-
-def settle(folder: Path) -> list[Result]:
-    """Record the attempts that have ended and have no result, because rank 0 was ended before it could do so."""
-    known = {(*line.key, line.attempt) for line in journal.read_journal(folder)}
-    found = [
-        attempt
-        for attempt in sorted((folder / CASES).glob("*/*/*"))
-        if attempt.name.isdigit() and (*attempt.parts[-3:-1], attempt.name) not in known
-    ]
-    return [result for attempt in found if (result := _recorded(folder, attempt))]
-
-
-def _failed(attempt: Path) -> bool:
-    return any(event["event"] == "failure" for found in evidence.read(attempt).ranks.values() for event in found)
-
-
-def _recorded(folder: Path, attempt: Path) -> Result | None:
-    """The result of an attempt, added to the journal; None if a process of it still runs, or it cannot be read."""
-    seen = evidence.read(attempt)
-    if not seen.finished and not _failed(attempt) and _runs(seen):
-        return None
-    try:
-        data = json.loads((attempt / CASE).read_bytes())
-        launch = data.pop("launch")
-        data.pop("invocation")
-        case = Case.from_json(data)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    ending = judge(seen, {})
-    mine = [line for line in journal.read_journal(folder) if line.key == case.key]
-    if any(line.launch == launch and _is_later(line.attempt, attempt) for line in mine):
-        # A later training has taken this launch's number, as one that has no result is measured again.
-        if ending.outcome != "ok":
-            return None
-        launch = max(line.launch for line in mine) + 1
-    facts = Facts(accelerator=None, accelerators=0)
-    result = record(Launch(case, launch), attempt, seen, ending, facts, when.of_events(seen))
-    journal.append(folder, result)
-    return result
-
-
-def _is_later(name: str, attempt: Path) -> bool:
-    return name.isdigit() and int(name) > int(attempt.name)
-
-
-def _runs(seen: Evidence) -> bool:
-    """Whether a process that wrote events is alive; of another host, that is not known, and taken for yes."""
-    starts = [event for found in seen.ranks.values() for event in found if event["event"] == "start"]
-    return not starts or any(
-        event.get("host") != host() or psutil.pid_exists(event["pid"]) for event in starts if "pid" in event
-    )

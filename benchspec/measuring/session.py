@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchspec.cases.case import Case
-from benchspec.measuring import folder as folders, group
+from benchspec.measuring import closing, folder as folders, group
 from benchspec.measuring.recorder import Recorder
 from benchspec.measuring.training import benchmark_name
 from benchspec.running import rundir
@@ -83,4 +83,4 @@ class Session:
     def _record(self, recorder: Recorder | None) -> None:
         if recorder and recorder.rank == 0:
             # A rank that could not write to the end leaves nothing to wait for.
-            folders.close(self.folder, recorder.attempt, 0.0 if recorder.broken else folders.WAIT)
+            closing.close(self.folder, recorder.attempt, 0.0 if recorder.broken else closing.WAIT)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchspec.cases.case import Case, Launch
-from benchspec.terms.layout import CASE, attempts_folder, write_json
+from benchspec.cases.case import Case, Launch, Told, write_case
+from benchspec.terms.layout import CASE, attempts_folder
 
 
 def last(run_folder: Path, launch: Launch) -> Path | None:
@@ -20,7 +20,7 @@ def new(run_folder: Path, launch: Launch, invocation: str) -> Path:
     number = max(map(_number, _all(run_folder, launch.case)), default=0) + 1
     attempt = attempts_folder(run_folder, *launch.case.key) / str(number)
     attempt.mkdir(parents=True)
-    write_json(attempt / CASE, {**launch.case.to_json(), "launch": launch.number, "invocation": invocation})
+    write_case(attempt, Told(launch.case, invocation, launch.number))
     return attempt
 
 

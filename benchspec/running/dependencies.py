@@ -14,8 +14,7 @@ from benchspec.kinds import options
 from benchspec.kinds.bases import CASE_KINDS, Dataset, Launcher
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.registry import Registry
-from benchspec.machine import checkout, text
-from benchspec.machine.describe import COMPUTING
+from benchspec.machine import checkout, describe, text
 
 
 class Dependencies:
@@ -28,7 +27,7 @@ class Dependencies:
         """
         self._registry = registry
         self._machine = text.parts(found)
-        self._libraries = {"python": found["python"], **{name: found["libraries"][name] for name in COMPUTING}}
+        self._libraries = describe.computing(found)
         self._own_commit = found["commit"]
         self._working = checkout.commit_of_folder(Path.cwd(), [without])
         self._code = cache(self._code_of)

@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchspec.cases.case import Case, Launch
+from benchspec.cases.case import Case, Launch, Told, write_case
 from benchspec.results import evidence
 from benchspec.running.execution import Run, launcher_of
 from benchspec.running.finish import judge_group, launcher_failed
 from benchspec.running.flight import INTERVAL, Flight, Stop
-from benchspec.terms.layout import CASE, HARDWARE, NEW_PROFILE, PROFILE, attempts_folder, write_json
+from benchspec.terms.layout import HARDWARE, NEW_PROFILE, PROFILE, attempts_folder, write_json
 from benchspec.terms.profiles import FIRST, STEPS
 
 
@@ -32,8 +32,8 @@ def _profile(run: Run, measured: Case) -> str | None:
     folder = kept.with_name(NEW_PROFILE)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_json(folder / CASE, {**case.to_json(), "invocation": run.invocation, "profiled": True})
     launcher, launch = launcher_of(run.spec, case), Launch(case, 1)
+    write_case(folder, Told(case, run.invocation, launch.number, profiled=True))
     if launcher.elsewhere:
         write_json(folder / HARDWARE, run.spec.hardware_options)
     try:

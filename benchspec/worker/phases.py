@@ -24,7 +24,7 @@ from benchspec.worker.rank import Rank
 def run(job: Rank) -> None:
     """Run a case, phase by phase."""
     with job.within("start"):
-        job.case, invocation, profiled = read_case(job.folder)
+        job.case, invocation, _, profiled = read_case(job.folder)
         registry = Registry.load()
         job.packages = registry.packages
         plugins = {kind: registry.create(kind, job.case.fields[kind]) for kind in CASE_KINDS}

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from benchspec import Results
-from benchspec.measuring import folder as folders
+from benchspec.measuring import closing
 from benchspec.trainer import measure
 
 
@@ -109,15 +109,15 @@ def test_what_a_killed_process_left_is_recorded_later(tmp_path):
         m.step(rows=1)
         m.step(rows=1)
     (tmp_path / "mine" / "results.jsonl").unlink()
-    (result,) = folders.settle(tmp_path / "mine")
+    (result,) = closing.settle(tmp_path / "mine")
     assert result.outcome == "ok" and len(Results.load(tmp_path / "mine")) == 1
-    assert folders.settle(tmp_path / "mine") == []
+    assert closing.settle(tmp_path / "mine") == []
 
 
 def test_what_still_runs_is_not_recorded(tmp_path):
     with measure(tmp_path / "mine") as m:
         m.step(rows=1)
-        assert folders.settle(tmp_path / "mine") == []
+        assert closing.settle(tmp_path / "mine") == []
 
 
 def test_a_process_that_is_gone_without_a_word_crashed(tmp_path):
@@ -129,7 +129,7 @@ def test_a_process_that_is_gone_without_a_word_crashed(tmp_path):
     lines[0]["pid"] = 2**22 + 1
     file.write_text("".join(json.dumps(line) + "\n" for line in lines[:-2]))
     (tmp_path / "mine" / "results.jsonl").unlink()
-    (result,) = folders.settle(tmp_path / "mine")
+    (result,) = closing.settle(tmp_path / "mine")
     assert (result.outcome, result.rank) == ("crash", 0)
 
 
@@ -174,7 +174,7 @@ def test_what_a_later_training_has_made_up_for_is_not_recorded_after_it(tmp_path
     _forget(folder, killed)
     _train(folder)
     _let_die(killed)
-    assert folders.settle(folder) == []
+    assert closing.settle(folder) == []
     assert [(each.launch, each.attempt, each.outcome) for each in Results.load(folder)] == [
         (1, "1", "ok"),
         (2, "3", "ok"),
@@ -186,7 +186,7 @@ def test_whole_trainings_whose_launch_another_became_are_further_ones(tmp_path):
     for _ in range(2):
         _forget(folder, _train(folder))
     _train(folder)
-    late = folders.settle(folder)
+    late = closing.settle(folder)
     assert [(each.launch, each.attempt, each.outcome) for each in late] == [(2, "1", "ok"), (3, "2", "ok")]
 
 
