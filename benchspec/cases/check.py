@@ -137,7 +137,7 @@ def _crowded(processes: int, gpus: int, cores: float) -> str | None:
 
 def ineffective_sets(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:
     """Values of `--set` that no case has, because an experiment or its matrix gives another."""
-    for path, node in assignments(spec.sets):
+    for path, node in assignments(spec.node, spec.sets):
         mine, field = _scope(path, cases)
         if not mine:
             continue

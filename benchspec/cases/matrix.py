@@ -13,6 +13,7 @@ from typing import Any
 from benchspec.spec.document import Node
 from benchspec.terms.errors import SpecError, suggest
 from benchspec.terms.harmless import clipped
+from benchspec.terms.units import plain
 from benchspec.terms.where import OWN, agrees
 
 #: dotted path of a case's field -> its value
@@ -35,7 +36,7 @@ def combinations(matrix: Node) -> list[Combination]:
     left = grid.all & ~reduce(or_, (grid.matching(entry.value) for entry in excluded), 0)
     if (kept := left.bit_count()) > MAX_PER_MATRIX:
         raise SpecError([matrix.problem(_too_many(kept))])
-    found = _with_included(grid, left, [entry.value for entry in included])
+    found = _with_included(grid, left, [_along(axes, entry.value) for entry in included])
     if not found:
         raise SpecError([matrix.problem("the matrix is empty: everything is excluded", at_key=True)])
     if len(found) > MAX_PER_MATRIX:
@@ -113,7 +114,7 @@ def _key(value: Any) -> Any:
         return json.dumps(value, sort_keys=True), type(value)
     if isinstance(value, bool):
         return value, bool
-    return value.removeprefix(OWN) if isinstance(value, str) else value
+    return plain(value.removeprefix(OWN)) if isinstance(value, str) else value
 
 
 def _with_included(grid: _Grid, left: int, entries: list[Combination]) -> list[Combination]:
@@ -128,6 +129,21 @@ def _with_included(grid: _Grid, left: int, entries: list[Combination]) -> list[C
         if not matching:
             alone.append(entry)
     return [*extended.values(), *alone]
+
+
+def _along(axes: Mapping[str, list[Node]], entry: Mapping[str, Node]) -> Combination:
+    """An entry of `include` with a section within which there are axes by its parts, as they are: `train.seed`."""
+    found: Combination = {}
+    for path, node in entry.items():
+        if node.get("name") is None and any(axis.startswith(f"{path}.") for axis in axes) and _is_mapping(node):
+            found |= _along(axes, {f"{path}.{key}": part for key, part in node.value.items()})
+        else:
+            found[path] = node
+    return found
+
+
+def _is_mapping(node: Node) -> bool:
+    return isinstance(node.value, dict)
 
 
 def _bits(number: int) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchspec.kinds.bases import SECTIONS
 from benchspec.spec.document import Node
 from benchspec.terms.errors import Problem, suggest
 from benchspec.terms.harmless import clipped
@@ -98,20 +99,22 @@ def _in_unit(value: Any, metric: str | None) -> Any:
     return value
 
 
-def problems(root: Node, fields: Sequence[str]) -> Iterator[Problem]:
-    """Mistakes in references and expectations that a schema cannot find; `fields` are the names of a case's fields."""
+def problems(root: Node, schema: Mapping[str, Any]) -> Iterator[Problem]:
+    """Mistakes in references and expectations that their schema, which is part of the spec's `schema`, cannot find."""
+    definitions = schema["$defs"]
+    fields = {name: definitions[name] if name in SECTIONS else None for name in definitions["fields"]["properties"]}
     experiments = root.at(["experiments"]).value
     for experiment in experiments.values():
         for entry in experiment.at(["expect"]).value if experiment.get("expect") else []:
-            yield from _where_problems(entry, "where", list(fields))
+            yield from _where_problems(entry, "where", fields)
     for group in root.at(["references"]).value if root.get("references") else []:
         metric = group.get("metric")
-        yield from _where_problems(group, "given", [*fields, *METRICS])
+        yield from _where_problems(group, "given", {**fields, **dict.fromkeys(METRICS)})
         for key, node in group.get("given").value.items() if group.get("given") else ():
             if key in METRICS:
                 yield from _quantity_problem(node, key)
         for node in group.at(["values"]).value:
-            yield from _where_problems(node, "where", list(fields))
+            yield from _where_problems(node, "where", fields)
             yield from _reference_problem(node, metric.value if metric else None, list(experiments), group)
 
 
@@ -144,14 +147,33 @@ def _misplaced(node: Node, kind: str) -> Iterator[Problem]:
         yield node.at(["tolerance"]).problem(f"'tolerance' belongs to {' and '.join(WITH_TOLERANCE)}, not to '{kind}'")
 
 
-def _where_problems(entry: Node, key: str, fields: list[str]) -> Iterator[Problem]:
+def _where_problems(entry: Node, key: str, fields: Mapping[str, Any]) -> Iterator[Problem]:
+    """Paths that lead to no field of a case; `fields`: name -> the schema of a section, None of anything else."""
     where = entry.get(key)
     for path, node in where.value.items() if where else ():
-        if path.split(".")[0] not in fields:
+        name, _, rest = path.partition(".")
+        if name not in fields:
             names = [name for name in fields if name not in METRICS]
             also = ", or a metric" if len(names) < len(fields) else ""
-            message = f"'{clipped(path)}' is not a field of a case ({', '.join(names)}{also}){suggest(path, fields)}"
+            message = (
+                f"'{clipped(path)}' is not a field of a case ({', '.join(names)}{also}){suggest(path, list(fields))}"
+            )
             yield node.problem(message, at_key=True)
+        # What options a plugin has depends on the case.
+        elif fields[name] and rest and (unknown := _unknown_key(fields[name], rest.split("."))):
+            step, known = unknown
+            message = f"'{clipped(path)}' is not a field of a case: unknown key '{clipped(step)}'"
+            yield node.problem(f"{message} (allowed: {', '.join(known)}){suggest(step, known)}", at_key=True)
+
+
+def _unknown_key(schema: Mapping[str, Any], steps: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The first step of a path that a section's schema does not have, and those that it has there."""
+    for step in steps:
+        known = schema.get("properties", {})
+        if step not in known:
+            return step, list(known)
+        schema = known[step]
+    return None
 
 
 def _quantity_problem(node: Node, metric: str | None) -> Iterator[Problem]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchspec.kinds.bases import CASE_KINDS
 from benchspec.spec import document, yaml12
 from benchspec.spec.document import Node
 from benchspec.spec.yaml12 import MAX_DEPTH, Budget
@@ -51,25 +52,51 @@ def _include_list(root: Node) -> list[Node]:
     return [item for item in items if isinstance(item.value, str) and item.value]
 
 
-def with_sets(root: Node, sets: Sequence[str]) -> Node:
-    for path, node in assignments(sets):
+def with_sets(root: Node, sets: Sequence[str], plugins: Mapping[str, str]) -> Node:
+    """The tree with each `PATH=VALUE` set; an option of a plugin that is not written there is one of the inherited.
+
+    `plugins` names the default plugin of each kind that has one.
+    """
+    for path, node in assignments(root, sets):
         _check_experiment(root, path, node)
-        root = document.assign(root, path, node)
+        root = document.assign(_with_plugin(root, path, plugins), path, node)
     return root
 
 
-def assignments(sets: Sequence[str]) -> list[tuple[list[str], Node]]:
+def _with_plugin(root: Node, path: Sequence[str], plugins: Mapping[str, str]) -> Node:
+    """The tree with the plugin whose option a path leads to, if it is not written there: of `defaults`, or a default.
+
+    `launcher.processes` alone would be a launcher without a name.
+    """
+    depth = {"defaults": 1, "experiments": 2}.get(path[0], 0)
+    place, kind = path[: depth + 1], "".join(path[depth : depth + 1])
+    if len(path) <= depth + 1 or kind not in (*CASE_KINDS, "hardware") or path[-1] == "name" or _at(root, place):
+        return root
+    inherited = _at(root, ["defaults", kind]) if depth else None
+    if inherited is None:
+        inherited = document.bare(plugins[kind]) if kind in plugins else None
+    return document.assign(root, place, inherited) if inherited else root
+
+
+def _at(root: Node, path: Sequence[str]) -> Node | None:
+    node: Node | None = root
+    for step in path:
+        node = node.get(step) if node else None
+    return node
+
+
+def assignments(root: Node, sets: Sequence[str]) -> list[tuple[list[str], Node]]:
     """The path and the value of each `PATH=VALUE` of the command line; relative paths start from the working directory.
 
     Raises `SpecError` for one that cannot be read.
     """
-    return [_assignment(text) for text in sets]
+    return [_assignment(text, _experiments(root)) for text in sets]
 
 
-def _assignment(text: str) -> tuple[list[str], Node]:
+def _assignment(text: str, experiments: Sequence[str]) -> tuple[list[str], Node]:
     shown = f"--set {text}"
     path, equals, value = text.partition("=")
-    parts = _set_path(path)
+    parts = _set_path(path, experiments)
     if not equals or not all(parts):
         raise SpecError([Problem(shown, 1, 1, "", "expected PATH=VALUE, such as defaults.train.max_steps=20")])
     if len(parts) > MAX_DEPTH:
@@ -83,16 +110,23 @@ def _assignment(text: str) -> tuple[list[str], Node]:
 
 
 def _check_experiment(root: Node, path: Sequence[str], node: Node) -> None:
-    experiments = root.get("experiments")
-    known = list(experiments.value) if experiments and isinstance(experiments.value, dict) else []
+    known = _experiments(root)
     if path[0] == "experiments" and len(path) > 1 and path[1] not in known:
         message = f"no experiment is called '{clipped(path[1])}' ({', '.join(known)}){suggest(path[1], known)}"
         raise SpecError([node.problem(message)])
 
 
-def _set_path(path: str) -> list[str]:
-    """The steps of a dotted path; everything after `matrix` is one key, the path of an axis."""
+def _experiments(root: Node) -> list[str]:
+    found = root.get("experiments")
+    return list(found.value) if found and isinstance(found.value, dict) else []
+
+
+def _set_path(path: str, experiments: Sequence[str]) -> list[str]:
+    """The steps of a dotted path; an experiment's name may have dots, and all after `matrix` is one key, of an axis."""
     parts = path.strip().split(".")
+    dotted = ".".join(parts[1:]) + "."
+    if named := max((name for name in experiments if dotted.startswith(f"{name}.")), key=len, default=None):
+        parts = [parts[0], named, *parts[named.count(".") + 2 :]] if parts[0] == "experiments" else parts
     if parts[0] == "experiments" and parts[2:3] == ["matrix"] and len(parts) > 3:
         return [*parts[:3], ".".join(parts[3:])]
     return parts

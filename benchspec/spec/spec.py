@@ -9,7 +9,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec.kinds.bases import Hardware, Reporter
+from benchspec.kinds.bases import CASE_KINDS, Hardware, Reporter
 from benchspec.kinds.faults import defined_at, explained, wrong
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
@@ -111,21 +111,27 @@ def check(
 ) -> tuple[Spec | None, list[Problem]]:
     """The spec in a file, None if it cannot be read, and every problem in it that shows without its cases."""
     registry = registry or Registry.load()
+    composed = schema.compose(registry)
     try:
-        root = with_packs(with_sets(included(Path(path), str(path)), sets))
+        root = with_packs(with_sets(included(Path(path), str(path)), sets, _default_plugins(registry, composed)))
     except SpecError as error:
         return None, error.problems
     if isinstance(root.value, list) and all(entry.get("source") for entry in root.value):
         return None, [root.problem("this is a reference pack and no spec; name it under 'references' of a spec")]
-    composed = schema.compose(registry)
     spec = Spec(Path(path).absolute(), root, registry, composed, tuple(sets))
     problems = first(mistakes.problems(schema.validator(composed), root, registry))
-    fields = list(composed["$defs"]["fields"]["properties"])
     if not problems:
-        problems = first([*references.problems(root, fields), *_report_problems(spec)])
+        problems = first([*references.problems(root, composed), *_report_problems(spec)])
     elif _are_of_cases(problems, root, str(path)):
-        problems = first([*problems, *references.problems(root, fields)])
+        problems = first([*problems, *references.problems(root, composed)])
     return spec, problems
+
+
+def _default_plugins(registry: Registry, composed: Mapping[str, Any]) -> dict[str, str]:
+    """kind -> the plugin that a spec which names none of it has; kinds whose default depends on others have none."""
+    fragments = {**composed["$defs"]["fields"]["properties"], "hardware": composed["properties"]["hardware"]}
+    defaults = {kind: fragments[kind].get("default") for kind in (*CASE_KINDS, "hardware")}
+    return {kind: registry.own(kind, name) for kind, name in defaults.items() if name}
 
 
 def _are_of_cases(problems: Sequence[Problem], root: Node, path: str) -> bool:
@@ -204,7 +210,7 @@ def _own_file(registry: Registry, entry: Node) -> str | None:
     """The file of a report for which the spec gives no path; None of a reporter that may have files alone."""
     cls = cast(type[Reporter], registry.find("reporter", choices.name_of(entry)).cls)
     says = any("suffix" in vars(base) for base in cls.__mro__ if base is not Reporter)
-    return f"{REPORT}{cls.suffix}" if says else None
+    return f"{REPORT}{cls.suffix}" if says or cls.files is Reporter.files else None
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -36,6 +36,18 @@ def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
     return int(value) if value.is_integer() else value
 
 
+def plain(value: object) -> object:
+    """A text that is a number with a unit as that number, in the base unit; anything else as it is."""
+    if not isinstance(value, str) or not value[:1].isdigit():
+        return value
+    for units in (DURATIONS, SIZES, SHARES):
+        try:
+            return quantity(value, units)
+        except ValueError:
+            continue
+    return value
+
+
 def duration_text(seconds: float) -> str:
     """Seconds as readable text: `0.42 s`, `12.3 s`, `15 min 3 s`, `2 h 5 min`, `1 d 3 h`."""
     if seconds < 60:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchspec.terms.units import plain
+
 #: before the name of a plugin of benchspec's own, where another distribution has that name too
 OWN = "benchspec:"
 
@@ -25,14 +27,16 @@ def lookup(fields: Mapping[str, Any], path: str) -> Any:
 def agrees(found: Any, wanted: Any) -> bool:
     """Whether two values are equal; a plugin also equals its name, and a mapping equals any subset of itself.
 
-    `true` is not 1, although Python says so.
+    `true` is not 1, although Python says so; `1 min` is 60.
     """
     if isinstance(found, Mapping) and isinstance(wanted, str):
         return agrees(found.get("name"), wanted)
+    if isinstance(found, str) and isinstance(wanted, Mapping):
+        return agrees({"name": found}, wanted)
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         return all(agrees(found.get(key), value) for key, value in wanted.items())
     if isinstance(found, str) and isinstance(wanted, str):
         return found.removeprefix(OWN) == wanted.removeprefix(OWN)
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(agrees, found, wanted))
-    return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)
+    return bool(plain(found) == plain(wanted)) and isinstance(found, bool) == isinstance(wanted, bool)

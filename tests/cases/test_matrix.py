@@ -61,6 +61,19 @@ def test_a_matrix_may_have_only_includes():
     assert combined("{include: [{a: 1}, {a: 2, b: 3}]}") == [{"a": 1}, {"a": 2, "b": 3}]
 
 
+def test_a_section_in_include_is_its_parts_where_an_axis_lies_within_it():
+    text = "{train.seed: [1, 2], include: [{train: {seed: 1, epochs: 2}}, {train: {seed: 3}}]}"
+    assert combined(text) == [{"train.seed": 1, "train.epochs": 2}, {"train.seed": 2}, {"train.seed": 3}]
+
+
+@pytest.mark.parametrize(
+    ("axis", "excluded"),
+    [("[60, 2 h]", "1 min"), ("[1 min, 2 h]", "60"), ("[60 s, 2 h]", "1 min"), ("[a, 2 h]", "{name: a}")],
+)
+def test_exclude_matches_what_is_written_otherwise(axis, excluded):
+    assert combined(f"{{a: {axis}, exclude: [{{a: {excluded}}}]}}") == [{"a": "2 h"}]
+
+
 def test_true_excludes_no_1():
     assert combined("{a: [1, 2], exclude: [{a: true}]}") == [{"a": 1}, {"a": 2}]
     assert combined("{a: [true, false], exclude: [{a: 1}]}") == [{"a": True}, {"a": False}]

@@ -39,6 +39,14 @@ def test_a_condition_is_a_field_of_a_case_or_a_metric(write):
     assert "'trian.epochs' is not a field of a case" in line and "or a metric" in line
 
 
+def test_a_condition_is_a_setting_that_there_is(write):
+    text = (REFERENCE % "value: 1, where: {%s: 1}").replace("    values:", "    given: {%s: 1}\n    values:")
+    assert mistakes(write(text % ("limits.timeout", "train.save.every"))) == []
+    of_given, of_where = mistakes(write(text % ("train.sed", "train.save.evry")))
+    assert "'train.sed' is not a field of a case: unknown key 'sed' (allowed: epochs, " in of_given
+    assert of_given.endswith("did you mean 'seed'?") and of_where.endswith("did you mean 'every'?")
+
+
 def test_a_reference_to_an_unknown_metric_or_experiment(write):
     text = (REFERENCE % "value: 1").replace("train_runtime", "train_time").replace("experiment: one", "experiment: two")
     assert "'train_time' is not allowed" in mistakes(write(text))[0]

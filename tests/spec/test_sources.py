@@ -112,6 +112,22 @@ def test_set_reaches_an_axis_and_the_options_of_a_plugin_named_by_a_string(write
     assert (case.dataset["rows"], case.launcher["processes"]) == (3, 2)
 
 
+def test_an_option_that_is_set_is_one_of_the_plugin_that_would_be_there(write):
+    text = SMALL.replace("one:", "one.b:") + "  two: {model: opt-tiny}\n"
+    sets = ["defaults.launcher.processes=2", "experiments.one.b.dataset.rows=5", "hardware.price_per_hour=3"]
+    spec = load(write(text), sets)
+    one, two = plan(spec)
+    assert [(case.launcher["name"], case.launcher["processes"]) for case in (one, two)] == [("torchrun", 2)] * 2
+    assert (one.dataset["name"], one.dataset["rows"], two.dataset["name"]) == ("synthetic", 5, "synthetic")
+    assert two.dataset["rows"] != 5
+    assert (spec.hardware_options["name"], spec.hardware_options["price_per_hour"]) == ("auto", 3)
+
+
+def test_a_backend_that_is_not_named_depends_on_the_processes_so_that_its_options_need_a_name(write):
+    (line,) = mistakes(write(SMALL), "defaults.backend.stage=3")
+    assert "'name' is missing" in line
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -7,6 +7,7 @@ from benchspec.terms.where import lookup, matches
 FIELDS = {
     "model": {"name": "opt-6.7b", "layers": 32},
     "dataset": {"name": "resampled", "of": {"name": "alpaca"}, "rows": 10},
+    "limits": {"timeout": 900},
 }
 
 
@@ -25,6 +26,9 @@ FIELDS = {
         ({"dataset.none": 1}, False),
         ({"model": "benchspec:opt-6.7b"}, True),
         ({"model": "acme:opt-6.7b"}, False),
+        ({"limits.timeout": "15 min"}, True),
+        ({"limits.timeout": "16 min"}, False),
+        ({"dataset.rows": "10"}, False),
     ],
 )
 def test_fields_match_where_every_path_has_the_value(where, agrees):

@@ -37,7 +37,8 @@ class Lora(Method):
                 "description": "scale: what is added is multiplied by alpha / rank",
             },
             "dropout": {
-                "type": "number",
+                "type": ["number", "string"],
+                "format": "share",
                 "minimum": 0,
                 "exclusiveMaximum": 1,
                 "default": 0,

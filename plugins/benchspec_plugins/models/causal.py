@@ -43,7 +43,8 @@ SOURCE_OPTIONS: Mapping[str, Any] = {
 }
 
 DROPOUT = {
-    "type": ["number", "null"],
+    "type": ["number", "string", "null"],
+    "format": "share",
     "minimum": 0,
     "exclusiveMaximum": 1,
     "default": None,
