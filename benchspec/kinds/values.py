@@ -47,6 +47,19 @@ class Shape:
     #: whether attention and feed-forward network of a block work side by side on its input, as in GPT-J
     parallel: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for counts that no network has."""
+        used = self.parameters if self.active_parameters is None else self.active_parameters
+        sizes = {name: getattr(self, name) for name in ("layers", "hidden", "parameters")}
+        counts = {name: getattr(self, name) for name in ("heads", "ffn", "vocabulary", "lookup_parameters")}
+        wrong = [f"{name} is {count!r}" for name, count in sizes.items() if type(count) is not int or count < 1]
+        wrong += [f"{name} is {count!r}" for name, count in counts.items() if type(count) is not int or count < 0]
+        if not wrong and not self.lookup_parameters <= used <= self.parameters:
+            active = "" if self.active_parameters is None else f", of which {self.active_parameters} are active"
+            wrong.append(f"lookup_parameters is {self.lookup_parameters}, of {self.parameters} parameters{active}")
+        if wrong:
+            raise ValueError(f"no network has such a Shape: {'; '.join(wrong)}")
+
     @property
     def multiplied(self) -> int:
         """Parameters that are used in matrix products for every token."""

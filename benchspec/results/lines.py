@@ -144,6 +144,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
             **dict.fromkeys(("parameters", "trainable_parameters"), _COUNT_OR_NULL),
             "shape": _counts(_SHAPE),
             "share": _counts(_SHARE)._replace(always=False),
+            "warning": _TEXT_OR_NULL._replace(always=False),
             "precision": _TEXT,
             "tf32": _FLAG,
         },

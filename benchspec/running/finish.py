@@ -20,7 +20,7 @@ from benchspec.running import there, when
 from benchspec.running.ending import Ending, judge
 from benchspec.running.execution import Run
 from benchspec.running.flight import Flight, Stop
-from benchspec.running.record import data_warnings, record
+from benchspec.running.record import record, warnings_of_ranks
 from benchspec.running.when import When
 from benchspec.terms import layout
 from benchspec.terms.errors import BenchspecError
@@ -40,7 +40,7 @@ def collect(run: Run, flight: Flight) -> bool:
     """Whether a case has ended; if so, its result has been added to the journal."""
     for rank, event in flight.look():
         run.progress.saw(flight.launch, rank, event)
-        for warning in data_warnings({rank: [event]}) if rank == 0 else ():
+        for warning in warnings_of_ranks({rank: [event]}) if rank == 0 else ():
             run.warn(flight.case, warning)
     failed: Ending | None = None
     stop: Stop | None = None

@@ -60,7 +60,7 @@ def record(launch: Launch, attempt: Path, evidence: Evidence, ending: Ending, fa
             *remark,
             *beside,
             *evidence.passed_over,
-            *data_warnings(ranks),
+            *warnings_of_ranks(ranks),
             *_ran_whole(case, ending, reduced),
             *_beyond_peak(ranks, facts),
         ],
@@ -118,11 +118,10 @@ def _ceilings(ranks: Ranks) -> dict[str, Any]:
 CEILINGS = ("fp32", "tf32", "bf16", "memory_bandwidth", "host_to_device", "all_reduce", "all_gather")
 
 
-def data_warnings(ranks: Ranks) -> list[str]:
-    """What the ranks warn of in the data, each warning once: all ranks have the same data."""
-    return list(
-        dict.fromkeys(shortened(str(event["warning"])) for event in of_kind(ranks, "data") if event.get("warning"))
-    )
+def warnings_of_ranks(ranks: Ranks) -> list[str]:
+    """What the ranks warn of in the data and in the model, each warning once: all ranks have the same."""
+    found = [*of_kind(ranks, "data"), *of_kind(ranks, "model")]
+    return list(dict.fromkeys(shortened(str(event["warning"])) for event in found if event.get("warning")))
 
 
 def _proof(ranks: Mapping[int, Sequence[Event]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from benchspec.worker.failure import first_line
 
 if TYPE_CHECKING:
     from benchspec.kinds.bases import Method, Model
+    from benchspec.kinds.values import Shape
     from benchspec.worker.rank import Rank
 
 
@@ -30,11 +31,12 @@ def build(job: Rank, model: Model, method: Method) -> Any:
     _check_dtype(network)
     set_attention(network, job.case.train["attention"], job.device.type)
     _set_blocks(network, model)
+    size = sum(map(job.backend.numel, network.parameters()))
     # The method's random numbers must not depend on how many the building used: with `pretrained` weights, or on the
     # meta device, it uses none.
     set_seed(seed)
     network = returned(method.apply, method.apply(network), torch.nn.Module, "a torch.nn.Module")
-    _describe(job, network, model, method)
+    _describe(job, network, model, method, size)
     if method.trains and job.case.train.get("compile"):
         _compile(network)
     return network
@@ -65,6 +67,9 @@ def _set_blocks(network: Any, model: Model) -> None:
         network._no_split_modules = blocks
 
 
+#: the share by which a model's size may differ from what its shape says
+ROUNDING = 0.01
+
 #: kinds of inputs that blocks are compiled for, such as batches of one row and of several
 KINDS = 64
 
@@ -88,13 +93,19 @@ def _plain(share: Share) -> dict[str, int]:
     return {name: count for name, count in share._asdict().items() if name != "added" or count}
 
 
-def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
-    """Write the event `model`: the size of the network, and how much of it is trained."""
+def _describe(job: Rank, network: Any, model: Model, method: Method, size: int) -> None:
+    """Write the event `model`: the size of the network, and how much of it is trained.
+
+    `size` is the number of its parameters without those that the method has added.
+    """
     from transformers.utils.import_utils import is_torch_tf32_available
 
     parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    shape = job.shape = model.shape()
+    shape = model.shape()
+    warning = _other_size(model, shape, size) if shape else None
+    # FLOPs from a wrong size would be wrong in silence.
+    shape = job.shape = None if warning else shape
     share = returned(method.share, method.share(shape), (Share, type(None)), "a Share or None") if shape else None
     job.log.add(
         "model",
@@ -106,4 +117,13 @@ def _describe(job: Rank, network: Any, model: Model, method: Method) -> None:
         precision=job.case.train["precision"],
         tf32=job.case.train["tf32"] and is_torch_tf32_available(),
         method=job.case.method["name"],
+        warning=warning,
     )
+
+
+def _other_size(model: Model, shape: Shape, size: int) -> str | None:
+    """A warning if the network has not the size that the model says, within rounding; None if it has."""
+    if abs(shape.parameters - size) <= ROUNDING * size:
+        return None
+    told, built = f"{shape.parameters:,}", f"{size:,}"
+    return f"shape() of the model '{model.name}' says {told} parameters, and the network has {built}: MFU is left out"

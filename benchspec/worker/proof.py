@@ -16,16 +16,23 @@ class Steps:
     """Checks over the optimizer steps of a rank so far."""
 
     count: int = 0
-    all_finite: bool = True
-    #: steps without a labelled token on this rank: `train.max_length` cut off every answer
-    without_labels: int = 0
     any_gradient: bool = False
 
-    def add(self, loss: float, grad_norm: float | None, loss_tokens: int) -> None:
+    def add(self, grad_norm: float | None) -> None:
         self.count += 1
-        self.without_labels += not loss_tokens
-        self.all_finite &= math.isfinite(loss)
         self.any_gradient |= bool(finite(grad_norm))
+
+
+def check_loss(step: int, loss: float, loss_tokens: int) -> None:
+    """Raise `RuntimeError` if a step's loss is not finite: no later step makes good what it did to the model.
+
+    Without a labelled token on this rank, because `train.max_length` cut off every answer, a loss is 0 / 0.
+    """
+    if math.isfinite(loss):
+        return
+    advice = "; it had no answer within train.max_length: raise train.max_length or train.batch_size"
+    said = f"the loss of step {step} was not finite, so the model did not learn"
+    raise RuntimeError(f"{said}{'' if loss_tokens else advice}")
 
 
 def finite(value: float | None) -> float | None:
@@ -85,15 +92,5 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
 def _check_steps(steps: Steps) -> None:
     if not steps.count:
         raise RuntimeError("the recipe reported no optimizer step")
-    if not steps.all_finite:
-        raise RuntimeError(f"the loss was not finite in at least one step, so the model did not learn{_cut_off(steps)}")
     if not steps.any_gradient:
         raise RuntimeError("the gradient was zero, or never reported, in every step, so the model did not learn")
-
-
-def _cut_off(steps: Steps) -> str:
-    """Advice if whole steps had no labelled token, which makes their loss 0 / 0."""
-    if not steps.without_labels:
-        return ""
-    share = f"{steps.without_labels} of {steps.count} steps"
-    return f"; {share} had no answer within train.max_length: raise train.max_length or train.batch_size"

@@ -115,11 +115,12 @@ class Rank:
         computed = {name: count for name, count in computed.items() if count is not None}
         reported.check(self.case.recipe["name"], counts, known, computed)
         self._leave_saves()
-        self.steps.add(loss, grad_norm, loss_tokens)
+        self.steps.add(grad_norm)
         if self.steps.count == 1:
             self._prove_arithmetic()
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
         self.log.add("step", step=self.steps.count, **counts, **computed, **losses)
+        proof.check_loss(self.steps.count, loss, loss_tokens)
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
             self.begin(STEADY)

@@ -1,5 +1,7 @@
 """The plain values that plugins and the core exchange."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchspec import Fact, Facts, Row, Shape, Share
@@ -24,6 +26,20 @@ def test_a_row_is_an_instruction_an_input_and_an_output():
 
 def test_parameters_that_are_only_looked_up_are_not_multiplied():
     assert OPT_125M.multiplied == 125_239_296 - 2050 * 768
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"parameters": 1000}, "lookup_parameters is 1574400, of 1000 parameters"),
+        ({"active_parameters": 9}, "of 125239296 parameters, of which 9 are active"),
+        ({"layers": 0}, "layers is 0"),
+        ({"hidden": 768.0, "heads": -1}, "hidden is 768.0; heads is -1"),
+    ],
+)
+def test_a_shape_that_no_network_has_is_refused(change, reason):
+    with pytest.raises(ValueError, match=f"no network has such a Shape: .*{reason}"):
+        replace(OPT_125M, **change)
 
 
 def test_what_is_not_known_of_a_machine_is_none():

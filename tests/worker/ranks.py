@@ -17,10 +17,10 @@ def rank(folder):
     return job
 
 
-def train(job, losses=(2.0, 1.0), grad_norm=1.0, learn=0.1):
+def train(job, losses=(2.0, 1.0), grad_norm=1.0, learn=0.1, loss_tokens=40):
     with job.phase("train"):
         for loss in losses:
-            job.step(8, 80, 96, 40, loss, grad_norm)
+            job.step(8, 80, 96, loss_tokens, loss, grad_norm)
         with torch.no_grad():
             job.model.weight += learn
     return job

@@ -96,6 +96,7 @@ def test_a_network_is_described(tmp_path):
         "precision": "bf16",
         "tf32": False,
         "method": "drawing",
+        "warning": None,
     }
 
 
@@ -124,6 +125,18 @@ def test_a_shape_and_what_of_it_learns_are_written_down(tmp_path):
     (found,) = logged(tmp_path, "model")
     assert found["shape"] == {**sizes, "tied_head": True, "parameters": 20, "lookup_parameters": 0}
     assert found["share"] == {"learning": 3, "reached": 2, "layers": 1}
+
+
+def test_a_shape_of_another_size_is_warned_of_and_not_used(tmp_path):
+    class Larger(Layer):
+        def shape(self):
+            sizes = {"layers": 1, "hidden": 4, "heads": 1, "ffn": 4, "vocabulary": 9, "positions": None}
+            return Shape(**sizes, tied_head=True, parameters=5000, lookup_parameters=0)
+
+    build(tmp_path, Larger({}))
+    (found,) = logged(tmp_path, "model")
+    said = "shape() of the model 'layer' says 5,000 parameters, and the network has 20: MFU is left out"
+    assert (found["warning"], found["shape"], found["share"]) == (said, None, None)
 
 
 def test_a_model_in_another_type_is_refused(tmp_path):
