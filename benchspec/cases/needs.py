@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion
 from benchspec.kinds.bases import Method, Plugin
-from benchspec.kinds.faults import explained, returned
-from benchspec.kinds.values import Shape
+from benchspec.kinds.faults import explained, returned, whole
+from benchspec.kinds.values import Shape, Share
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
 
@@ -44,17 +44,17 @@ def needs(spec: Spec, case: Case, plugins: Mapping[str, Plugin]) -> dict[str, An
 
 
 def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any, method: Any) -> dict[str, Any]:
-    rows, processes, shape = _whole(dataset.size, dataset.size()), launcher.processes(), model.shape()
+    rows, processes, shape = whole(dataset.size, dataset.size()), launcher.processes(), model.shape()
     steps = recipe.steps(rows, case.train, processes) if rows else case.train["max_steps"]
     rows_per_step = case.train["batch_size"] * case.train["gradient_accumulation"] * processes
     if not method.trains:
         rows, steps, rows_per_step = 0, 0, 0
     return {
         "processes": processes,
-        "hosts": _whole(launcher.hosts, launcher.hosts()),
+        "hosts": whole(launcher.hosts, launcher.hosts()),
         "rows_per_step": rows_per_step,
         "rows": rows,
-        "steps": _whole(recipe.steps, steps),
+        "steps": whole(recipe.steps, steps),
         "parameters": shape.parameters if shape else None,
         "training_state_bytes": _state(shape, method) if shape else None,
         "shape": shape.to_json() if shape else None,
@@ -66,13 +66,10 @@ def _state(shape: Shape, method: Method) -> int | None:
     """Bytes of weights, gradients and Adam's moments; None if it is not known how much is trained."""
     if not method.trains:
         return shape.parameters * WEIGHT_BYTES
-    if (share := method.share(shape)) is None:
+    share = returned(method.share, method.share(shape), (Share, type(None)), "a Share or None")
+    if share is None:
         return None
     # A share counts what is multiplied with; if that is all, what is only looked up is trained too.
     everything = share.learning == shape.multiplied
     trained = shape.parameters if everything else share.learning
     return (shape.parameters + share.added) * WEIGHT_BYTES + trained * TRAINED_BYTES
-
-
-def _whole(method: Callable[..., int | None], number: int | None) -> int | None:
-    return returned(method, number, (int, type(None)), "an integer or None")

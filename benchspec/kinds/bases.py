@@ -223,7 +223,8 @@ class Backend(Plugin):
         """Evidence that the model is distributed as configured; raises `RuntimeError` if it is not.
 
         `model` is the return value of the recipe's `train`: Trainer's `model_wrapped`, or `Engine.module`. The
-        evidence, plain JSON values, is saved with the result.
+        evidence, plain JSON values by name, is saved with the result; what benchspec proves itself under the same name,
+        such as `dtype`, stays as it is.
         """
         raise NotImplementedError
 
@@ -310,7 +311,8 @@ class Recipe(Plugin):
     drives: ClassVar[str] = "trainer"
     #: whether an optimizer step has other numbers of rows than `train` says, as where a micro-batch is packed
     rows_vary: bool = False
-    #: prompt templates for rows with and without an input: `str.format` strings over a row's fields
+    #: prompt templates for rows with and without an input: `str.format` strings over {instruction}
+    #: and {input}
     templates: Mapping[str, str] = {
         "with_input": "{instruction}\n{input}\n",
         "without_input": "{instruction}\n",

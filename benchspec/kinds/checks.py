@@ -38,6 +38,8 @@ def _problems(cls: type[Plugin]) -> Iterator[str]:
     for name in (cls.name, *cls.presets):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             yield f"'{name}' is not a valid name: letters, digits, '.', '_', '+' and '-' are allowed"
+    if cls.kind == Reporter.kind and "path" in cls.options_schema.get("properties", {}):
+        yield "the option 'path' is where a spec keeps a report: call it otherwise, such as 'file'"
     yield from _missing_methods(cls)
     yield from _attributes(cls)
     yield from fragments.problems(cls.options_schema, cls.presets)
@@ -96,17 +98,36 @@ def _names(value: Any) -> bool:
 
 def _templates(value: Any) -> bool:
     keys = ("with_input", "without_input")
-    return _mapping(value) and all(isinstance(value.get(key), str) for key in keys)
+    return _mapping(value) and all(isinstance(value.get(key), str) and _is_template(value[key]) for key in keys)
 
 
+def _is_template(text: str) -> bool:
+    """Whether a prompt can be made of a text: the answer is no part of it."""
+    try:
+        text.format(instruction="", input="")
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return False
+    return True
+
+
+_TRUTH = (lambda value: isinstance(value, bool), "True or False")
 #: base class -> attribute -> whether a value can be used, and what it must be
 _ATTRIBUTES: Mapping[type, Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     Model: {"blocks": (_names, "a list of class names")},
-    Recipe: {"templates": (_templates, "a mapping with the texts 'with_input' and 'without_input'")},
-    Backend: {"processes": (lambda value: value is None or is_count(value), "a number of at least 1, or None")},
-    Launcher: {"parallel": (is_count, "a number of at least 1")},
+    Recipe: {
+        "templates": (
+            _templates,
+            "a mapping with the texts 'with_input' and 'without_input', of {instruction} and {input} alone",
+        ),
+        "rows_vary": _TRUTH,
+    },
+    Backend: {
+        "processes": (lambda value: value is None or is_count(value), "a number of at least 1, or None"),
+        "optimizers": (lambda value: value is None or _names(value), "a list of optimizers, or None"),
+    },
+    Launcher: {"parallel": (is_count, "a number of at least 1"), "elsewhere": _TRUTH},
     Reporter: {
         "suffix": (lambda value: isinstance(value, str), "a string"),
-        "printed": (lambda value: isinstance(value, bool), "True or False"),
+        "printed": _TRUTH,
     },
 }

@@ -12,7 +12,7 @@ from benchspec.kinds.checks import likely_misspelt
 from benchspec.kinds.discovery import Entry
 from benchspec.kinds.listing import parameters, presets, summary
 from benchspec.kinds.options import kind_of
-from benchspec.kinds.registry import Registry
+from benchspec.kinds.registry import HOW, Registry
 from benchspec.terms.errors import PluginError, suggest
 from benchspec.terms.harmless import printable
 from benchspec.terms.units import count_text
@@ -23,7 +23,7 @@ def named(registry: Registry, name: str) -> list[Entry]:
     found = [entry for entry in registry.entries() if name in (entry.name, entry.full_name)]
     if not found:
         hint = suggest(name, [registry.name(entry) for entry in registry.entries()])
-        raise PluginError(f"no plugin is called '{name}'{hint} (`benchspec plugins` lists all){registry.lost()}")
+        raise PluginError(f"no plugin is called '{name}'{hint or HOW} (`benchspec plugins` lists all){registry.lost()}")
     return found
 
 

@@ -105,6 +105,7 @@ def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], l
     manager.add_hookspecs(hookspecs)
     entries: list[Entry] = []
     broken: list[Broken] = []
+    known: set[tuple[str, Any]] = set()
     for point, origin in _distinct(entry_points(group=GROUP) if points is None else points):
         try:
             # A module that prints while it is imported must not add to a command's stdout.
@@ -116,6 +117,10 @@ def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], l
             broken.append(Broken(origin, _reason(error, point)))
             continue
         for cls in classes:
+            if isinstance(cls, type) and (origin.project, cls) in known:
+                # Two modules of a package may hand on the same class.
+                continue
+            known.add((origin.project, cls))
             if problem := next(problems(cls), None):
                 broken.append(Broken(origin, problem))
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection
+from numbers import Integral
 from traceback import walk_tb
 from types import TracebackType
 from typing import Any, TypeVar
@@ -56,6 +57,15 @@ def returned(method: Callable[..., Any], value: T, types: type | tuple[type, ...
     if not isinstance(value, types):
         raise wrong(method, value, wanted)
     return value
+
+
+def whole(method: Callable[..., Any], value: Any) -> int | None:
+    """A number that a plugin's method returned, of whatever integer type, or None; raises `PluginError` otherwise."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise wrong(method, value, "an integer or None")
+    return int(value)
 
 
 def wrong(method: Callable[..., Any], value: object, wanted: str) -> PluginError:

@@ -21,8 +21,10 @@ from benchspec.terms.errors import PluginError, suggest
 from benchspec.terms.harmless import clipped
 from benchspec.terms.where import OWN
 
-#: how many plugins that did not load a message about an unknown name explains
-REASONS = 3
+#: advice where no plugin is spelt alike
+HOW = "; a package names its plugin modules under the entry-point group 'benchspec'; install it again after a change"
+    "; a package names its modules of plugins under the entry-point group 'benchspec'; install it again after a change"
+)
 
 
 class Registry:
@@ -88,17 +90,20 @@ class Registry:
         if found := self._entries.get((kind, name)):
             return _conflict(found)
         names = self.names(kind)
-        # A wrong DISTRIBUTION:NAME is compared with names of the same form.
-        alike = [entry.full_name for entry in self.entries(kind)] if ":" in name else names
+        # A wrong DISTRIBUTION:NAME is compared with names of the same form; a NAME may be one of several packages.
+        alike = [entry.full_name if ":" in name else entry.name for entry in self.entries(kind)]
         name = clipped(name, 80)
-        ways_out = suggest(name, alike) + self._instead(kind, name)
-        return f"no {kind} is called '{name}' (installed: {', '.join(names)}){ways_out}{self.lost()}"
+        near, instead = suggest(name, list(dict.fromkeys(alike))), self._instead(kind, name)
+        installed = f" (installed: {', '.join(names)})"
+        if self.broken and not near:
+            # The plugin is likely to be in a module that did not load.
+            return f"no {kind} is called '{name}'{self.lost()}{installed}{instead}"
+        return f"no {kind} is called '{name}'{installed}{near + instead or HOW}{self.lost()}"
 
     def lost(self) -> str:
         """What did not load and why, at the end of a message about a name that is not found; empty if all did."""
-        more = "; …" if len(self.broken) > REASONS else ""
-        reasons = "; ".join(map(str, self.broken[:REASONS]))
-        return f"; not loaded: {reasons}{more}" if reasons else ""
+        reasons = "; ".join(map(str, self.broken))
+        return f"; not loaded: {reasons}" if reasons else ""
 
     def _instead(self, kind: str, name: str) -> str:
         """How a spec can say what has no name: as plugins of the kind have it."""

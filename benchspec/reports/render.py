@@ -14,7 +14,7 @@ from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
 from benchspec.results.results import Results
 from benchspec.terms.errors import BenchspecError, PluginError, RunError
-from benchspec.terms.layout import REPORT, report_problem, write_whole
+from benchspec.terms.layout import REPORT, of_its_own, report_problem, write_whole
 
 T = TypeVar("T")
 #: each file that reports have written -> the reporter
@@ -75,7 +75,11 @@ def _one(
     if text and path is None and reporter.printed:
         yield text
     if text and (keep or not reporter.printed):
-        _write_all(who, {_target(who, results.folder, path or _file_of_report(who, reporter)): text.encode()}, written)
+        file = _target(who, results.folder, path or _file_of_report(who, reporter))
+        if path is None and written.get(file, str(who)) != str(who):
+            # As of two reporters that leave the suffix at its default.
+            file = _target(who, results.folder, of_its_own(file.name, who.name))
+        _write_all(who, {file: text.encode()}, written)
     _write_all(who, _files(who, reporter, results), written)
 
 

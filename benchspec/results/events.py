@@ -23,7 +23,7 @@ class EventLog:
     def __init__(self, folder: Path, rank: int):
         self._file = (folder / rank_file(rank)).open("ab", buffering=0)
 
-    def add(self, event: str, *, at: float | None = None, **fields: Any) -> None:
+    def add(self, event: str, /, *, at: float | None = None, **fields: Any) -> None:
         """Write an event of now, or of an earlier moment, `at`, of the monotonic clock."""
         clock = time.monotonic()
         now = {"time": time.time() - (0.0 if at is None else clock - at), "clock": clock if at is None else at}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from benchspec.cases.case import Launch
@@ -89,6 +90,9 @@ def _started(launcher: Launcher, attempt: Path) -> Handle:
     """The handle of a new process group, one that can be written down."""
     handle = launcher.start(attempt)
     if not isinstance(getattr(handle, "id", None), str):
+        with suppress(Exception):
+            # Its processes must not run beside the next case.
+            handle.stop()
         raise wrong(launcher.start, handle, "a Handle with an id that is a string")
     return handle
 

@@ -11,7 +11,7 @@ from benchspec.kinds.checks import is_count
 from benchspec.kinds.faults import explained, returned, wrong
 from benchspec.kinds.options import as_given, completed, section
 from benchspec.kinds.registry import Registry
-from benchspec.kinds.values import Facts, Shape
+from benchspec.kinds.values import Facts, Shape, Share
 from benchspec.spec import choices, document, mistakes, schema
 from benchspec.spec.document import Node
 from benchspec.spec.spec import Spec
@@ -269,7 +269,7 @@ def _misshapen(
         return
     if shape and method:
         try:
-            method.share(shape)
+            returned(method.share, method.share(shape), (Share, type(None)), "a Share or None")
         except Exception as error:
             yield _refusal(spec, fields, values, "method", error)
     for path, length in lengths.items():

@@ -20,7 +20,7 @@ from benchspec.spec.packs import with_packs
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import included, with_sets
 from benchspec.terms.errors import PluginError, Problem, SpecError, first
-from benchspec.terms.layout import REPORT, report_problem
+from benchspec.terms.layout import REPORT, of_its_own, report_problem
 
 
 @dataclass(frozen=True, repr=False)
@@ -192,6 +192,7 @@ def _report_problems(spec: Spec) -> Iterator[Problem]:
     """Report paths that would overwrite something else or lie outside the run directory."""
     entries = (spec.node.get("report") or document.bare([])).value
     taken: list[str] = []
+    names: dict[str, str] = {}
     # Those without a path first: where theirs lies, they do not say.
     for entry in sorted(entries, key=lambda entry: entry.get("path") is not None):
         path = entry.get("path")
@@ -201,6 +202,9 @@ def _report_problems(spec: Spec) -> Iterator[Problem]:
         found = normpath(path.value) if path else _own_file(spec.registry, entry)
         if found is None:
             continue
+        if path is None and found in taken and names[found] != choices.name_of(entry):
+            found = of_its_own(found, choices.name_of(entry))
+        names[found] = choices.name_of(entry)
         if other := next((each for each in taken if _overlap(found, each)), None):
             yield (path or entry).problem(f"another report has the path '{other}'; give one of them another `path`")
         taken.append(found)
@@ -208,9 +212,16 @@ def _report_problems(spec: Spec) -> Iterator[Problem]:
 
 def _own_file(registry: Registry, entry: Node) -> str | None:
     """The file of a report for which the spec gives no path; None of a reporter that may have files alone."""
-    cls = cast(type[Reporter], registry.find("reporter", choices.name_of(entry)).cls)
-    says = any("suffix" in vars(base) for base in cls.__mro__ if base is not Reporter)
-    return f"{REPORT}{cls.suffix}" if says or cls.files is Reporter.files else None
+    value = choices.with_absolute_paths(registry, "reporter", entry)
+    try:
+        reporter = cast(Reporter, registry.create("reporter", completed(registry, "reporter", value)))
+        suffix: Any = reporter.suffix
+    except Exception:
+        # What is wrong with it is told before the first case.
+        return None
+    cls = type(reporter)
+    says = suffix != Reporter.suffix or any("suffix" in vars(base) for base in cls.__mro__ if base is not Reporter)
+    return f"{REPORT}{suffix}" if says or cls.files is Reporter.files else None
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
 from benchspec.cases.case import read_case
 from benchspec.kinds import checkpoints
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
-from benchspec.kinds.faults import returned, wrong
+from benchspec.kinds.faults import returned, whole, wrong
 from benchspec.kinds.registry import Registry
 from benchspec.machine import ceilings
 from benchspec.machine.cache import cache_folder
@@ -126,8 +128,7 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> t
     tokens = prepare(request, invocation=invocation, pointers=pointers, cache=cache_folder())
     if job.made_rows:
         device.reset_host_peak()
-    steps = recipe.steps(tokens.rows, job.case.train, job.world)
-    returned(recipe.steps, steps, (int, type(None)), "an integer or None")
+    steps = whole(recipe.steps, recipe.steps(tokens.rows, job.case.train, job.world))
     warning = answers.check(tokens, dataset.name, job.case.train["max_length"])
     known = {name: getattr(tokens.prepared, name) for name in _TOLD}
     job.log.add("data", **known, warning=warning, planned_steps=steps, rows_vary=recipe.rows_vary)
@@ -176,7 +177,8 @@ def _check_answers(learnt: Any) -> None:
 
 def _show_progress(job: Rank, dataset: Dataset) -> None:
     """Have a data set, and those that it is made of, tell how far they are."""
-    setattr(dataset, "progress", job.progress)  # noqa: B010
+    with suppress(AttributeError):  # an object that cannot be changed tells nothing
+        setattr(dataset, "progress", job.progress)  # noqa: B010
     for option in dataset.options.values():
         if isinstance(option, Dataset):
             _show_progress(job, option)
@@ -192,5 +194,15 @@ def _prove(job: Rank, spread: Any, optimizers: chosen.Optimizers) -> None:
     learned = proof.learned(job.steps, job.before, after)
     computed = {"dtype": proof.dtypes(job.model), "arithmetic": job.arithmetic["dtype"], "tf32": job.arithmetic["tf32"]}
     used = chosen.prove(job.model, optimizers, job.case.train, job.case.said.get("train", {}))
-    shown = returned(job.backend.prove, job.backend.prove(spread), Mapping, "a mapping with the evidence")
-    job.log.add("proof", **learned, **computed, **used, **shown)
+    job.log.add("proof", **{**_shown(job.backend, spread), **learned, **computed, **used})
+
+
+def _shown(backend: Backend, spread: Any) -> dict[str, Any]:
+    """The backend's evidence; raises `PluginError` if it is none that can be kept."""
+    shown = returned(backend.prove, backend.prove(spread), Mapping, "a mapping with the evidence")
+    try:
+        # A number of numpy or torch is kept as a plain one.
+        kept = json.loads(json.dumps(dict(shown), default=lambda value: value.item(), allow_nan=False))
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        raise wrong(backend.prove, shown, "a mapping of names to plain JSON values") from None
+    return {name: value for name, value in kept.items() if name not in ("event", "time", "clock", "at")}

@@ -190,12 +190,15 @@ def both(folder, *report, classes=None):
     return texts, str(caught.value)
 
 
+def test_two_reporters_with_one_suffix_have_a_file_each(tmp_path):
+    assert reports(tmp_path, report=["acme", "other"], others=[other()]) == ["1 result.", "another"]
+    assert files(tmp_path) == {"report.log": b"1 result.", "report-other.log": b"another"}
+
+
 def test_a_report_does_not_overwrite_another_and_is_shown_all_the_same(tmp_path):
-    texts, said = both(tmp_path, "acme", "other")
-    assert texts == ["1 result.", "another"]
-    assert (
-        said.startswith("the reporter 'other' of ") and f"'report.log' is already written by {ACME}; give one" in said
-    )
+    texts, said = both(tmp_path, "acme", "acme")
+    assert texts == ["1 result."] * 2
+    assert said.startswith(f"{ACME}: 'report.log' is already written by {ACME}; give one")
     assert files(tmp_path) == {"report.log": b"1 result."}
     apart = ["acme", {"name": "other", "path": "other.log"}]
     assert reports(tmp_path, report=apart, others=[other()]) == ["1 result."]
