@@ -102,16 +102,38 @@ def section(definition: Mapping[str, Any], given: Mapping[str, Any] | None) -> O
 
 def converted(fragment: Mapping[str, Any], value: Any) -> Any:
     """A value converted by its schema: quantities to numbers, whole floats to integers, defaults filled in."""
+    fragment = flat(fragment)
     if isinstance(value, list):
-        return [converted(fragment.get("items", {}), item) for item in value]
+        return [converted(item_schema(fragment, place), item) for place, item in enumerate(value)]
     if isinstance(value, Mapping):
-        properties = fragment.get("properties", {})
         whole = {**_defaults(fragment), **value}
-        return {key: converted(properties.get(key, {}), item) for key, item in whole.items()}
+        return {key: converted(property_schema(fragment, key), item) for key, item in whole.items()}
     if isinstance(value, float) and value.is_integer() and "integer" in fragment.get("type", ()):
         return int(value)
     units = UNITS.get(fragment.get("format", ""))
     return quantity(value, units) if units and isinstance(value, str) else value
+
+
+def flat(fragment: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with the keywords of its alternatives beside its own: a path or null is a path, where it is a text."""
+    branches = [part for word in ("anyOf", "oneOf", "allOf") for part in fragment.get(word, ())]
+    return {key: value for part in (*map(flat, reversed(branches)), fragment) for key, value in part.items()}
+
+
+def item_schema(fragment: Mapping[str, Any], place: int) -> Mapping[str, Any]:
+    """The schema of a list's item."""
+    first = fragment.get("prefixItems", ())
+    return _schema(first[place] if place < len(first) else fragment.get("items"))
+
+
+def property_schema(fragment: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The schema of a mapping's value."""
+    properties = fragment.get("properties", {})
+    return _schema(properties[key] if key in properties else fragment.get("additionalProperties"))
+
+
+def _schema(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
 
 
 def _defaults(schema: Mapping[str, Any]) -> Options:

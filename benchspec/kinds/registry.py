@@ -23,8 +23,6 @@ from benchspec.terms.where import OWN
 
 #: advice where no plugin is spelt alike
 HOW = "; a package names its plugin modules under the entry-point group 'benchspec'; install it again after a change"
-    "; a package names its modules of plugins under the entry-point group 'benchspec'; install it again after a change"
-)
 
 
 class Registry:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchspec.kinds.options import kind_of
+from benchspec.kinds.options import flat, item_schema, kind_of, property_schema
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node
 
@@ -50,11 +50,13 @@ def _option(registry: Registry, fragment: Mapping[str, Any], node: Node, leaf: L
     """An option's value with `leaf` applied to its scalars; `fragment` is its schema."""
     if (kind := kind_of(fragment)) and node.value is not None:
         return _plugin(registry, kind, node, leaf)
+    fragment = flat(fragment)
     if isinstance(node.value, list):
-        return [_option(registry, fragment.get("items", {}), item, leaf) for item in node.value]
+        items = enumerate(node.value)
+        return [_option(registry, item_schema(fragment, place), item, leaf) for place, item in items]
     if isinstance(node.value, dict):
-        properties = fragment.get("properties", {})
-        return {key: _option(registry, properties.get(key, {}), item, leaf) for key, item in node.value.items()}
+        pairs = node.value.items()
+        return {key: _option(registry, property_schema(fragment, key), item, leaf) for key, item in pairs}
     return leaf(fragment, node)
 
 

@@ -104,6 +104,14 @@ def of(base, **attributes):
         (of(Reporter, printed="no"), "'printed' is 'no', not True or False"),
         (of(Model, blocks="Block"), "'blocks' is 'Block', not a list of class names"),
         (of(Recipe, templates={"with_input": "{input}"}), "not a mapping with the texts 'with_input' and"),
+        (
+            of(Recipe, templates={"with_input": "{input}{output}", "without_input": ""}),
+            "of {instruction} and {input} alone",
+        ),
+        (of(Recipe, rows_vary=lambda self: True), "'rows_vary' is <function"),
+        (backend("x", optimizers=lambda self: []), "not a list of optimizers, or None"),
+        (of(Launcher, elsewhere=lambda self: 1), "'elsewhere' is <function"),
+        (of(Reporter, options_schema={"properties": {"path": {"type": "string"}}}), "'path' is where a spec keeps a"),
     ],
 )
 def test_what_else_makes_a_class_unusable(cls, reason):

@@ -27,6 +27,19 @@ def test_an_unknown_name_lists_the_installed_names_with_a_suggestion(module):
     assert str(caught.value) == expected
 
 
+def test_a_name_that_resembles_none_gets_what_did_not_load_first_or_how_plugins_are_found(module):
+    registry = Registry.load([module("good", backend("ddp"))])
+    assert registry.unknown("backend", "acme").endswith("; install it again after a change")
+    registry = Registry.load([module("good", backend("ddp")), module("bad", backend(None))])
+    said = registry.unknown("backend", "acme")
+    assert said.startswith("no backend is called 'acme'; not loaded: ") and said.endswith(" (installed: ddp)")
+
+
+def test_every_module_that_did_not_load_is_named(module):
+    broken = [module(f"bad{number}", backend(None)) for number in range(5)]
+    assert all(f"bad{number}" in Registry.load(broken).unknown("backend", "acme") for number in range(5))
+
+
 ACME, PLAIN = Origin("Benchspec_Acme 1.0", "benchspec_acme"), Origin("plain-rows 0.2", "plain_rows")
 
 
@@ -56,6 +69,16 @@ def test_a_name_of_two_distributions_says_how_to_choose():
 def test_a_wrong_distribution_gets_a_suggestion(wrong):
     registry = Registry([entry("rows", ACME), entry("rows", PLAIN)])
     assert registry.unknown("dataset", wrong).endswith("did you mean 'benchspec-acme:rows'?")
+
+
+def test_a_wrong_name_that_several_packages_have_gets_a_suggestion():
+    registry = Registry([entry("rows", ACME), entry("rows", PLAIN)])
+    assert registry.unknown("dataset", "row").endswith("did you mean 'rows'?")
+
+
+def test_a_class_that_two_modules_hand_on_is_one(module):
+    cls = dataset("made")
+    assert Registry.load([module("one", cls), module("other", cls)]).names("dataset") == ["made"]
 
 
 def test_two_plugins_of_one_name_and_distribution_are_both_unusable_and_both_named(module):

@@ -58,6 +58,19 @@ def test_a_start_that_returns_no_handle_costs_one_case(scripted, monkeypatch, ha
     assert all("not a Handle with an id" in each.reason for each in run(asked))
 
 
+def test_what_a_handle_that_is_refused_has_started_is_stopped(scripted, monkeypatch):
+    class Numbered:
+        id = 7
+        stopped = 0
+
+        def stop(self):
+            self.stopped += 1
+
+    asked, handle = scripted("ok"), Numbered()
+    launching(monkeypatch, asked, handle)
+    assert "not a Handle with an id" in run(asked)[0].reason and handle.stopped == 1
+
+
 def test_what_a_copy_of_a_run_directory_says_of_a_running_case_is_left_alone(scripted, monkeypatch, tmp_path):
     asked = scripted("crash")
     run(asked)

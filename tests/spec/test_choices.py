@@ -57,6 +57,12 @@ class Files(Dataset):
                     "label": {"type": "string"},
                 },
             },
+            "by_name": {"type": "object", "additionalProperties": {"type": "string", "format": "path"}},
+            "pair": {
+                "type": "array",
+                "prefixItems": [{"type": "string", "format": "path"}],
+                "items": {"anyOf": [{"type": "null"}, {"oneOf": [{"type": "string", "format": "path"}]}]},
+            },
             "of": {"$ref": "#/$defs/dataset"},
             "tokens": {"type": "string", "format": "path-or-hub"},
         }
@@ -88,6 +94,13 @@ def test_paths_are_resolved_in_lists_objects_and_nested_plugins(write, tmp_path)
     assert found["splits"] == {"train": str(tmp_path / "t.json"), "rest": [str(tmp_path / "r.json")], "label": "l.json"}
     assert found["of"]["path"] == str(tmp_path / "deep.json")
     assert found["of"]["of"]["paths"] == [str(tmp_path / "deeper.json")]
+
+
+def test_paths_are_resolved_wherever_a_schema_may_say_that_they_are_paths(write, tmp_path):
+    asked = "{name: files, by_name: {a: a.json}, pair: [b.json, null, c.json]}"
+    found = planned(write(replaced("{name: synthetic, rows: 100}", asked)))
+    assert found["by_name"] == {"a": str(tmp_path / "a.json")}
+    assert found["pair"] == [str(tmp_path / "b.json"), None, str(tmp_path / "c.json")]
 
 
 def test_each_path_starts_from_the_file_that_contains_it(write, tmp_path, monkeypatch):

@@ -166,6 +166,22 @@ def test_a_backend_is_shown_what_was_trained(attempt, monkeypatch, returned):
     assert (proof["sharding"], proof["parameters_changed"], proof["dtype"]) == ("none", 2, "float32")
 
 
+def test_a_backends_evidence_stands_beside_that_of_benchspec(attempt, monkeypatch):
+    evidence = {"dtype": "int8", "time": 1.0, "at": 2.0, "shards": torch.tensor(3), 5: "five"}
+    monkeypatch.setattr(Shown, "prove", lambda self, model: evidence)
+    run(attempt)
+    (proof,) = logged(attempt, "proof")
+    assert (proof["dtype"], proof["shards"], proof["5"]) == ("float32", 3, "five")
+    assert proof["time"] > 2
+
+
+@pytest.mark.parametrize("evidence", [{"groups": {1, 2}}, {"loss": float("nan")}, {"of": object()}])
+def test_evidence_that_cannot_be_kept_is_named_with_its_file_and_line(attempt, monkeypatch, evidence):
+    monkeypatch.setattr(Shown, "prove", lambda self, model: evidence)
+    with pytest.raises(PluginError, match=r"not a mapping of names to plain JSON values \(.*test_phases.py:\d+\)$"):
+        run(attempt)
+
+
 @pytest.mark.parametrize(
     ("cls", "method", "said"),
     [
