@@ -7,6 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from benchspec import Plugin, Reporter, hookimpl
+from benchspec.terms.fitting import fitted
 
 if TYPE_CHECKING:
     from benchspec.reports import Column, Report, Section
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: characters of a line of text
 WIDTH = 110
+#: a cell of more characters may go on in the next line
+LONG = 24
 #: a column in tabulate's output is at least this much wider than its heading
 MARGIN = 2
 
@@ -72,14 +75,10 @@ def _answers(columns: Sequence[Column]) -> str:
 
 
 def _table(columns: Sequence[Column]) -> str:
-    from tabulate import tabulate
-
-    return tabulate(
-        list(zip(*(column.cells for column in columns), strict=True)),
-        headers=[fold(column) for column in columns],
-        colalign=["right" if column.right else "left" for column in columns],
-        disable_numparse=True,
-    )
+    rows = list(zip(*(column.cells for column in columns), strict=True))
+    long = [place for place, column in enumerate(columns) if max(map(len, column.cells), default=0) > LONG]
+    right = [place for place, column in enumerate(columns) if column.right]
+    return fitted(rows, [fold(column) for column in columns], WIDTH, long, right)
 
 
 def fold(column: Column) -> str:
