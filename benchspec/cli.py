@@ -253,7 +253,7 @@ def compare(base: str, head: str, metric: str, threshold: float, across: Sequenc
         output.complete(folder)
     output.warn(["base and head are the same run directory"] if output.same(base, head) else [])
     found = comparing(Results.load(base), Results.load(head), metric=metric, threshold=threshold, across=across)
-    output.show(compared.FORMATS[form](found))
+    output.show(compared.shown(found, form, output.width()))
     return _EXIT_CODES.get(found.verdict, 0)
 
 
@@ -306,7 +306,7 @@ def ab(
     )
     output.warn(filter(None, [shared_path()]))
     found = running.ab(pair, settings)
-    output.show(compared.FORMATS[form](found))
+    output.show(compared.shown(found, form, output.width()))
     return _EXIT_CODES.get(found.verdict, 0)
 
 

@@ -11,12 +11,17 @@ from benchspec.reports import markdown
 from benchspec.reports.cells import ABSENT, field_text, metric_text, ratio_text
 from benchspec.reports.report import Column
 from benchspec.results.comparing.comparison import VERDICTS, Comparison, Pair
+from benchspec.terms.fitting import fitted
 from benchspec.terms.harmless import brief, json_text, one_line
 from benchspec.terms.metrics import METRICS
 from benchspec.terms.strict import without_infinities
 
 #: the verdicts by which a system for tests takes a case as failed, and as not run
 _FAILED, _SKIPPED = ("worse",), ("undecided", "not comparable")
+#: the columns whose cells may go on in the next line
+_WRAPPED = ("case", "change (interval)")
+#: characters of a line of text
+WIDTH = 110
 #: what the numbers are
 _WHAT = "geometric means of launches, intervals of 99.5% over all cases"
 #: the largest ratio that an end of an interval shows
@@ -102,19 +107,17 @@ def _number(comparison: Comparison, pair: Pair, side: int) -> str:
     return ABSENT if mean is None else metric_text(comparison.metric, mean, pair.currency)
 
 
-def as_table(comparison: Comparison, width: int = 110) -> str:
-    """For a terminal."""
-    from tabulate import tabulate
-
+def as_table(comparison: Comparison, width: int = WIDTH) -> str:
+    """For a terminal of so many characters."""
     found = columns(comparison)
-    table = tabulate(
-        list(zip(*(column.cells for column in found), strict=True)),
-        headers=[column.heading for column in found],
-        colalign=["right" if column.right else "left" for column in found],
-        disable_numparse=True,
-    )
+    rows = list(zip(*(column.cells for column in found), strict=True))
+    right = [place for place, column in enumerate(found) if column.right]
+    wrapped = [place for place, column in enumerate(found) if column.heading in _WRAPPED]
+    table = fitted(rows, [column.heading for column in found], width, wrapped, right)
     runs = f"base {comparison.base}\nhead {comparison.head}\n{_WHAT}"
-    lines = "\n".join(fill(note, width, subsequent_indent="  ", break_long_words=False) for note in notes(comparison))
+    lines = "\n".join(
+        fill(note, min(width, WIDTH), subsequent_indent="  ", break_long_words=False) for note in notes(comparison)
+    )
     return "\n\n".join(filter(None, (f"{headline(comparison)}\n{runs}", table, lines)))
 
 
@@ -149,8 +152,13 @@ def as_junit(comparison: Comparison) -> str:
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
+def shown(comparison: Comparison, form: str, width: int) -> str:
+    """In a form; a table is for a terminal of so many characters."""
+    return as_table(comparison, width) if form == "table" else FORMATS[form](comparison)
+
+
+#: the forms for other places than a terminal
 FORMATS: Mapping[str, Callable[[Comparison], str]] = {
-    "table": as_table,
     "markdown": as_markdown,
     "json": as_json,
     "junit": as_junit,
