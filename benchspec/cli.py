@@ -192,11 +192,12 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
     folder = Path(out) if out else default_run_dir(loaded.name)
     cases, results = selected(expansion.cases, only), read_journal(folder)
     found = plans.planned(needed, cases, results, unfinished(cases, results))
+    published = costs.published_seconds(statements(loaded.references, cases))
     if form == "json":
-        output.show(plans.as_json(found))
+        output.show(plans.as_json(found, published))
     else:
-        published = costs.published_seconds(statements(loaded.references, cases))
-        output.show(plans.as_table(found, folder if folder.exists() else None, output.width(), published))
+        there = folder if folder.exists() else None
+        output.show(plans.as_table(found, there, output.width(), published, loaded.facts))
 
 
 @cli.command()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from benchspec.cases.case import Case
 from benchspec.cases.statements import Statement
+from benchspec.kinds.values import Facts
 from benchspec.terms.sampling import FIRST_LOOK
 
 
@@ -55,8 +56,11 @@ def _seconds(statement: Statement, at: Any) -> float | None:
     return None
 
 
-def text(plans: Sequence[Planned], seconds: Mapping[tuple[str, str], float]) -> str:
-    """A sentence on the hours of the launches that are left and whose time was published; empty without any."""
+def text(plans: Sequence[Planned], seconds: Mapping[tuple[str, str], float], facts: Facts | None = None) -> str:
+    """A sentence on the hours of the launches that are left and whose time was published; empty without any.
+
+    With the price of the machine, it says what they cost.
+    """
     known = [plan for plan in plans if plan.left and plan.case.key in seconds]
     if not known:
         return ""
@@ -65,12 +69,20 @@ def text(plans: Sequence[Planned], seconds: Mapping[tuple[str, str], float]) -> 
     of = f"{len(known)} of the {len(plans)} cases" if len(known) < len(plans) else "all cases"
     said = (
         f"By published times, the trainings of {of} take {_hours(math.fsum(each))} h one after another, "
-        f"{_hours(math.fsum(hours))} process hours"
+        f"{_hours(math.fsum(hours))} process hours{_cost(math.fsum(each), facts)}"
     )
     if all(plan.case.sampled_to is None for plan in known):
         return f"{said}."
     least = math.fsum(map(operator.mul, hours, (_least(plan.case, plan.needs["steps"]) for plan in known)))
     return f"{said} if every step runs; sampled, at least {_hours(least)}."
+
+
+def _cost(hours: float, facts: Facts | None) -> str:
+    """What so many hours of the machine cost, with the source of its price; empty where it has none."""
+    if facts is None or (price := facts.price_per_hour) is None:
+        return ""
+    currency = f" {facts.currency}" if facts.currency else ""
+    return f", {hours * price.value:,.0f}{currency} at {price.value:g}{currency} an hour ({price.source})"
 
 
 def _least(case: Case, steps: int | None) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 from benchspec.cases import costs
 from benchspec.cases.case import Case, Launch
 from benchspec.cases.needs import TRAINED_BYTES, WEIGHT_BYTES, Needed
+from benchspec.kinds.values import Facts
 from benchspec.results.result import Result
 from benchspec.terms.errors import PluginError
 from benchspec.terms.fitting import UNLIMITED, fitted
@@ -56,17 +57,27 @@ def _known(need: dict[str, Any] | PluginError) -> dict[str, Any]:
     return need
 
 
-def as_json(plans: Sequence[Plan]) -> str:
-    cases = [{**plan.case.to_json(), "needs": plan.needs, "outcome": plan.outcome, "done": plan.done} for plan in plans]
-    return json_text(cases)
+def as_json(plans: Sequence[Plan], published: Mapping[Any, float] | None = None) -> str:
+    """The plans for other programs; `published` as in `as_table`."""
+    return json_text([{**plan.case.to_json(), **_told(plan, published or {})} for plan in plans])
+
+
+def _told(plan: Plan, published: Mapping[Any, float]) -> dict[str, Any]:
+    seconds = published.get(plan.case.key)
+    return {"needs": plan.needs, "outcome": plan.outcome, "done": plan.done, "published_seconds": seconds}
 
 
 def as_table(
-    plans: Sequence[Plan], folder: Path | None, width: int, published: Mapping[Any, float] | None = None
+    plans: Sequence[Plan],
+    folder: Path | None,
+    width: int,
+    published: Mapping[Any, float] | None = None,
+    facts: Facts | None = None,
 ) -> str:
     """The plans as text; `folder` is the run directory whose results they know, if there is one.
 
-    `published` are the published times of trainings, in seconds, by case.
+    `published` are the published times of trainings, in seconds, by case, and `facts` those of the machine, for its
+    price.
 
     If the table is wider than `width`, columns that are the same for all cases become a line above it, and then cases
     stand on two lines.
@@ -79,7 +90,7 @@ def as_table(
         f"state: weights, gradients and Adam's moments, {WEIGHT_BYTES} bytes a parameter and {TRAINED_BYTES} more for "
         "each that is trained; a backend that shards"
     )
-    cost = costs.text(plans, published or {})
+    cost = costs.text(plans, published or {}, facts)
     text = f"{count}. {note} spreads it over the processes. Activations come on top. {cost}"
     return f"{table}\n\n{fill(text.strip(), width)}"
 

@@ -156,6 +156,7 @@ def _number(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | No
 def _ordering(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | None:
     """Whether the cases that ran come in the published order; the others are named."""
     found: dict[str, list[float]] = {}
+    values = {_name(value): value for value in statement["published"]}
     for case, result in usable:
         found.setdefault(_name(case["at"]), []).append(result.metrics[statement["metric"]])
     published = [name for name in map(_name, statement["published"]) if name in found]
@@ -167,7 +168,7 @@ def _ordering(statement: Statement, usable: Sequence[Pair]) -> dict[str, Any] | 
     missing = [name for name in map(_name, statement["published"]) if name not in found]
     words = "in the published order" if same else f"measured: {' < '.join(measured)}"
     return {
-        "measured": measured,
+        "measured": [values[name] for name in measured],
         "verdict": "reproduced" if same else "differs",
         "words": words + (f"; without {', '.join(missing)}" if missing else ""),
     }

@@ -24,6 +24,8 @@ class Changed(NamedTuple):
 
 def selected(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
     """The cases that any pattern selects, all without patterns. A pattern is a part of EXPERIMENT/ID or a glob."""
+    if "" in patterns:
+        raise NothingSelected("--only '' selects no case: a pattern is a part of EXPERIMENT/ID, or a glob")
     chosen = [case for case in cases if not patterns or any(_selects(pattern, case) for pattern in patterns)]
     if not chosen:
         names = ", ".join(case.full_name for case in cases)

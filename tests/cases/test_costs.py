@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchspec import Fact, Facts
 from benchspec.cases import costs
 from benchspec.cases.plans import Plan
 
@@ -42,16 +43,26 @@ def test_the_first_of_several_counts():
 FIELDS = "launcher: {name: torchrun, processes: 2}\ntrain: {max_steps: 600}\n"
 
 
-def told(cases, fields, steps=600, left=1):
+def told(cases, fields, steps=600, left=1, facts=None):
     (case,) = cases(fields)
     plan = Plan(case, {"processes": 2, "steps": steps}, None, left)
-    return costs.text([plan], {case.key: 36_000.0})
+    return costs.text([plan], {case.key: 36_000.0}, facts)
 
 
 def test_a_whole_training_costs_its_processes_for_its_time(cases):
     assert told(cases, FIELDS) == (
         "By published times, the trainings of all cases take 10 h one after another, 20 process hours."
     )
+
+
+@pytest.mark.parametrize(
+    ("currency", "said"), [("USD", "985 USD at 98.5 USD an hour (an offer)"), (None, "985 at 98.5 an hour (an offer)")]
+)
+def test_a_machine_with_a_price_says_what_that_costs(cases, currency, said):
+    facts = Facts(accelerator="A", accelerators=2, price_per_hour=Fact(98.5, "an offer"), currency=currency)
+    assert told(cases, FIELDS, facts=facts).endswith(f"20 process hours, {said}.")
+    without = Facts(accelerator="A", accelerators=2)
+    assert told(cases, FIELDS, facts=without).endswith("20 process hours.")
 
 
 @pytest.mark.parametrize(("steps", "least"), [(600, "1"), (20, "20"), (None, "0")])

@@ -350,6 +350,14 @@ def test_weights_that_were_never_published() -> None:
     assert "give `tokenizer: FOLDER` or `tokenizer: bytes`" in error_of(nameless.tokenizer)
 
 
+def test_what_a_model_of_any_shape_lacks_is_known_before_it_runs() -> None:
+    (said,) = create(OPT, "opt-175b").missing(False)
+    assert said == error_of(create(OPT, "opt-175b", tokenizer="bytes").build)
+    nameless = create(OPT, "opt-tiny", tokenizer=None)
+    assert nameless.missing(False) == [error_of(nameless.tokenizer)]
+    assert create(OPT, "opt-tiny").missing(False) == []
+
+
 def test_code_in_a_checkpoint_is_not_run(copy: Path) -> None:
     (copy / "own.py").write_text("raise SystemExit('was run')")
     rewrite(copy, model_type="own", auto_map={"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"})

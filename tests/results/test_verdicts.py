@@ -269,6 +269,12 @@ def test_an_outcome_of_launches_that_disagree_is_another_one():
     )
 
 
+def test_an_order_of_numbers_is_one_of_numbers():
+    order = statement("ordering", [8, 16], ("a", 8), ("b", 16), by="train.batch_size")
+    (found,) = judge([order], [measured("a", 2.0), measured("b", 1.0)], MACHINE)
+    assert (found["published"], found["measured"], found["words"]) == ([8, 16], [16, 8], "measured: 16 < 8")
+
+
 def test_several_cases_of_one_name_must_all_be_in_their_place():
     order = statement(
         "ordering", ["deepspeed", "fsdp"], ("a", "deepspeed"), ("b", "deepspeed"), ("c", "fsdp"), by="backend"

@@ -51,6 +51,11 @@ def test_only_that_selects_nothing_names_what_there_is(scripted):
     assert not Path("runs").exists()
 
 
+def test_an_empty_pattern_selects_nothing(scripted):
+    with pytest.raises(NothingSelected, match="--only '' selects no case: a pattern is a part of"):
+        run(scripted("ok"), only=["ok", ""])
+
+
 def test_the_latest_result_of_a_case_is_what_counts(cases):
     (case,) = cases("title: x")
     ok, crash = (result(case=case.id, experiment="one", outcome=outcome) for outcome in ("ok", "crash"))

@@ -80,6 +80,10 @@ class Causal(Model):
     def missing(self, online: bool) -> Sequence[str]:
         path = self.options["path"]
         tokenizer = self.options["tokenizer"] or path
+        if path is None and self._is_pretrained():
+            return [self._no_weights()]
+        if tokenizer is None:
+            return [self._no_tokenizer()]
         wanted: dict[str, dict[str, Sequence[str]]] = {}
         if path and self._is_pretrained():
             wanted[path] = {"weights": _WEIGHTS}
@@ -107,9 +111,7 @@ class Causal(Model):
         if name == BYTES:
             return byte_tokenizer()
         if name is None:
-            raise PluginError(
-                f"the model '{self.name}' has no tokenizer of its own; give `tokenizer: FOLDER` or `tokenizer: {BYTES}`"
-            )
+            raise PluginError(self._no_tokenizer())
         from transformers import AutoTokenizer
 
         found = load(AutoTokenizer.from_pretrained, name, "tokenizer", f"`tokenizer: FOLDER` or `tokenizer: {BYTES}`")
@@ -122,11 +124,17 @@ class Causal(Model):
 
     def _checkpoint(self) -> str:
         if self.options["path"] is None:
-            raise PluginError(
-                f"the model '{self.name}' has no pretrained weights of this shape on the hub; "
-                "give `path: FOLDER` or `weights: random`"
-            )
+            raise PluginError(self._no_weights())
         return str(self.options["path"])
+
+    def _no_weights(self) -> str:
+        return (
+            f"the model '{self.name}' has no pretrained weights of this shape on the hub; "
+            "give `path: FOLDER` or `weights: random`"
+        )
+
+    def _no_tokenizer(self) -> str:
+        return f"the model '{self.name}' has no tokenizer of its own; give `tokenizer: FOLDER` or `tokenizer: {BYTES}`"
 
     def _random(self, config: Any) -> Any:
         import torch
