@@ -52,8 +52,8 @@ def experiments(context: Context, begun: str) -> Iterator[CompletionItem]:
 
     # click leaves the arguments unnamed where an option still lacks its value.
     path = context.params.get("spec") or context.args[0]
-    node = included(Path(path), path).at(["experiments"])
-    for name, experiment in node.value.items():
+    node = included(Path(path), path).get("experiments")
+    for name, experiment in node.value.items() if node else ():
         if name.startswith(begun) and _PLAIN.fullmatch(name):
             title = experiment.get("title")
             yield CompletionItem(f"{name}/", help=one_line(str(title.value)) if title else None)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchspec.cases.case import Case
 from benchspec.cases.ids import case_ids, digest
-from benchspec.cases.matrix import Combination, combinations
+from benchspec.cases.matrix import Combination, combinations, unknown_excludes
 from benchspec.cases.training import missing_to_train
 from benchspec.cases.trials import EXPECTED, Trial, trials
 from benchspec.kinds.bases import CASE_KINDS, Plugin
 from benchspec.kinds.options import section
 from benchspec.spec import document
 from benchspec.spec.document import Node
-from benchspec.spec.fields import FieldCheck, Fields, Missing, complete
+from benchspec.spec.fields import REQUIRED, FieldCheck, Fields, Missing, complete
 from benchspec.spec.schema import validator
 from benchspec.spec.spec import Spec
 from benchspec.spec.yaml12 import MAX_DEPTH
@@ -66,9 +66,11 @@ def expand(spec: Spec) -> Expansion:
     found = Expansion()
     check, missing = FieldCheck(spec.registry), Missing(spec.registry, online=False)
     forms = {key: validator(spec.schema, key) for key in ("matrix", "expect")}
-    experiments = spec.node.at(["experiments"])
-    for name, node in experiments.value.items() if isinstance(experiments.value, dict) else ():
-        if isinstance(node.value, dict) and all(_passes(form, node.get(key)) for key, form in forms.items()):
+    experiments = spec.node.get("experiments")
+    for name, node in experiments.value.items() if experiments and isinstance(experiments.value, dict) else ():
+        if isinstance(node.value, dict) and _passes(forms["matrix"], node.get("matrix")):
+            if not _passes(forms["expect"], node.get("expect")):
+                node = replace(node, value={key: part for key, part in node.value.items() if key != "expect"})
             try:
                 _expand_experiment(spec, name, node, check, missing, found)
             except SpecError as error:
@@ -90,14 +92,17 @@ def _expand_experiment(
     spec: Spec, name: str, node: Node, check: FieldCheck, missing: Missing, found: Expansion
 ) -> None:
     base, matrix = _base(spec, node), node.get("matrix")
-    if matrix and (wrong := _unknown_axes(spec, matrix)):
-        raise SpecError(wrong)
+    # A field that is misspelt is told, and not that it is missing too.
+    whole = all(key in spec.schema["$defs"]["experiment"]["properties"] for key in node.value)
+    if matrix and (wrong := [*_unknown_axes(spec, matrix), *unknown_excludes(matrix)]):
+        found.problems += wrong
+        matrix, whole = _known_axes(spec, matrix), False
     drafts: list[Draft] = []
     for combination in combinations(matrix) if matrix else [{}]:
         fields = _assigned(spec, base, combination)
-        problems = list(check.problems(fields))
+        problems = list(check.problems(fields, whole=whole))
         found.problems += problems
-        if not problems:
+        if not problems and all(key in fields.value for key in REQUIRED):
             of_case = _trials(spec, combination, fields)
             drafts += [Draft(*trial, complete(spec, trial.fields, missing)) for trial in of_case]
     _add_cases(name, node, drafts, found)
@@ -173,15 +178,33 @@ def _assigned(spec: Spec, base: Node, combination: Combination) -> Node:
 
 def _unknown_axes(spec: Spec, matrix: Node) -> list[Problem]:
     """Problems of axes, and of values of `include`, whose paths lead to no field of a case."""
-    known = [key for key in spec.schema["$defs"]["fields"]["properties"] if key != "repeats"]
+    known = _axis_fields(spec)
     included = matrix.get("include")
-    axes = {path: node for path, node in matrix.value.items() if path not in ("include", "exclude")}
     return [
         node.problem(_unknown_axis(path, known), at_key=True)
-        for entries in [axes, *(entry.value for entry in (included.value if included else []))]
+        for entries in [_axes(matrix), *(entry.value for entry in (included.value if included else []))]
         for path, node in entries.items()
-        if path.split(".")[0] not in known or path.count(".") >= MAX_DEPTH or _is_below_name(path)
+        if not _is_axis(path, known)
     ]
+
+
+def _known_axes(spec: Spec, matrix: Node) -> Node | None:
+    """A matrix of the axes alone that lead to fields, whose values can still be checked; None if there are none."""
+    known = _axis_fields(spec)
+    axes = {path: node for path, node in _axes(matrix).items() if _is_axis(path, known)}
+    return replace(matrix, value=axes) if axes else None
+
+
+def _axis_fields(spec: Spec) -> list[str]:
+    return [key for key in spec.schema["$defs"]["fields"]["properties"] if key != "repeats"]
+
+
+def _axes(matrix: Node) -> dict[str, Node]:
+    return {path: node for path, node in matrix.value.items() if path not in ("include", "exclude")}
+
+
+def _is_axis(path: str, known: Sequence[str]) -> bool:
+    return path.split(".")[0] in known and path.count(".") < MAX_DEPTH and not _is_below_name(path)
 
 
 def _is_below_name(path: str) -> bool:

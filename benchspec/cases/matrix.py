@@ -11,7 +11,7 @@ from operator import and_, or_
 from typing import Any
 
 from benchspec.spec.document import Node
-from benchspec.terms.errors import SpecError, suggest
+from benchspec.terms.errors import Problem, SpecError, suggest
 from benchspec.terms.harmless import clipped
 from benchspec.terms.units import plain
 from benchspec.terms.where import OWN, agrees
@@ -29,7 +29,6 @@ def combinations(matrix: Node) -> list[Combination]:
     axes = {path: _values(node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
     count = math.prod(map(len, axes.values())) if axes else 0
     excluded, included = (_entries(matrix, key) for key in ("exclude", "include"))
-    _check_excluded(excluded, list(axes))
     if count > (MAX_COMBINATIONS if excluded else MAX_PER_MATRIX):
         raise SpecError([matrix.problem(_too_many(count, before_exclude=bool(excluded)))])
     grid = _Grid(axes)
@@ -155,23 +154,19 @@ def _entries(matrix: Node, key: str) -> list[Node]:
     return list(node.value) if node else []
 
 
-def _check_excluded(entries: list[Node], axes: list[str]) -> None:
+def unknown_excludes(matrix: Node) -> list[Problem]:
+    """Problems of paths in a matrix's `exclude` that are none of its axes, each path once."""
+    axes = [path for path in matrix.value if path not in ("include", "exclude")]
     unknown: dict[str, Node] = {}
-    for entry in entries:
+    for entry in _entries(matrix, "exclude"):
         for path, node in entry.value.items():
             if path not in axes:
                 unknown.setdefault(path, node)
     known = clipped(", ".join(axes), 500)
-    if unknown:
-        raise SpecError(
-            [
-                node.problem(
-                    f"'{clipped(path)}' is not an axis of this matrix ({known}){suggest(path, axes)}",
-                    at_key=True,
-                )
-                for path, node in unknown.items()
-            ]
-        )
+    return [
+        node.problem(f"'{clipped(path)}' is not an axis of this matrix ({known}){suggest(path, axes)}", at_key=True)
+        for path, node in unknown.items()
+    ]
 
 
 def _values(axis: Node) -> list[Node]:

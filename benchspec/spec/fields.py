@@ -18,6 +18,8 @@ from benchspec.spec.spec import Spec
 from benchspec.terms.errors import BenchspecError, Problem
 from benchspec.terms.harmless import clipped
 
+#: the fields that every case must be given
+REQUIRED = ("model", "dataset")
 #: the lowest temperature at which tokens can be drawn
 LEAST_TEMPERATURE = 0.01
 
@@ -46,9 +48,9 @@ class FieldCheck:
         #: fields without mistakes: the field, and its value as text
         self._valid: set[tuple[str, str]] = set()
 
-    def problems(self, fields: Node) -> Iterator[Problem]:
-        """The schema's errors for a whole case."""
-        for key in ("model", "dataset"):
+    def problems(self, fields: Node, *, whole: bool = True) -> Iterator[Problem]:
+        """The schema's errors for a case; one that is not `whole` may lack fields."""
+        for key in REQUIRED if whole else ():
             if key not in fields.value:
                 yield fields.problem(f"'{key}' is missing; give it here, in the matrix or under defaults", at_key=True)
         for key, node in fields.value.items():

@@ -10,7 +10,7 @@ from benchspec.kinds.bases import CASE_KINDS
 from benchspec.spec import document, yaml12
 from benchspec.spec.document import Node
 from benchspec.spec.yaml12 import MAX_DEPTH, Budget
-from benchspec.terms.errors import Problem, SpecError, suggest
+from benchspec.terms.errors import Problem, SpecError, distinct, suggest
 from benchspec.terms.harmless import clipped
 
 
@@ -33,9 +33,19 @@ def included(
     if asked and not isinstance(root.value, dict):
         raise SpecError([asked.problem(f"'{clipped(shown, 300)}' is no part of a spec: it must hold a mapping")])
     base: Node | None = None
+    problems: list[Problem] = []
     for item in _include_list(root):
-        tree = included(file.parent / item.value, str(Path(shown).parent / item.value), item, (*above, real), budget)
+        there = file.parent / item.value, str(Path(shown).parent / item.value)
+        try:
+            tree = included(*there, item, (*above, real), budget)
+        except SpecError as error:
+            if budget.files < 0 or budget.bytes < 0:
+                raise
+            problems += error.problems
+            continue
         base = document.merge_roots(base, tree) if base else tree
+    if problems:
+        raise SpecError(distinct(problems))
     return document.merge_roots(base, root) if base else root
 
 

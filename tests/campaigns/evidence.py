@@ -233,8 +233,8 @@ def recorded(folder: Path) -> str:
     )  # fmt: skip
     launch = Launch(case, 1)  # type: ignore[arg-type]
     view = View(1, launch)
-    for _, event in Tail(folder).new():
-        view.update(event)
+    for rank, event in Tail(folder).new():
+        view.update(rank, event)
         view.text(3)
     seen = evidence.read(folder)
     contradiction(seen.ranks, seen.steps, case.train, "loop")

@@ -4,6 +4,7 @@ import pytest
 from small import SMALL, mistakes
 
 from benchspec import SpecError
+from benchspec.cases.check import check as checked
 from benchspec.cases.expand import expand
 from benchspec.spec.spec import check
 
@@ -87,8 +88,6 @@ def test_a_mistake_is_one_line_with_place_and_reason(write, text, message):
         "matrix: {include: [3]}",
         "matrix: [1]",
         "matrix: {exclude: {}}",
-        "expect: [{}]",
-        "expect: 3",
     ],
 )
 def test_an_experiment_that_the_schema_refuses_is_not_expanded(write, lines):
@@ -96,6 +95,35 @@ def test_an_experiment_that_the_schema_refuses_is_not_expanded(write, lines):
     assert len(problems) == 1
     found = expand(spec)
     assert [case.experiment for case in found.cases] == ["two"] and found.problems == []
+
+
+@pytest.mark.parametrize("lines", ["expect: [{}]", "expect: 3", "expect: [{outcome: ook}]"])
+def test_an_expectation_that_the_schema_refuses_hides_no_mistake_of_the_cases(write, lines):
+    text = SMALL.replace("model: opt-tiny", "model: opt-tny") + f"    {lines}\n"
+    spec, problems = check(write(text))
+    assert len(problems) == 2, "the model and the expectation"
+    assert expand(spec).cases == []
+
+
+def test_all_mistakes_of_a_matrix_are_told_at_once(write):
+    matrix = "{modl: [opt-tiny], train.sed: [1], method: [lorra], include: [{x: 1}], exclude: [{trian.seed: 1}]}"
+    found = expand(check(write(SMALL + f"    matrix: {matrix}\n"))[0])
+    said = [problem.message.partition(" (")[0] for problem in found.problems]
+    assert said == [
+        "unknown axis path 'modl'",
+        "unknown key 'sed'",
+        "no method is called 'lorra'",
+        "unknown axis path 'x'",
+        "'trian.seed' is not an axis of this matrix",
+    ]
+
+
+def test_what_is_misspelt_is_not_missing_too(write):
+    _, found, problems = checked(write(SMALL.replace("experiments:", "experiment:")))
+    assert [problem.message.partition(" (")[0] for problem in problems] == ["unknown key 'experiment'"]
+    _, found, problems = checked(write(SMALL.replace("model: opt-tiny", "modl: opt-tiny")))
+    assert [problem.message.partition(" (")[0] for problem in problems] == ["unknown key 'modl'"]
+    assert found.cases == []
 
 
 def test_an_axis_of_no_field_is_reported_once_and_not_for_each_combination(write):

@@ -22,6 +22,12 @@ def test_a_mistake_in_an_included_file_is_shown_there(write):
     assert line.startswith("parts/base.yaml:2:11: error: defaults.train.epoch: unknown key 'epoch'")
 
 
+def test_the_mistakes_of_all_includes_are_told(write):
+    write("a: 1\na: 2\n", "twice.yaml")
+    lines = mistakes(write(including("gone.yaml, twice.yaml, torn.yaml")))
+    assert len(lines) == 3 and lines[2].startswith("twice.yaml:2:1: error: ")
+
+
 def test_circular_includes_are_refused(write):
     write("include: [spec.yaml]", "other.yaml")
     (line,) = mistakes(write(SMALL.replace("name: small", "name: small\ninclude: [other.yaml]")))
