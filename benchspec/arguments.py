@@ -86,6 +86,11 @@ THRESHOLD = click.option(
 )
 
 
+def strict(help: str) -> Callable[[Any], Any]:
+    """`--strict`; `help` says what it makes a failure too."""
+    return click.option("--strict", is_flag=True, help=f"Exit with 1 too {help}.")
+
+
 def repeats(help: str, default: int | None = None) -> Callable[[Any], Any]:
     """`--repeats`; `help` says what is repeated."""
     number = click.IntRange(1, 1000)

@@ -16,11 +16,15 @@ from benchspec.terms.errors import BenchspecError, HungUp, SpecError, distinct
 from benchspec.terms.harmless import json_text
 
 if TYPE_CHECKING:
+    from benchspec.results.comparing.comparison import Comparison
     from benchspec.results.results import Results
 
 INTERRUPTED = 130
 #: by the verdict of a comparison; 0 for any other
 _EXIT_CODES = {"worse": 1, "not comparable": 4}
+#: what `--strict` takes for a failure: of published values, and of a comparison
+_OF_VALUES = "where a published value is worse, or differs"
+_OF_CASES = "where a case is undecided, because there are too few launches to say"
 #: the signals that end a command
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -108,6 +112,7 @@ def cli() -> None:
     help="Afterwards, run a few more steps of each case under torch's profiler; traces are kept beside its attempts.",
 )
 @REPORTER
+@arguments.strict(_OF_VALUES)
 def run(
     spec: str,
     out: str | None,
@@ -118,6 +123,7 @@ def run(
     repeats: int | None,
     profile: bool,
     reporters: Sequence[str],
+    strict: bool,
 ) -> int:
     """Run the cases that have no result yet, then report."""
     from benchspec import run as running
@@ -149,7 +155,7 @@ def run(
         cases = selected(expansion.cases, only)
         _fail([view.interrupted(out or str(default_run_dir(loaded.name)), cases, fresh)], INTERRUPTED)
     output.show_reports(loaded.registry, results, reporters)
-    return _exit_code(results)
+    return _exit_code(results, strict)
 
 
 @cli.command()
@@ -207,7 +213,8 @@ def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], f
     "--experiment", metavar="NAME", help="Report on this experiment alone.", shell_complete=completing("measured")
 )
 @click.option("--open", "opening", is_flag=True, help="Make the page of the reporter html, and open it in a browser.")
-def report(run_dir: str, reporters: Sequence[str], experiment: str | None, opening: bool) -> int:
+@arguments.strict(_OF_VALUES)
+def report(run_dir: str, reporters: Sequence[str], experiment: str | None, opening: bool, strict: bool) -> int:
     """Report on an existing run directory again."""
     from benchspec.kinds.registry import Registry
     from benchspec.reports import render
@@ -225,7 +232,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
         output.open_page(registry, results, reporters)
     else:
         output.show_reports(registry, results, reporters)
-    return _exit_code(results)
+    return _exit_code(results, strict)
 
 
 @cli.command()
@@ -240,7 +247,8 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
     help="What may differ, because it is what is compared; otherwise such cases are not comparable.",
 )
 @arguments.COMPARISON
-def compare(base: str, head: str, metric: str, threshold: float, across: Sequence[str], form: str) -> int:
+@arguments.strict(_OF_CASES)
+def compare(base: str, head: str, metric: str, threshold: float, across: Sequence[str], form: str, strict: bool) -> int:
     """Compare the cases of two run directories: BASE before a change, HEAD after it.
 
     Each case of both is the same, better, worse, undecided (too few launches to say) or not comparable. Exit code 1 if
@@ -255,7 +263,7 @@ def compare(base: str, head: str, metric: str, threshold: float, across: Sequenc
     output.warn(["base and head are the same run directory"] if output.same(base, head) else [])
     found = comparing(Results.load(base), Results.load(head), metric=metric, threshold=threshold, across=across)
     output.show(compared.shown(found, form, output.width()))
-    return _EXIT_CODES.get(found.verdict, 0)
+    return _code_of(found, strict)
 
 
 @cli.command()
@@ -269,6 +277,7 @@ def compare(base: str, head: str, metric: str, threshold: float, across: Sequenc
 @arguments.METRIC
 @arguments.THRESHOLD
 @arguments.COMPARISON
+@arguments.strict(_OF_CASES)
 def ab(
     spec: str,
     base: str,
@@ -280,6 +289,7 @@ def ab(
     metric: str,
     threshold: float,
     form: str,
+    strict: bool,
 ) -> int:
     """Run a spec under two Python environments in turns, then compare them, as `compare --across libraries` does.
 
@@ -308,7 +318,7 @@ def ab(
     output.warn(filter(None, [shared_path()]))
     found = running.ab(pair, settings)
     output.show(compared.shown(found, form, output.width()))
-    return _EXIT_CODES.get(found.verdict, 0)
+    return _code_of(found, strict)
 
 
 @cli.command()
@@ -428,8 +438,11 @@ def machine(measure: bool, form: str) -> None:
         output.show(text.report(facts, absent, found))
 
 
-def _exit_code(results: Results) -> int:
-    """0 if every outcome is as expected, 1 otherwise, 2 if the user has a mistake to correct."""
+def _exit_code(results: Results, strict: bool) -> int:
+    """0 if every outcome is as expected, 1 otherwise, 2 if the user has a mistake to correct.
+
+    If `strict`, a published value that is worse or differs is not as expected either.
+    """
     output.warn(f"error: {mistake}" for mistake in results.mistakes)
     missing, judged = results.missing(), len(results.judged)
     if missing or not judged:
@@ -439,4 +452,10 @@ def _exit_code(results: Results) -> int:
             run = "a training that still runs has none yet, and one that was killed at its start gets none"
         lacking = "have no result" if not results.run.get("repeats") else "lack results"
         output.warn([f"error: {len(missing)} of {judged} cases {lacking} in {results.folder}{named}; {run}"])
-    return 2 if results.mistakes else int(not results.as_expected())
+    short = strict and any(verdict["verdict"] in ("worse", "differs") for verdict in results.verdicts)
+    return 2 if results.mistakes else int(short or not results.as_expected())
+
+
+def _code_of(found: Comparison, strict: bool) -> int:
+    """By the verdict of a comparison."""
+    return 1 if strict and found.verdict == "undecided" else _EXIT_CODES.get(found.verdict, 0)

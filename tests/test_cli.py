@@ -278,6 +278,26 @@ def test_compare_exits_by_its_verdict(tmp_path, monkeypatch, capsys, head, code,
     assert (found["base"], found["head"], found["verdict"]) == ("base", "head", verdict)
 
 
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)])
+def test_too_few_launches_to_say_are_a_failure_if_asked_so(tmp_path, monkeypatch, capsys, options, code):
+    pytest.importorskip("scipy")
+    run_dir(tmp_path / "base", [100.0])
+    run_dir(tmp_path / "head", [90.0])
+    monkeypatch.chdir(tmp_path)
+    assert called(monkeypatch, "compare", "base", "head", *options) == code
+    assert "1 undecided" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("bound", "code"), [("below: 0.000001 s", 1), ("below: 1000 h", 0)])
+def test_a_published_value_that_is_not_met_is_a_failure_if_asked_so(scripted, monkeypatch, bound, code):
+    values = f"values: [{{experiment: ends, {bound}}}]"
+    scripted("ok", more=f"references:\n  - {{source: ours, metric: wall_time, {values}}}\n")
+    assert called(monkeypatch, "run", "demo.yaml") == 0
+    assert called(monkeypatch, "report", "runs/demo") == 0
+    assert called(monkeypatch, "report", "runs/demo", "--strict") == code
+    assert called(monkeypatch, "run", "demo.yaml", "--strict") == code
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

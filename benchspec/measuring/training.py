@@ -51,7 +51,9 @@ def settings_of(case: Case) -> dict[str, Any]:
     """What is known of a script's training: dotted path -> value."""
     train = {f"train.{name}": value for name, value in case.train.items()}
     rows, processes = case.dataset.get("rows"), case.launcher["processes"]
-    return {"backend": case.backend["name"], "dataset.rows": rows, "processes": processes, **train}
+    # Accelerate's name for one process alone is "no".
+    backend = "single" if case.backend["name"] == "no" else case.backend["name"]
+    return {"backend": backend, "dataset.rows": rows, "processes": processes, **train}
 
 
 def benchmark_name(name: str | None, folder: Path) -> str:

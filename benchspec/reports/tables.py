@@ -22,10 +22,10 @@ from benchspec.reports.counts import count, counts_text, planned
 from benchspec.reports.notes import CHANGED, notes
 from benchspec.reports.published import Published
 from benchspec.reports.report import Column, Report, Section
-from benchspec.reports.scripts import told_apart
 from benchspec.reports.searched import searched
 from benchspec.results.result import Result
 from benchspec.results.results import Results
+from benchspec.results.scripts import told_apart
 from benchspec.results.verdicts import headline
 from benchspec.terms.harmless import brief, one_line
 from benchspec.terms.metrics import METRICS
@@ -91,6 +91,9 @@ def no_results_text(results: Results) -> str:
 
 def _section(title: str, group: Sequence[Result], known: Published, results: Results) -> Section:
     axes, shown = axis_columns(group), shown_metrics(group)
+    if "settings" in results.run and all(axis.heading != "case" for axis in axes):
+        # The notes name cases by their ids, and those of scripts of one's own say nothing of the settings.
+        axes = [*axes, Column("case", [result.case for result in group])]
     scaling = efficiency_columns(group)
     first = shown[: max(1, MAX_COLUMNS - len(axes) - len(scaling) - 1)]
     experiment = group[0].experiment

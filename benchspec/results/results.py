@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from benchspec.results import evidence
+from benchspec.results import evidence, resolved
 from benchspec.results.journal import read_journal
 from benchspec.results.launches import together
 from benchspec.results.notebook import results_html
 from benchspec.results.result import Result
 from benchspec.results.rows import rows
 from benchspec.results.run_json import read_run
+from benchspec.results.scripts import told_apart
 from benchspec.results.verdicts import Verdict, judge
 from benchspec.terms.errors import BenchspecError, suggest
 from benchspec.terms.harmless import one_line
@@ -92,7 +93,7 @@ class Results(Sequence[Result]):
         `outcome`, `phase`, `rank`, `reason`, the metrics of cases that are ok by their ids, the `currency` of `cost`,
         `basis:METRIC` for numbers that were not measured, published values, and `machine`.
         """
-        return rows(self, self.verdicts, self.run)
+        return rows(told_apart(self, self.run), self.verdicts, self.run)
 
     def report(self, name: str = "table") -> str:
         """The text of a reporter, such as "table", "markdown" or "csv"; no file is written.
@@ -125,6 +126,11 @@ class Results(Sequence[Result]):
         """
         found = self.run.get("changed", {}).get(result.full_name, {})
         return list(dict.fromkeys(text for each in result.launches for text in found.get(each.attempt, ())))
+
+    def settings(self, result: Result) -> dict[str, Any]:
+        """Every setting of a result's case, defaults included: dotted path -> value; empty if its files are gone."""
+        found = resolved.read(self.folder_of(result))
+        return dict(resolved.settings(found)) if found else {}
 
     def steps(self, result: Result) -> list[dict[str, Any]]:
         """A result's optimizer steps: mappings with the keys step, seconds, loss, grad_norm, rows, tokens.

@@ -115,6 +115,8 @@ def reason_of(error: BaseException) -> str:
     """
     if isinstance(error, BenchspecError):
         return first_line(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "KeyboardInterrupt: interrupted"
     reason, cause = f"{type(error).__name__}: {first_line(error)}", _telling(error)[1]
     return reason if cause is error else f"{reason} (from {type(cause).__name__}: {first_line(cause)})"
 

@@ -1,16 +1,17 @@
-"""The cases of scripts of one's own, in reports: no matrix says which of their settings tell them apart."""
+"""The cases of scripts of one's own: no matrix says which of their settings tell them apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from benchspec.results.result import Result
 
 
-def told_apart(results: Sequence[Result], run: Mapping[str, Any]) -> list[Result]:
+def told_apart(results: Iterable[Result], run: Mapping[str, Any]) -> list[Result]:
     """The results with each setting as an axis in which they differ; those of a spec as they are."""
+    results = list(results)
     settings = [run.get("settings", {}).get(result.full_name, {}) for result in results]
     # An earlier version has written none.
     known = [found for found in settings if found]

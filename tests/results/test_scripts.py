@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from example_results import result
 
-from benchspec.reports.scripts import told_apart
+from benchspec.results.scripts import told_apart
 
 
 def test_settings_that_differ_are_axes():
