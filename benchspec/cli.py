@@ -162,7 +162,7 @@ def run(
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=completing("spec_files"))
 @arguments.printed("text", "json")
 def validate(specs: Sequence[str], form: str) -> int:
-    """Check specs and report everything that is wrong with them."""
+    """Check specs. Everything that is wrong with them is reported at once."""
     from benchspec.cases.check import validated
     from benchspec.kinds.registry import Registry
 
@@ -183,7 +183,7 @@ def validate(specs: Sequence[str], form: str) -> int:
 @SET
 @FORMAT
 def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], form: str) -> None:
-    """Show the cases, what each will need, and which are done already, without running any."""
+    """Show the cases without running any. Also what each will need, and which are done already."""
     from pathlib import Path
 
     from benchspec.cases import costs, plans
@@ -249,7 +249,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
 @arguments.COMPARISON
 @arguments.strict(_OF_CASES)
 def compare(base: str, head: str, metric: str, threshold: float, across: Sequence[str], form: str, strict: bool) -> int:
-    """Compare the cases of two run directories: BASE before a change, HEAD after it.
+    """Compare the cases of two run directories. BASE is from before a change, HEAD from after it.
 
     Each case of both is the same, better, worse, undecided (too few launches to say) or not comparable. Exit code 1 if
     any is worse, 4 if none is comparable.
@@ -291,7 +291,7 @@ def ab(
     form: str,
     strict: bool,
 ) -> int:
-    """Run a spec under two Python environments in turns, then compare them, as `compare --across libraries` does.
+    """Run a spec in two environments and compare them. They take turns; then it is as `compare --across libraries`.
 
     The run directories are DIR/base and DIR/head. What looks worse is launched as often again before it is called
     worse. Run the same command again to go on after an interruption.
@@ -332,7 +332,7 @@ def ab(
 )
 @arguments.folder("--out", "Where to write.  [default: RUN/export]")
 def export(run_dir: str, target: str, out: str | None) -> None:
-    """Export the results of a run directory for another tool. Exporting again replaces what was exported."""
+    """Export results for another tool. Exporting again replaces what was exported."""
     from pathlib import Path
 
     from benchspec.reports.exports.export import export as exporting
@@ -348,7 +348,7 @@ def export(run_dir: str, target: str, out: str | None) -> None:
 @click.option("--figure", metavar="FILE", help="Draw it too, into this file: .svg or .png.")
 @FORMAT
 def history(folders: Sequence[str], metric: str, figure: str | None, form: str) -> None:
-    """Show a metric over many runs, oldest first, and where it changed.
+    """Show a metric over many runs. The oldest comes first, and changes are marked.
 
     Each DIR is a run directory or a folder of run directories. Runs that cannot be compared, such as those of another
     machine, are series of their own. Changes are marked if ruptures is installed.
@@ -378,7 +378,7 @@ def history(folders: Sequence[str], metric: str, figure: str | None, form: str) 
 @click.argument("files", nargs=-1, required=True, metavar="FILE.md...", shell_complete=completing("pages"))
 @click.option("--write", is_flag=True, help="Bring the reports up to date.")
 def verify(files: Sequence[str], write: bool) -> int:
-    """Make the reports between benchspec's markers in Markdown files anew, and say what differs.
+    """Make the reports in Markdown files anew. They stand between benchspec's markers; what differs is said.
 
     Exit code 1 if anything does, and --write is not given.
     """
@@ -396,7 +396,7 @@ def verify(files: Sequence[str], write: bool) -> int:
 @click.argument("name", required=False, metavar="[NAME]", shell_complete=completing("plugins"))
 @FORMAT
 def plugins(name: str | None, form: str) -> int:
-    """List the installed plugins and what did not load (then the exit code is 1); with a NAME, its options."""
+    """List the installed plugins. Also what did not load (then the exit code is 1), and with a NAME, its options."""
     from benchspec.kinds import details, listing
     from benchspec.kinds.registry import Registry
 
@@ -413,7 +413,7 @@ def plugins(name: str | None, form: str) -> int:
 @cli.command()
 @click.argument("name", type=click.Choice(["spec", "result", "event"]), default="spec", required=False)
 def schema(name: str) -> None:
-    """Print a JSON schema; the one for specs includes the options of every installed plugin."""
+    """Print a JSON schema. The one for specs includes the options of every installed plugin."""
     from benchspec.kinds.registry import Registry
     from benchspec.spec.editors import for_editors
     from benchspec.terms import schemas
@@ -426,7 +426,7 @@ def schema(name: str) -> None:
 @click.option("--measure", is_flag=True, help="Measure what one device can do at most; takes a few seconds.")
 @FORMAT
 def machine(measure: bool, form: str) -> None:
-    """Show this machine's hardware and libraries, and what is missing to run."""
+    """Show this machine and what is missing to run."""
     from benchspec.machine import ceilings, describe, missing, text
 
     facts = describe.describe()

@@ -148,7 +148,9 @@ def test_a_closed_pipe_is_not_an_error(folder):
 
 
 def test_help_lists_the_commands(folder):
-    assert "Run the cases that have no result yet" in benchspec("--help", cwd=folder).stdout
+    shown = benchspec("--help", cwd=folder, env={"COLUMNS": "80"}).stdout
+    assert "Run the cases that have no result yet" in shown
+    assert not any(line.endswith("...") for line in shown.splitlines()[1:])
 
 
 def test_without_a_command_the_help_is_readable(folder):

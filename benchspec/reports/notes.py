@@ -176,4 +176,4 @@ def _changed(group: Sequence[Result], results: Results) -> list[str]:
 
 
 def _named(group: Sequence[Result], cases: Sequence[str]) -> str:
-    return "every case" if len(cases) == len(group) else ", ".join(cases)
+    return "every case" if len(cases) == len(group) > 1 else ", ".join(cases)

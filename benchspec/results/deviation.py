@@ -77,7 +77,7 @@ def words(metric: str, measured: float, published: float) -> str:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.3g}×" if ratio < 1.1 else f"{ratio:.2g}×"
+    return f"{ratio:,.0f}×" if ratio >= 10 else f"{ratio:.3g}×" if ratio < 1.1 else f"{ratio:.2g}×"
 
 
 def agrees(found: float | None, published: Any) -> bool:

@@ -53,7 +53,7 @@ def test_a_projection_says_how_precise_it_is_and_how_many_steps_it_comes_from():
     sampled = result(basis={"train_runtime": "projected"}, metrics=steps, intervals={"train_runtime": [98.0, 102.0]})
     more = result("opt-13b", basis={"train_runtime": "projected"}, metrics={**steps, "steps": 1200})
     (note,) = notes(sampled)
-    known = "train time of every case, to ±2% (95%) from 40 of 5,000 steps"
+    known = "train time of opt-6.7b-1f9c2a, to ±2% (95%) from 40 of 5,000 steps"
     assert note.endswith(f"{known}; times and rates beside it are of those steps")
     wider = replace(more, intervals={"train_runtime": [95.0, 105.0]})
     assert ", to ±2 to 5% (95%) from 40 to 1,200 of 5,000 steps; " in notes(sampled, wider)[0]
@@ -75,5 +75,5 @@ def test_figures_of_a_machine_that_this_one_is_not_are_said_beside_what_uses_the
 def test_steps_that_take_unevenly_long_are_remarked_on(slow, said):
     case = result(metrics={"step_time_p50": 0.25, "step_time_p95": 0.25 * slow})
     (section,) = build_report(results(case)).sections
-    line = f"steps took unevenly long in every case, their 95th percentile up to {slow:.2f}× the median: "
+    line = f"steps took unevenly long in opt-6.7b-1f9c2a, their 95th percentile up to {slow:.2f}× the median: "
     assert any(note.startswith(line) for note in section.notes) is said
