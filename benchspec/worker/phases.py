@@ -129,10 +129,19 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> t
     if job.made_rows:
         device.reset_host_peak()
     steps = whole(recipe.steps, recipe.steps(tokens.rows, job.case.train, job.world))
-    warning = answers.check(tokens, dataset.name, job.case.train["max_length"])
+    warnings = _other_size(dataset, tokens.rows), answers.check(tokens, dataset.name, job.case.train["max_length"])
     known = {name: getattr(tokens.prepared, name) for name in _TOLD}
+    warning = "; ".join(filter(None, warnings)) or None
     job.log.add("data", **known, warning=warning, planned_steps=steps, rows_vary=recipe.rows_vary)
     return tokens, steps
+
+
+def _other_size(dataset: Dataset, rows: int) -> str | None:
+    """A warning if a data set has not as many rows as it said when the case was planned; None if it has."""
+    said = whole(dataset.size, dataset.size())
+    if said in (None, rows):
+        return None
+    return f"size() of the data set '{dataset.name}' says {said:,} rows, and there are {rows:,}"
 
 
 def _sampler(job: Rank, recipe: Recipe, steps: int | None) -> sampling.Sampler | None:

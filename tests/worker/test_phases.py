@@ -157,6 +157,17 @@ def test_the_data_are_counted_and_the_recipe_says_how_many_steps_they_take(attem
     assert json.loads(pointer.read_text())["invocation"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("size", "said"), [(99, "size() of the data set 'three' says 99 rows, and there are 3"), (3, None), (None, None)]
+)
+def test_a_data_set_of_another_size_than_it_said_is_warned_of(attempt, monkeypatch, size, said):
+    monkeypatch.setattr(Three, "size", lambda self: size)
+    run(attempt)
+    (found,) = logged(attempt, "data")
+    assert said is None or said in found["warning"]
+    assert "size()" not in (found["warning"] or "") or said
+
+
 @pytest.mark.parametrize("returned", ["a wrapper", None])
 def test_a_backend_is_shown_what_was_trained(attempt, monkeypatch, returned):
     monkeypatch.setattr(Step, "__init__", lambda self, options: setattr(self, "options", {"returns": returned}))
