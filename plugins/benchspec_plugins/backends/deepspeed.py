@@ -181,7 +181,9 @@ class DeepSpeed(Backend):
     def building(self) -> AbstractContextManager[Any]:
         place = self._place_of("offload_optimizer")
         if place != "none":
-            deepspeed_setup.compile_optimizer(on_drive=place == "nvme")
+            from benchspec_plugins.backends.deepspeed_compile import compile_optimizer
+
+            compile_optimizer(on_drive=place == "nvme")
         if self.stage == 3:
             return deepspeed_setup.splitting(self._zero())
         # If the optimizer is offloaded, the accelerator may have no room for the model in float32 either.

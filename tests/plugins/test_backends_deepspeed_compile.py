@@ -15,7 +15,7 @@ from drive_backend import backend_class, create
 from torch.utils import cpp_extension
 
 from benchspec import PluginError, Results
-from benchspec_plugins.backends import deepspeed_setup
+from benchspec_plugins.backends import deepspeed_compile, deepspeed_setup
 
 ON_DRIVE = {"stage": 3, "offload_optimizer": {"device": "nvme", "nvme_path": "/tmp"}}
 OFFLOADED = {"stage": 2, "offload_optimizer": {"device": "cpu"}}
@@ -69,15 +69,15 @@ def lock(monkeypatch, tmp_path):
 
 
 def test_a_lock_that_nobody_holds_is_removed_once_nothing_changes(lock, monkeypatch, capsys):
-    monkeypatch.setattr(deepspeed_setup, "LEFT", 0)
-    deepspeed_setup._await_left_lock("async_io")
+    monkeypatch.setattr(deepspeed_compile, "LEFT", 0)
+    deepspeed_compile._await_left_lock("async_io")
     assert not lock.exists() and f"{lock.resolve()}: left by a process that was killed" in capsys.readouterr().err
 
 
 def test_a_lock_that_a_process_holds_stays(lock, monkeypatch):
-    monkeypatch.setattr(deepspeed_setup, "LEFT", 0)
+    monkeypatch.setattr(deepspeed_compile, "LEFT", 0)
     with lock.open("rb"):
-        deepspeed_setup._await_left_lock("async_io")
+        deepspeed_compile._await_left_lock("async_io")
     assert lock.exists()
 
 
@@ -117,7 +117,7 @@ def test_a_compiler_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "extensions"))
     deepspeed_setup.set_up()
     # Without a GPU nothing is compiled.
-    deepspeed_setup.compile_optimizer(on_drive=False)
+    deepspeed_compile.compile_optimizer(on_drive=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(PluginError, match=r"cannot compile what offload_optimizer needs: cpu_adam.cpp:1:10: fatal"):
         create(backend_class("deepspeed"), OFFLOADED).building()
