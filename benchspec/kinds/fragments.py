@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchspec.kinds.bases import KINDS
-from benchspec.kinds.options import UNITS, converted
+from benchspec.kinds.options import ALTERNATIVES, converted, formats
 from benchspec.terms.errors import suggest
-from benchspec.terms.units import quantity
-
-if TYPE_CHECKING:
-    from jsonschema import FormatChecker
 
 Fragment = Mapping[str, Any]
 
@@ -125,7 +121,11 @@ def _refused(properties: Mapping[str, Fragment], values: Fragment) -> Iterator[t
     except ValueError:
         return
     # A text with a unit becomes a number, whatever types a spec may write.
-    changed = {key: value for key, value in plain.items() if value != values[key]}
+    changed = {
+        key: value
+        for key, value in plain.items()
+        if value != values[key] and not any(word in known[key] for word in (*ALTERNATIVES, "allOf"))
+    }
     untyped = {key: {word: one for word, one in known[key].items() if word != "type"} for key in changed}
     yield from _errors(untyped, changed)
 
@@ -137,22 +137,6 @@ def _errors(properties: Mapping[str, Fragment], values: Fragment) -> Iterator[tu
         return
     for error in Draft202012Validator({"properties": properties}, format_checker=formats()).iter_errors(values):
         yield str(error.absolute_path[0]), " ".join(str(error.cause or error.message).split())
-
-
-def formats() -> FormatChecker:
-    """The check of benchspec's own formats of strings: durations and sizes."""
-    from jsonschema import FormatChecker
-
-    checker = FormatChecker(formats=())
-    for name, units in UNITS.items():
-        checker.checks(name, raises=ValueError)(lambda value, units=units: _has_unit(value, units))
-    return checker
-
-
-def _has_unit(value: object, units: dict[str, float]) -> bool:
-    if isinstance(value, str):
-        quantity(value, units)
-    return True
 
 
 def _number(value: Any) -> bool:

@@ -11,6 +11,8 @@ from benchspec.terms.units import DURATIONS, SHARES, SIZES, quantity
 from benchspec.terms.where import OWN
 
 if TYPE_CHECKING:
+    from jsonschema import FormatChecker
+
     from benchspec.kinds.discovery import Entry
     from benchspec.kinds.registry import Registry
 
@@ -102,7 +104,7 @@ def section(definition: Mapping[str, Any], given: Mapping[str, Any] | None) -> O
 
 def converted(fragment: Mapping[str, Any], value: Any) -> Any:
     """A value converted by its schema: quantities to numbers, whole floats to integers, defaults filled in."""
-    fragment = flat(fragment)
+    fragment = flat(fragment, value)
     if isinstance(value, list):
         return [converted(item_schema(fragment, place), item) for place, item in enumerate(value)]
     if isinstance(value, Mapping):
@@ -114,10 +116,41 @@ def converted(fragment: Mapping[str, Any], value: Any) -> Any:
     return quantity(value, units) if units and isinstance(value, str) else value
 
 
-def flat(fragment: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema with the keywords of its alternatives beside its own: a path or null is a path, where it is a text."""
-    branches = [part for word in ("anyOf", "oneOf", "allOf") for part in fragment.get(word, ())]
-    return {key: value for part in (*map(flat, reversed(branches)), fragment) for key, value in part.items()}
+#: what JSON schema has for alternatives
+ALTERNATIVES = ("anyOf", "oneOf")
+
+
+def flat(fragment: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+    """A schema with the keywords of its parts that a value meets: of alternatives, of the first one that it meets."""
+    met = [next((part for part in fragment.get(word, ()) if _meets(value, part)), None) for word in ALTERNATIVES]
+    parts = [flat(part, value) for part in (*met, *fragment.get("allOf", ())) if part is not None]
+    if not parts:
+        return fragment
+    merged = {key: item for part in (*reversed(parts), fragment) for key, item in part.items()}
+    properties = {key: item for part in (*parts, fragment) for key, item in part.get("properties", {}).items()}
+    return {**merged, "properties": properties}
+
+
+def _meets(value: Any, fragment: Mapping[str, Any]) -> bool:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(fragment, format_checker=formats()).is_valid(value)
+
+
+def formats() -> FormatChecker:
+    """The check of benchspec's own formats of strings: durations, sizes and shares."""
+    from jsonschema import FormatChecker
+
+    checker = FormatChecker(formats=())
+    for name, units in UNITS.items():
+        checker.checks(name, raises=ValueError)(lambda value, units=units: _has_unit(value, units))
+    return checker
+
+
+def _has_unit(value: object, units: dict[str, float]) -> bool:
+    if isinstance(value, str):
+        quantity(value, units)
+    return True
 
 
 def item_schema(fragment: Mapping[str, Any], place: int) -> Mapping[str, Any]:

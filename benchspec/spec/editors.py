@@ -14,7 +14,7 @@ from benchspec.kinds.bases import CASE_KINDS, KINDS, SECTIONS
 from benchspec.kinds.options import UNITS, kind_of
 from benchspec.kinds.registry import Registry
 from benchspec.spec import schema
-from benchspec.terms.units import DURATIONS, SIZES
+from benchspec.terms.units import DURATIONS, SHARES, SIZES
 
 Fragment = dict[str, Any]
 
@@ -133,7 +133,7 @@ def _explicit(value: Any) -> Any:
     types = value.get("type")
     names = [types] if isinstance(types, str) else types if isinstance(types, list) else []
     if (units := UNITS.get(str(value.get("format", "")))) and "string" in names:
-        example = "15 min" if units is DURATIONS else "80 GiB"
+        example = "15 min" if units is DURATIONS else "2%" if units is SHARES else "80 GiB"
         said = f"Expected a number with a unit such as {example} (units: {', '.join(units)})"
         found |= {"pattern": f"^({_of_units(units)}|{_GROUPED})$", "patternErrorMessage": said}
     elif {"integer", "number"} & set(names) and "string" not in names:

@@ -37,8 +37,8 @@ def _problems(error: Any, root: Node, registry: Registry) -> Iterator[Problem]:
         missing = [key for key in error.validator_value if key not in error.instance]
         # jsonschema reports each missing key separately, and only its message says which key.
         key = next(key for key in missing if error.message.startswith(repr(key)))
-        if any(suggest(other, [key]) for other in error.instance if other not in error.schema.get("properties", {})):
-            # It is there, misspelt, and the unknown key is told.
+        if error.schema.get("additionalProperties") is False and any(suggest(one, [key]) for one in _extra(error)):
+            # It is there, misspelt, and told as an unknown key.
             return
         yield node.problem(f"'{key}' is missing{_described(error, key)}")
     else:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import CASE_KINDS, KINDS, Plugin
 from benchspec.kinds.discovery import Entry
-from benchspec.kinds.fragments import formats
-from benchspec.kinds.options import UNITS
+from benchspec.kinds.options import UNITS, formats
 from benchspec.kinds.registry import Registry
 from benchspec.terms import schemas
 from benchspec.terms.metrics import METRICS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from textwrap import wrap
 
 #: a width that every table fits
 UNLIMITED = 10_000
@@ -35,14 +36,22 @@ def fitted(
         if widest is None or widths[widest] <= _LEAST:
             break
         widths[widest] -= 1
+    # tabulate's own wrapping reads texts such as False as values.
+    shown = [
+        [_wrapped(cell, widths[column]) if column in wrapped else cell for column, cell in enumerate(row)]
+        for row in rows
+    ]
     return tabulate(
-        rows,
+        shown,
         heads,
         tablefmt="simple",
         disable_numparse=True,
-        maxcolwidths=[widths[column] if column in wrapped else None for column in range(len(heads))],
         colalign=["right" if column in right else "left" for column in range(len(heads))] if rows else None,
     )
+
+
+def _wrapped(cell: str, width: int) -> str:
+    return "\n".join(line for part in cell.split("\n") for line in wrap(part, width) or [""])
 
 
 def _longest(cell: str) -> int:

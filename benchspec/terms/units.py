@@ -30,7 +30,9 @@ def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
         example = "'15 min'" if units is DURATIONS else "'2%'" if units is SHARES else "'80 GiB'"
         found = f"'{clipped(text)}'"
         raise ValueError(f"{found} is not a number with a unit such as {example} (units: {', '.join(units)})")
-    value = float(match[1]) * known[match[2].lower()]
+    factor = known[match[2].lower()]
+    # 70 * 0.01 is not 0.7.
+    value = float(match[1]) * factor if factor >= 1 else float(match[1]) / round(1 / factor)
     if math.isinf(value):
         raise ValueError(f"'{clipped(text)}' is too large for a number")
     return int(value) if value.is_integer() else value

@@ -36,7 +36,15 @@ def agrees(found: Any, wanted: Any) -> bool:
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         return all(agrees(found.get(key), value) for key, value in wanted.items())
     if isinstance(found, str) and isinstance(wanted, str):
-        return found.removeprefix(OWN) == wanted.removeprefix(OWN)
+        return found.removeprefix(OWN) == wanted.removeprefix(OWN) or (_is_quantity(found) and _same(found, wanted))
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(agrees, found, wanted))
-    return bool(plain(found) == plain(wanted)) and isinstance(found, bool) == isinstance(wanted, bool)
+    return _same(found, wanted) and isinstance(found, bool) == isinstance(wanted, bool)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(plain(one) == plain(other))
+
+
+def _is_quantity(text: str) -> bool:
+    return not isinstance(plain(text), str)

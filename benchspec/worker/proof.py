@@ -23,16 +23,18 @@ class Steps:
         self.any_gradient |= bool(finite(grad_norm))
 
 
-def check_loss(step: int, loss: float, loss_tokens: int) -> None:
-    """Raise `RuntimeError` if a step's loss is not finite: no later step makes good what it did to the model.
+def check_step(step: int, loss: float, grad_norm: float | None, loss_tokens: int) -> None:
+    """Raise `RuntimeError` if a step's loss or gradient is not finite: what it did to the model stays, or was nothing.
 
-    Without a labelled token on this rank, because `train.max_length` cut off every answer, a loss is 0 / 0.
+    DeepSpeed leaves out the update of a gradient that is not finite. Without a labelled token, because
+    `train.max_length` cut off every answer, a loss is 0 / 0.
     """
-    if math.isfinite(loss):
-        return
-    advice = "; it had no answer within train.max_length: raise train.max_length or train.batch_size"
-    said = f"the loss of step {step} was not finite, so the model did not learn"
-    raise RuntimeError(f"{said}{'' if loss_tokens else advice}")
+    if not math.isfinite(loss):
+        advice = "; this rank had no answer within train.max_length: raise train.max_length or train.batch_size"
+        said = f"the loss of step {step} was not finite, so the model did not learn"
+        raise RuntimeError(f"{said}{'' if loss_tokens else advice}")
+    if grad_norm is not None and not math.isfinite(grad_norm):
+        raise RuntimeError(f"the gradient of step {step} was not finite, so the model did not learn")
 
 
 def finite(value: float | None) -> float | None:

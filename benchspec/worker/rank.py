@@ -120,7 +120,7 @@ class Rank:
             self._prove_arithmetic()
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
         self.log.add("step", step=self.steps.count, **counts, **computed, **losses)
-        proof.check_loss(self.steps.count, loss, loss_tokens)
+        proof.check_step(self.steps.count, loss, grad_norm, loss_tokens)
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
             self.begin(STEADY)

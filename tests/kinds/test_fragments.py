@@ -24,6 +24,8 @@ def option(fragment, **presets):
         {"type": "array", "items": {"type": "string"}, "default": ["a"]},
         {"type": "object", "properties": {"a": {"type": "number"}}, "additionalProperties": False, "default": {}},
         {"anyOf": [{"type": "string"}, {"type": "integer"}], "default": "x"},
+        {"anyOf": [{"type": "string", "format": "seconds"}, {"type": "null"}], "default": "5 min"},
+        {"anyOf": [{"enum": ["auto"]}, {"type": ["number", "string"], "format": "size"}], "default": "auto"},
         {"x-unit": "rows", "default": 1},
         *({"$ref": f"#/$defs/{kind}", "default": "anything"} for kind in KINDS),
     ],

@@ -102,6 +102,12 @@ def test_as_given_is_a_mapping_of_the_given_options_only(value, said):
     assert as_given(REGISTRY, "dataset", value) == said
 
 
+TEXT = {"type": "string"}
+EITHER = {"oneOf": [
+    {"type": "object", "properties": {"kind": {"const": "a"}, "wait": {"default": 1}}},
+    {"type": "object", "properties": {"kind": {"const": "b"}, "size": {"format": "size"}}},
+]}  # fmt: skip
+BOTH = {"allOf": [{"properties": {"wait": {"format": "seconds"}}}, {"properties": {"size": {"format": "size"}}}]}
 COUNT = {"type": ["integer", "null"]}
 LIMITS = {"properties": {"wait": {"format": "seconds", "default": "1 min"}, "most": {"type": "integer", "default": 5}}}
 
@@ -123,6 +129,13 @@ LIMITS = {"properties": {"wait": {"format": "seconds", "default": "1 min"}, "mos
         (LIMITS, {"wait": "1 h", "most": 2.0}, {"wait": 3600, "most": 2}),
         ({"items": LIMITS}, [{"most": 1}], [{"wait": 60, "most": 1}]),
         ({}, {"free": [1, "x"]}, {"free": [1, "x"]}),
+        ({"anyOf": [{"enum": ["auto"]}, {**TEXT, "format": "size"}]}, "auto", "auto"),
+        ({"anyOf": [{"enum": ["auto"]}, {**TEXT, "format": "size"}]}, "1 KiB", 1024),
+        (EITHER, {"kind": "a"}, {"kind": "a", "wait": 1}),
+        (EITHER, {"kind": "b", "size": "1 KiB"}, {"kind": "b", "size": 1024}),
+        (BOTH, {"wait": "1 min", "size": "1 KiB"}, {"wait": 60, "size": 1024}),
+        ({"prefixItems": [{"format": "size"}], "items": {"format": "seconds"}}, ["1 KiB", "1 min"], [1024, 60]),
+        ({"additionalProperties": {"format": "size"}}, {"any": "1 KiB"}, {"any": 1024}),
     ],
 )
 def test_a_value_is_converted_as_its_schema_says(fragment, value, plain):

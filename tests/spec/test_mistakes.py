@@ -96,6 +96,11 @@ def test_an_expectation_in_the_wrong_form_is_one_line(write, expect):
     assert "spec.yaml:8:" in line and "experiments.one.expect" in line
 
 
+def test_a_name_that_is_misspelt_is_missing(write):
+    (line,) = mistakes(write(replaced("name: synthetic", "nmae: synthetic")))
+    assert line.startswith("spec.yaml:4:12: error: defaults.dataset: 'name' is missing")
+
+
 def test_all_mistakes_in_a_file_are_reported_at_once(write):
     text = replaced("opt-tiny", "opt-tini").replace("rows: 100", "rows: x") + "    trian: {}\nnonsense: 1\n"
     assert [line.split(":")[1] for line in sorted(mistakes(write(text)))] == ["4", "7", "8", "9"]

@@ -32,6 +32,12 @@ def test_a_table_that_is_too_wide_wraps_its_texts(width):
     assert all(name in text for name in ("opt-tiny", "opt-125m", "1,000", "short"))
 
 
+def test_a_text_stays_itself_whatever_it_looks_like():
+    rows = [["opt-tiny", "False", "7"], ["opt-125m", "a text of some words that goes on and on\nNone", "1e3"]]
+    text = table(40, rows)
+    assert "False" in text and "None" in text and "1e3" in text
+
+
 def test_a_text_is_not_made_too_narrow_to_read():
     assert max(map(len, table(5).splitlines())) > 25
 

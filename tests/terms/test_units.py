@@ -1,6 +1,6 @@
 import pytest
 
-from benchspec.terms.units import DURATIONS, SIZES, count_text, duration_text, quantity
+from benchspec.terms.units import DURATIONS, SHARES, SIZES, count_text, duration_text, quantity
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from benchspec.terms.units import DURATIONS, SIZES, count_text, duration_text, q
 )
 def test_durations(text, seconds):
     assert quantity(text, DURATIONS) == seconds
+
+
+@pytest.mark.parametrize("percent", range(101))
+def test_a_share_is_the_number_that_would_be_written(percent):
+    assert quantity(f"{percent}%", SHARES) == float(f"{percent}e-2")
 
 
 @pytest.mark.parametrize(

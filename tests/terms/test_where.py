@@ -7,7 +7,7 @@ from benchspec.terms.where import lookup, matches
 FIELDS = {
     "model": {"name": "opt-6.7b", "layers": 32},
     "dataset": {"name": "resampled", "of": {"name": "alpaca"}, "rows": 10},
-    "limits": {"timeout": 900},
+    "limits": {"timeout": 900, "stall": "1 min"},
 }
 
 
@@ -29,6 +29,8 @@ FIELDS = {
         ({"limits.timeout": "15 min"}, True),
         ({"limits.timeout": "16 min"}, False),
         ({"dataset.rows": "10"}, False),
+        ({"limits.stall": "60 s"}, True),
+        ({"limits.stall": "1 h"}, False),
     ],
 )
 def test_fields_match_where_every_path_has_the_value(where, agrees):

@@ -32,7 +32,8 @@ def test_a_model_that_learned_proves_it(tmp_path):
         ({"losses": (float("inf"), 1.0)}, "the loss of step 1 was not finite"),
         ({"grad_norm": 0.0}, "the gradient was zero"),
         ({"grad_norm": None}, "or never reported"),
-        ({"grad_norm": float("nan")}, "the gradient was zero, or never"),
+        ({"grad_norm": float("nan")}, "the gradient of step 1 was not finite"),
+        ({"grad_norm": float("inf")}, "the gradient of step 1 was not finite"),
         ({"learn": 0.0}, r"training changed 0 of 2 parameters"),
         ({"learn": float("nan")}, "values in weight that are not finite"),
     ],
@@ -87,7 +88,9 @@ def test_a_parameter_of_which_a_rank_has_nothing_proves_nothing():
 
 def test_a_step_without_an_answer_is_named_where_the_loss_is_not_finite(tmp_path):
     job = rank(tmp_path)
-    with pytest.raises(RuntimeError, match=r"; it had no answer within train\.max_length: raise train\.max_length"):
+    with pytest.raises(
+        RuntimeError, match=r"; this rank had no answer within train\.max_length: raise train\.max_length"
+    ):
         train(job, losses=(float("nan"),), loss_tokens=0)
 
 

@@ -90,7 +90,7 @@ def _shape_of_family(family: type[Shaped], config: Mapping[str, Any]) -> Shape |
     try:
         sizes = model.sizes_in(config)
         return None if sizes is None else model.count(sizes)
-    except (PluginError, TypeError, ZeroDivisionError):
+    except (PluginError, TypeError, ValueError, ZeroDivisionError):
         return None
 
 
