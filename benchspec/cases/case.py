@@ -100,6 +100,8 @@ def write_case(folder: Path, told: Told) -> None:
 def read_case(folder: Path) -> Told:
     """What an attempt's folder tells its ranks; raises OSError, ValueError, KeyError or TypeError if it cannot."""
     data = json.loads((folder / CASE).read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise TypeError(f"{CASE} holds no mapping")
     beside = {"invocation": data.pop("invocation"), "launch": data.pop("launch", 1)}
     profiled = data.pop("profiled", False)
     return Told(Case.from_json(data), **beside, profiled=profiled)

@@ -82,7 +82,7 @@ def _cost(hours: float, facts: Facts | None) -> str:
     if facts is None or (price := facts.price_per_hour) is None:
         return ""
     currency = f" {facts.currency}" if facts.currency else ""
-    return f", {hours * price.value:,.0f}{currency} at {price.value:g}{currency} an hour ({price.source})"
+    return f", {_hours(hours * price.value)}{currency} at {price.value:g}{currency} an hour ({price.source})"
 
 
 def _least(case: Case, steps: int | None) -> float:

@@ -93,12 +93,20 @@ def _expand_experiment(
 ) -> None:
     base, matrix = _base(spec, node), node.get("matrix")
     # A field that is misspelt is told, and not that it is missing too.
-    whole = all(key in spec.schema["$defs"]["experiment"]["properties"] for key in node.value)
+    written = [*node.value, *(defaults.value if (defaults := spec.node.get("defaults")) else ())]
+    whole = all(key in spec.schema["$defs"]["experiment"]["properties"] for key in written)
     if matrix and (wrong := [*_unknown_axes(spec, matrix), *unknown_excludes(matrix)]):
         found.problems += wrong
         matrix, whole = _known_axes(spec, matrix), False
+        try:
+            combined = combinations(matrix) if matrix else [{}]
+        except SpecError:
+            # Too many without what is wrong in it.
+            return
+    else:
+        combined = combinations(matrix) if matrix else [{}]
     drafts: list[Draft] = []
-    for combination in combinations(matrix) if matrix else [{}]:
+    for combination in combined:
         fields = _assigned(spec, base, combination)
         problems = list(check.problems(fields, whole=whole))
         found.problems += problems

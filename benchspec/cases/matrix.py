@@ -84,20 +84,27 @@ class _Grid:
         if path not in self._known:
             self._known[path] = self._by_value(path)
         known, key = self._known[path], _key(wanted)
-        if key not in known:
-            # Only a mapping or a list is compared with each value, and only once.
-            values = enumerate(self.axes[path]) if isinstance(wanted, dict | list) else ()
+        if isinstance(wanted, dict | list) and key not in known:
+            # Only these are compared with each value, and only once.
+            values = enumerate(self.axes[path])
             known[key] = reduce(
                 or_, (self._at(path, place) for place, node in values if agrees(node.plain(), wanted)), 0
             )
-        return known[key]
+        number = plain(wanted)
+        # A number is also what a text with a unit says, and such a text is also a number.
+        other = known.get(number if isinstance(wanted, str) else (number, "as text"), 0) if _is_number(number) else 0
+        return known.get(key, 0) | other
 
     def _by_value(self, path: str) -> dict[Any, int]:
         known: dict[Any, int] = {}
         for place, node in enumerate(self.axes[path]):
             value = name.value if (name := node.get("name")) else node.value
             if isinstance(value, str) or not isinstance(node.value, dict | list):
-                known[_key(value)] = known.get(_key(value), 0) | self._at(path, place)
+                keys = [_key(value)]
+                if isinstance(value, str) and _is_number(number := plain(value)):
+                    keys.append((number, "as text"))
+                for key in keys:
+                    known[key] = known.get(key, 0) | self._at(path, place)
         return known
 
     def _at(self, path: str, place: int) -> int:
@@ -107,13 +114,17 @@ class _Grid:
         return (((1 << run) - 1) << (run * place)) * (self.all // ((1 << period) - 1))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _key(value: Any) -> Any:
     """Equal for values that agree, as far as they are no mappings or lists."""
     if isinstance(value, dict | list):
         return json.dumps(value, sort_keys=True), type(value)
     if isinstance(value, bool):
         return value, bool
-    return plain(value.removeprefix(OWN)) if isinstance(value, str) else value
+    return value.removeprefix(OWN) if isinstance(value, str) else value
 
 
 def _with_included(grid: _Grid, left: int, entries: list[Combination]) -> list[Combination]:
@@ -131,18 +142,14 @@ def _with_included(grid: _Grid, left: int, entries: list[Combination]) -> list[C
 
 
 def _along(axes: Mapping[str, list[Node]], entry: Mapping[str, Node]) -> Combination:
-    """An entry of `include` with a section within which there are axes by its parts, as they are: `train.seed`."""
+    """An entry of `include` with a field within which there are axes by its parts, as they are: `train.seed`."""
     found: Combination = {}
     for path, node in entry.items():
-        if node.get("name") is None and any(axis.startswith(f"{path}.") for axis in axes) and _is_mapping(node):
+        if isinstance(node.value, dict) and any(axis.startswith(f"{path}.") for axis in axes):
             found |= _along(axes, {f"{path}.{key}": part for key, part in node.value.items()})
         else:
             found[path] = node
     return found
-
-
-def _is_mapping(node: Node) -> bool:
-    return isinstance(node.value, dict)
 
 
 def _bits(number: int) -> list[int]:

@@ -71,8 +71,11 @@ def whole(method: Callable[..., Any], value: Any) -> int | None:
 def wrong(method: Callable[..., Any], value: object, wanted: str) -> PluginError:
     """The error for a value that a plugin's method must not return; `wanted` says what it must."""
     name = getattr(method, "__qualname__", type(method).__name__).rpartition("<locals>.")[2]
-    shown = repr(value)
-    shown = shown if len(shown) <= 80 else f"a {type(value).__name__}"
+    try:
+        shown = repr(value)
+    except Exception:
+        shown = ""
+    shown = shown if 0 < len(shown) <= 80 else f"a {type(value).__name__}"
     return PluginError(f"{name}() returned {shown}, not {wanted}{defined_at(method)}")
 
 

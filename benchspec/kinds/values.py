@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from numbers import Integral
 from typing import Any, NamedTuple
 
 
@@ -48,17 +49,26 @@ class Shape:
     parallel: bool = False
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for counts that no network has."""
-        used = self.parameters if self.active_parameters is None else self.active_parameters
-        sizes = {name: getattr(self, name) for name in ("layers", "hidden", "parameters")}
-        counts = {name: getattr(self, name) for name in ("heads", "ffn", "vocabulary", "lookup_parameters")}
-        wrong = [f"{name} is {count!r}" for name, count in sizes.items() if type(count) is not int or count < 1]
-        wrong += [f"{name} is {count!r}" for name, count in counts.items() if type(count) is not int or count < 0]
-        if not wrong and not self.lookup_parameters <= used <= self.parameters:
-            active = "" if self.active_parameters is None else f", of which {self.active_parameters} are active"
-            wrong.append(f"lookup_parameters is {self.lookup_parameters}, of {self.parameters} parameters{active}")
+        """Raise `ValueError` for counts that no network has; whatever integer type they are of, they become `int`."""
+        wrong = [name for name, (least, optional) in _COUNTS.items() if not self._settle(name, least, optional)]
         if wrong:
-            raise ValueError(f"no network has such a Shape: {'; '.join(wrong)}")
+            said = "; ".join(f"{name} is {_shown(getattr(self, name))}" for name in wrong)
+            raise ValueError(f"no network has such a Shape: {said}")
+        used = self.parameters if self.active_parameters is None else self.active_parameters
+        if not self.lookup_parameters <= used <= self.parameters or (self.block_parameters or 0) > self.parameters:
+            parts = ("lookup_parameters", "active_parameters", "block_parameters")
+            said = ", ".join(f"{name} {count}" for name in parts if (count := getattr(self, name)) is not None)
+            raise ValueError(f"no network has such a Shape: {said}, of {self.parameters} parameters")
+
+    def _settle(self, name: str, least: int, optional: bool) -> bool:
+        """Whether a count can be that of a network."""
+        count = getattr(self, name)
+        if count is None:
+            return optional
+        if isinstance(count, bool) or not isinstance(count, Integral):
+            return False
+        object.__setattr__(self, name, int(count))
+        return least <= int(count) < MOST
 
     @property
     def multiplied(self) -> int:
@@ -70,6 +80,21 @@ class Shape:
         """Its fields, without those at the end that are at their defaults."""
         optional = {each.name: each.default for each in fields(self) if each.default is not MISSING}
         return {name: value for name, value in asdict(self).items() if name not in optional or value != optional[name]}
+
+
+#: the counts of a `Shape` -> the least that they can be, and whether they may be None
+_COUNTS: Mapping[str, tuple[int, bool]] = {
+    **dict.fromkeys(("layers", "hidden", "parameters"), (1, False)),
+    **dict.fromkeys(("heads", "ffn", "vocabulary", "lookup_parameters"), (0, False)),
+    **dict.fromkeys(("positions", "active_parameters", "block_parameters"), (1, True)),
+    **dict.fromkeys(("query_width", "key_value_width"), (1, True)),
+}
+#: more parameters than any network will have
+MOST = 10**18
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str | float) or value is None else f"{value!s:.30}"
 
 
 class Share(NamedTuple):

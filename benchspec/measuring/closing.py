@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
-from benchspec.cases.case import Launch, read_case
+from benchspec.cases.case import Launch, Told, read_case
+from benchspec.kinds.checks import is_count
 from benchspec.kinds.values import Facts
 from benchspec.machine.host import host
 from benchspec.results import evidence, journal
@@ -52,7 +54,9 @@ def _recorded(folder: Path, attempt: Path) -> Result | None:
         return None
     try:
         told = read_case(attempt)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not _is_usable(told):
         return None
     ending, launch = judge(seen, {}), told.launch
     mine = [line for line in journal.read_journal(folder) if line.key == told.case.key]
@@ -65,6 +69,13 @@ def _recorded(folder: Path, attempt: Path) -> Result | None:
     result = record(Launch(told.case, launch), attempt, seen, ending, facts, when.of_events(seen))
     journal.append(folder, result)
     return result
+
+
+def _is_usable(told: Told) -> bool:
+    """Whether a case.json that may be damaged can become a line of the journal."""
+    case = told.case
+    mappings = (case.axes, case.said, case.model, case.dataset, case.train, case.measure, case.backend, case.launcher)
+    return is_count(told.launch) and isinstance(case.experiment, str) and all(isinstance(m, Mapping) for m in mappings)
 
 
 def _is_later(name: str, attempt: Path) -> bool:

@@ -54,6 +54,7 @@ def check(registry: Registry, values: Iterable[str | Mapping[str, Any]]) -> None
     """Raise `PluginError` if a reporter does not exist, or if this machine lacks what it needs."""
     for value in values:
         who, reporter, _ = _reporter(registry, value)
+        _file_of_report(who, reporter)
         if absent := _asked(who, lambda reporter=reporter: reporter.missing(False)):  # type: ignore[misc]
             raise PluginError(f"{who}: {'; '.join(absent)}")
 
@@ -106,9 +107,10 @@ def _text(who: _Who, reporter: Reporter, results: Results) -> str:
 
 
 def _file_of_report(who: _Who, reporter: Reporter) -> str:
-    if not isinstance(reporter.suffix, str):
-        raise PluginError(f"{who} failed: `suffix` is {reporter.suffix!r}, not a string such as '.txt'")
-    return f"{REPORT}{reporter.suffix}"
+    suffix: Any = _asked(who, lambda: reporter.suffix)
+    if not isinstance(suffix, str) or not suffix.isprintable():
+        raise PluginError(f"{who} failed: `suffix` is {suffix!r}, not a string such as '.txt'")
+    return f"{REPORT}{suffix}"
 
 
 def _files(who: _Who, reporter: Reporter, results: Results) -> dict[Path, bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchspec.kinds.bases import SECTIONS
+from benchspec.kinds.bases import CASE_KINDS, SECTIONS
 from benchspec.spec.document import Node
 from benchspec.terms.errors import Problem, suggest
 from benchspec.terms.harmless import clipped
@@ -151,29 +151,29 @@ def _where_problems(entry: Node, key: str, fields: Mapping[str, Any]) -> Iterato
     """Paths that lead to no field of a case; `fields`: name -> the schema of a section, None of anything else."""
     where = entry.get(key)
     for path, node in where.value.items() if where else ():
-        name, _, rest = path.partition(".")
+        name, *steps = path.split(".")
         if name not in fields:
             names = [name for name in fields if name not in METRICS]
             also = ", or a metric" if len(names) < len(fields) else ""
-            message = (
-                f"'{clipped(path)}' is not a field of a case ({', '.join(names)}{also}){suggest(path, list(fields))}"
-            )
-            yield node.problem(message, at_key=True)
+            message = f"'{clipped(path)}' is not a field of a case ({', '.join(names)}{also})"
+            yield node.problem(f"{message}{suggest(path, list(fields))}", at_key=True)
         # What options a plugin has depends on the case.
-        elif fields[name] and rest and (unknown := _unknown_key(fields[name], rest.split("."))):
-            step, known = unknown
-            message = f"'{clipped(path)}' is not a field of a case: unknown key '{clipped(step)}'"
-            yield node.problem(f"{message} (allowed: {', '.join(known)}){suggest(step, known)}", at_key=True)
+        elif name not in CASE_KINDS:
+            yield from _unknown_keys(fields[name] or {}, steps, node, path)
 
 
-def _unknown_key(schema: Mapping[str, Any], steps: Sequence[str]) -> tuple[str, list[str]] | None:
-    """The first step of a path that a section's schema does not have, and those that it has there."""
-    for step in steps:
-        known = schema.get("properties", {})
-        if step not in known:
-            return step, list(known)
-        schema = known[step]
-    return None
+def _unknown_keys(schema: Mapping[str, Any], steps: Sequence[str], node: Node, path: str) -> Iterator[Problem]:
+    """The first step of a path that a section's schema does not have, and such keys of a mapping at its end."""
+    known = schema.get("properties", {})
+    if steps and steps[0] not in known:
+        allowed = f" (allowed: {', '.join(known)})" if known else ""
+        message = f"'{clipped(path)}' is not a field of a case: unknown key '{clipped(steps[0])}'{allowed}"
+        yield node.problem(f"{message}{suggest(steps[0], list(known))}", at_key=True)
+    elif steps:
+        yield from _unknown_keys(known[steps[0]], steps[1:], node, path)
+    elif isinstance(node.value, dict):
+        for key, part in node.value.items():
+            yield from _unknown_keys(schema, [key], part, f"{path}.{key}")
 
 
 def _quantity_problem(node: Node, metric: str | None) -> Iterator[Problem]:

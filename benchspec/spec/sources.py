@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchspec.kinds.bases import CASE_KINDS
+from benchspec.kinds.bases import CASE_KINDS, FIELDS
 from benchspec.spec import document, yaml12
 from benchspec.spec.document import Node
 from benchspec.spec.yaml12 import MAX_DEPTH, Budget
@@ -80,7 +80,8 @@ def _with_plugin(root: Node, path: Sequence[str], plugins: Mapping[str, str]) ->
     """
     depth = {"defaults": 1, "experiments": 2}.get(path[0], 0)
     place, kind = path[: depth + 1], "".join(path[depth : depth + 1])
-    if len(path) <= depth + 1 or kind not in (*CASE_KINDS, "hardware") or path[-1] == "name" or _at(root, place):
+    names_it = list(path[depth + 1 :]) == ["name"]
+    if len(path) <= depth + 1 or kind not in (*CASE_KINDS, "hardware") or names_it or _at(root, place):
         return root
     inherited = _at(root, ["defaults", kind]) if depth else None
     if inherited is None:
@@ -135,8 +136,12 @@ def _set_path(path: str, experiments: Sequence[str]) -> list[str]:
     """The steps of a dotted path; an experiment's name may have dots, and all after `matrix` is one key, of an axis."""
     parts = path.strip().split(".")
     dotted = ".".join(parts[1:]) + "."
-    if named := max((name for name in experiments if dotted.startswith(f"{name}.")), key=len, default=None):
-        parts = [parts[0], named, *parts[named.count(".") + 2 :]] if parts[0] == "experiments" else parts
+    fitting = sorted((name for name in experiments if dotted.startswith(f"{name}.")), key=len, reverse=True)
+    ways = [[parts[0], name, *parts[name.count(".") + 2 :]] for name in fitting] if parts[0] == "experiments" else []
+    # Of two names of which one begins with the other, the one after which there is a key of an experiment.
+    parts = next(
+        (way for way in ways if way[2:3] and way[2] in (*FIELDS, "title", "matrix", "expect")), [*ways, parts][0]
+    )
     if parts[0] == "experiments" and parts[2:3] == ["matrix"] and len(parts) > 3:
         return [*parts[:3], ".".join(parts[3:])]
     return parts

@@ -215,9 +215,11 @@ def _own_file(registry: Registry, entry: Node) -> str | None:
     value = choices.with_absolute_paths(registry, "reporter", entry)
     try:
         reporter = cast(Reporter, registry.create("reporter", completed(registry, "reporter", value)))
-        suffix: Any = reporter.suffix
-    except Exception:
-        # What is wrong with it is told before the first case.
+        suffix = str(reporter.suffix)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a reporter may even leave the process
+        # `run` says before its first case what is wrong with it.
         return None
     cls = type(reporter)
     says = suffix != Reporter.suffix or any("suffix" in vars(base) for base in cls.__mro__ if base is not Reporter)

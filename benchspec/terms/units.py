@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 from benchspec.terms.harmless import clipped
 
@@ -16,6 +17,8 @@ SIZES = {"B": 1} | {
     for suffix, base in (("B", 1000), ("iB", 1024))
 }
 
+#: in the base unit
+LARGEST = 1e300
 #: a share of a whole
 SHARES = {"%": 0.01}
 
@@ -30,10 +33,9 @@ def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
         example = "'15 min'" if units is DURATIONS else "'2%'" if units is SHARES else "'80 GiB'"
         found = f"'{clipped(text)}'"
         raise ValueError(f"{found} is not a number with a unit such as {example} (units: {', '.join(units)})")
-    factor = known[match[2].lower()]
-    # 70 * 0.01 is not 0.7.
-    value = float(match[1]) * factor if factor >= 1 else float(match[1]) / round(1 / factor)
-    if math.isinf(value):
+    # As floats, 70 * 0.01 is not 0.7, and 4.35 * 3600 not 15660.
+    value = float(Decimal(match[1]) * Decimal(str(known[match[2].lower()]))) if float(match[1]) < LARGEST else math.inf
+    if value >= LARGEST:
         raise ValueError(f"'{clipped(text)}' is too large for a number")
     return int(value) if value.is_integer() else value
 

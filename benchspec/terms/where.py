@@ -27,7 +27,8 @@ def lookup(fields: Mapping[str, Any], path: str) -> Any:
 def agrees(found: Any, wanted: Any) -> bool:
     """Whether two values are equal; a plugin also equals its name, and a mapping equals any subset of itself.
 
-    `true` is not 1, although Python says so; `1 min` is 60.
+    `true` is not 1, although Python says so; `1 min` is 60. Two texts are equal as they are written: what a text means
+    depends on its field.
     """
     if isinstance(found, Mapping) and isinstance(wanted, str):
         return agrees(found.get("name"), wanted)
@@ -36,15 +37,7 @@ def agrees(found: Any, wanted: Any) -> bool:
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         return all(agrees(found.get(key), value) for key, value in wanted.items())
     if isinstance(found, str) and isinstance(wanted, str):
-        return found.removeprefix(OWN) == wanted.removeprefix(OWN) or (_is_quantity(found) and _same(found, wanted))
+        return found.removeprefix(OWN) == wanted.removeprefix(OWN)
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(agrees, found, wanted))
-    return _same(found, wanted) and isinstance(found, bool) == isinstance(wanted, bool)
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(plain(one) == plain(other))
-
-
-def _is_quantity(text: str) -> bool:
-    return not isinstance(plain(text), str)
+    return bool(plain(found) == plain(wanted)) and isinstance(found, bool) == isinstance(wanted, bool)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -11,7 +9,7 @@ from typing import Any, cast
 from benchspec.cases.case import read_case
 from benchspec.kinds import checkpoints
 from benchspec.kinds.bases import CASE_KINDS, Backend, Dataset, Method, Model, Recipe
-from benchspec.kinds.faults import returned, whole, wrong
+from benchspec.kinds.faults import whole, wrong
 from benchspec.kinds.registry import Registry
 from benchspec.machine import ceilings
 from benchspec.machine.cache import cache_folder
@@ -203,15 +201,4 @@ def _prove(job: Rank, spread: Any, optimizers: chosen.Optimizers) -> None:
     learned = proof.learned(job.steps, job.before, after)
     computed = {"dtype": proof.dtypes(job.model), "arithmetic": job.arithmetic["dtype"], "tf32": job.arithmetic["tf32"]}
     used = chosen.prove(job.model, optimizers, job.case.train, job.case.said.get("train", {}))
-    job.log.add("proof", **{**_shown(job.backend, spread), **learned, **computed, **used})
-
-
-def _shown(backend: Backend, spread: Any) -> dict[str, Any]:
-    """The backend's evidence; raises `PluginError` if it is none that can be kept."""
-    shown = returned(backend.prove, backend.prove(spread), Mapping, "a mapping with the evidence")
-    try:
-        # A number of numpy or torch is kept as a plain one.
-        kept = json.loads(json.dumps(dict(shown), default=lambda value: value.item(), allow_nan=False))
-    except (TypeError, ValueError, AttributeError, RuntimeError):
-        raise wrong(backend.prove, shown, "a mapping of names to plain JSON values") from None
-    return {name: value for name, value in kept.items() if name not in ("event", "time", "clock", "at")}
+    job.log.add("proof", **{**proof.shown(job.backend, spread), **learned, **computed, **used})

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from benchspec.kinds.faults import returned, wrong
+from benchspec.terms import strict
+
+if TYPE_CHECKING:
+    from benchspec.kinds.bases import Backend
 
 #: values sampled from each parameter, to check whether training changed it
 SAMPLE = 64
+#: characters of a backend's evidence, which stands in the journal, and levels of lists and mappings in it
+MOST, DEEPEST = 100_000, 20
 
 
 @dataclass
@@ -96,3 +105,17 @@ def _check_steps(steps: Steps) -> None:
         raise RuntimeError("the recipe reported no optimizer step")
     if not steps.any_gradient:
         raise RuntimeError("the gradient was zero, or never reported, in every step, so the model did not learn")
+
+
+def shown(backend: Backend, trained: Any) -> dict[str, Any]:
+    """A backend's evidence on what was trained; raises `PluginError` if it is none that can be kept."""
+    found = returned(backend.prove, backend.prove(trained), Mapping, "a mapping with the evidence")
+    try:
+        # A number of numpy or torch is kept as a plain one.
+        text = json.dumps(dict(found), default=lambda value: value.item(), allow_nan=False)
+        kept = strict.parse(text.encode())
+    except Exception:
+        raise wrong(backend.prove, found, "a mapping of names to plain JSON values") from None
+    if len(text) > MOST or not strict.is_shallow(kept, DEEPEST):
+        raise wrong(backend.prove, found, f"evidence of at most {MOST:,} characters and {DEEPEST} levels")
+    return {name: value for name, value in kept.items() if name not in ("event", "time", "clock", "at")}

@@ -68,10 +68,19 @@ def test_a_section_in_include_is_its_parts_where_an_axis_lies_within_it():
 
 @pytest.mark.parametrize(
     ("axis", "excluded"),
-    [("[60, 2 h]", "1 min"), ("[1 min, 2 h]", "60"), ("[60 s, 2 h]", "1 min"), ("[a, 2 h]", "{name: a}")],
+    [("[60, 2 h]", "1 min"), ("[1 min, 2 h]", "60"), ("[1 min, 2 h]", "60.0"), ("[a, 2 h]", "{name: a}")],
 )
 def test_exclude_matches_what_is_written_otherwise(axis, excluded):
     assert combined(f"{{a: {axis}, exclude: [{{a: {excluded}}}]}}") == [{"a": "2 h"}]
+
+
+def test_two_texts_are_the_same_only_as_they_are_written():
+    assert combined("{a: [1d, 24h, 86400], exclude: [{a: 1d}]}") == [{"a": "24h"}]
+
+
+def test_a_plugin_in_include_meets_the_axes_of_its_options():
+    text = "{model.layers: [1, 2], include: [{model: {name: m, layers: 1, hidden: 8}}]}"
+    assert combined(text) == [{"model.layers": 1, "model.name": "m", "model.hidden": 8}, {"model.layers": 2}]
 
 
 def test_true_excludes_no_1():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchspec import Fact, Facts, Row, Shape, Share
@@ -31,15 +32,24 @@ def test_parameters_that_are_only_looked_up_are_not_multiplied():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"parameters": 1000}, "lookup_parameters is 1574400, of 1000 parameters"),
-        ({"active_parameters": 9}, "of 125239296 parameters, of which 9 are active"),
+        ({"parameters": 1000}, "lookup_parameters 1574400, of 1000 parameters"),
+        ({"active_parameters": 9}, "lookup_parameters 1574400, active_parameters 9, of 125239296 parameters"),
+        ({"block_parameters": 10**9}, "block_parameters 1000000000, of 125239296 parameters"),
         ({"layers": 0}, "layers is 0"),
+        ({"layers": None}, "layers is None"),
         ({"hidden": 768.0, "heads": -1}, "hidden is 768.0; heads is -1"),
+        ({"positions": "4", "query_width": -1}, "positions is '4'; query_width is -1"),
     ],
 )
 def test_a_shape_that_no_network_has_is_refused(change, reason):
     with pytest.raises(ValueError, match=f"no network has such a Shape: .*{reason}"):
         replace(OPT_125M, **change)
+
+
+def test_a_shape_is_of_plain_integers_and_of_none_that_are_absurd():
+    assert type(replace(OPT_125M, layers=np.int64(12)).layers) is int
+    with pytest.raises(ValueError, match="parameters is"):
+        replace(OPT_125M, parameters=10**4000)
 
 
 def test_what_is_not_known_of_a_machine_is_none():

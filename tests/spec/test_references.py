@@ -47,6 +47,21 @@ def test_a_condition_is_a_setting_that_there_is(write):
     assert of_given.endswith("did you mean 'seed'?") and of_where.endswith("did you mean 'every'?")
 
 
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("train: {sed: 1}", "'train.sed' is not a field of a case: unknown key 'sed'"),
+        ("train: {save: {evry: 1}}", "'train.save.evry' is not a field of a case"),
+        ("train.: 1", "'train.' is not a field of a case: unknown key ''"),
+        ("limits.timeout.x: 1", "unknown key 'x'"),
+        ("repeats.x: 1", "unknown key 'x'"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_told_however_it_is_written(write, condition, said):
+    (line,) = mistakes(write(REFERENCE % f"value: 1, where: {{{condition}}}"))
+    assert said in line and "(allowed: )" not in line
+
+
 def test_a_reference_to_an_unknown_metric_or_experiment(write):
     text = (REFERENCE % "value: 1").replace("train_runtime", "train_time").replace("experiment: one", "experiment: two")
     assert "'train_time' is not allowed" in mistakes(write(text))[0]

@@ -129,6 +129,18 @@ def test_an_option_that_is_set_is_one_of_the_plugin_that_would_be_there(write):
     assert (spec.hardware_options["name"], spec.hardware_options["price_per_hour"]) == ("auto", 3)
 
 
+def test_an_experiment_whose_name_is_a_path_within_another(write):
+    text = SMALL.replace("one:", "a:") + "  a.train: {model: opt-tiny}\n"
+    one, two = plan(load(write(text), ["experiments.a.train.seed=5", "experiments.a.train.train.seed=6"]))
+    assert (one.train["seed"], two.train["seed"]) == (5, 6)
+
+
+def test_an_option_of_a_plugin_that_another_one_has_is_set_too(write):
+    text = SMALL.replace("{name: synthetic, rows: 100}", "{name: resampled, rows: 9, of: synthetic}")
+    (case,) = plan(load(write(text), ["experiments.one.dataset.of.name=alpaca"]))
+    assert (case.dataset["name"], case.dataset["of"]["name"]) == ("resampled", "alpaca")
+
+
 def test_a_backend_that_is_not_named_depends_on_the_processes_so_that_its_options_need_a_name(write):
     (line,) = mistakes(write(SMALL), "defaults.backend.stage=3")
     assert "'name' is missing" in line

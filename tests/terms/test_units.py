@@ -13,6 +13,8 @@ from benchspec.terms.units import DURATIONS, SHARES, SIZES, count_text, duration
         ("250 ms", 0.25),
         ("14 d", 1_209_600),
         ("1_000 s", 1000),
+        ("4.35 h", 15660),
+        ("1e-999999999 s", 0),
     ],
 )
 def test_durations(text, seconds):

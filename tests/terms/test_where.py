@@ -29,8 +29,8 @@ FIELDS = {
         ({"limits.timeout": "15 min"}, True),
         ({"limits.timeout": "16 min"}, False),
         ({"dataset.rows": "10"}, False),
-        ({"limits.stall": "60 s"}, True),
-        ({"limits.stall": "1 h"}, False),
+        ({"limits.stall": 60}, True),
+        ({"limits.stall": "60 s"}, False),
     ],
 )
 def test_fields_match_where_every_path_has_the_value(where, agrees):
