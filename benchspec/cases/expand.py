@@ -174,11 +174,10 @@ def _assigned(spec: Spec, base: Node, combination: Combination) -> Node:
 
     An axis of an option is one of the default plugin, where the spec names no other.
     """
-    known = spec.schema["$defs"]["fields"]["properties"]
     for path, value in sorted(combination.items(), key=lambda axis: axis[0].count(".")):
         parts = path.split(".")
-        default = known.get(parts[0], {}).get("default")
-        if len(parts) > 1 and isinstance(default, str) and base.get(parts[0]) is None:
+        default = spec.default_plugins.get(parts[0])
+        if len(parts) > 1 and default and base.get(parts[0]) is None:
             base = document.assign(base, [parts[0]], replace(value, value={"name": replace(value, value=default)}))
         base = document.assign(base, parts, value)
     return base

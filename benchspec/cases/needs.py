@@ -8,8 +8,8 @@ from typing import Any
 from benchspec.cases.case import Case
 from benchspec.cases.expand import Expansion
 from benchspec.kinds.bases import Method, Plugin
-from benchspec.kinds.faults import explained, returned, whole
-from benchspec.kinds.values import Shape, Share
+from benchspec.kinds.faults import explained, shape_of, share_of, whole
+from benchspec.kinds.values import Shape
 from benchspec.spec.spec import Spec
 from benchspec.terms.errors import PluginError
 
@@ -44,7 +44,7 @@ def needs(spec: Spec, case: Case, plugins: Mapping[str, Plugin]) -> dict[str, An
 
 
 def _needs(case: Case, launcher: Any, model: Any, dataset: Any, recipe: Any, method: Any) -> dict[str, Any]:
-    rows, processes, shape = whole(dataset.size, dataset.size()), launcher.processes(), model.shape()
+    rows, processes, shape = whole(dataset.size, dataset.size()), launcher.processes(), shape_of(model)
     steps = recipe.steps(rows, case.train, processes) if rows else case.train["max_steps"]
     rows_per_step = case.train["batch_size"] * case.train["gradient_accumulation"] * processes
     if not method.trains:
@@ -66,8 +66,7 @@ def _state(shape: Shape, method: Method) -> int | None:
     """Bytes of weights, gradients and Adam's moments; None if it is not known how much is trained."""
     if not method.trains:
         return shape.parameters * WEIGHT_BYTES
-    share = returned(method.share, method.share(shape), (Share, type(None)), "a Share or None")
-    if share is None:
+    if (share := share_of(method, shape)) is None:
         return None
     # A share counts what is multiplied with; if that is all, what is only looked up is trained too.
     everything = share.learning == shape.multiplied

@@ -7,9 +7,13 @@ from collections.abc import Callable, Collection
 from numbers import Integral
 from traceback import walk_tb
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchspec.kinds.values import Shape, Share
 from benchspec.terms.errors import BenchspecError, PluginError
+
+if TYPE_CHECKING:
+    from benchspec.kinds.bases import Method, Model
 
 T = TypeVar("T")
 
@@ -57,6 +61,16 @@ def returned(method: Callable[..., Any], value: T, types: type | tuple[type, ...
     if not isinstance(value, types):
         raise wrong(method, value, wanted)
     return value
+
+
+def shape_of(model: Model) -> Shape | None:
+    """What a model's `shape` returned; raises `PluginError` if it is none."""
+    return returned(model.shape, model.shape(), (Shape, type(None)), "a Shape or None")
+
+
+def share_of(method: Method, shape: Shape) -> Share | None:
+    """What a method's `share` returned; raises `PluginError` if it is none."""
+    return returned(method.share, method.share(shape), (Share, type(None)), "a Share or None")
 
 
 def whole(method: Callable[..., Any], value: Any) -> int | None:

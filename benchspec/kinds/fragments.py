@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchspec.kinds.bases import KINDS
-from benchspec.kinds.options import ALTERNATIVES, converted, formats
+from benchspec.kinds.option_schema import validating
 from benchspec.terms.errors import suggest
 
 Fragment = Mapping[str, Any]
@@ -111,31 +111,12 @@ def _values(schema: Fragment, presets: Mapping[str, Fragment]) -> Iterator[str]:
 
 
 def _refused(properties: Mapping[str, Fragment], values: Fragment) -> Iterator[tuple[str, str]]:
-    """Options that their schemas refuse, as they are written or with units converted, and why."""
+    """Options that their schemas refuse, and why."""
     # Another plugin's options are checked with that plugin.
     values = {key: value for key, value in values.items() if "$ref" not in properties[key]}
-    known = {key: properties[key] for key in values}
-    yield from _errors(known, values)
-    try:
-        plain = {key: converted(known[key], value) for key, value in values.items()}
-    except ValueError:
-        return
-    # A text with a unit becomes a number, whatever types a spec may write.
-    changed = {
-        key: value
-        for key, value in plain.items()
-        if value != values[key] and not any(word in known[key] for word in (*ALTERNATIVES, "allOf"))
-    }
-    untyped = {key: {word: one for word, one in known[key].items() if word != "type"} for key in changed}
-    yield from _errors(untyped, changed)
-
-
-def _errors(properties: Mapping[str, Fragment], values: Fragment) -> Iterator[tuple[str, str]]:
-    from jsonschema import Draft202012Validator
-
     if not values:
         return
-    for error in Draft202012Validator({"properties": properties}, format_checker=formats()).iter_errors(values):
+    for error in validating({"properties": {key: properties[key] for key in values}}).iter_errors(values):
         yield str(error.absolute_path[0]), " ".join(str(error.cause or error.message).split())
 
 

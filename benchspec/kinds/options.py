@@ -6,18 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import KINDS
+from benchspec.kinds.option_schema import UNITS, item_schema, met, property_schema
 from benchspec.terms.errors import PluginError
-from benchspec.terms.units import DURATIONS, SHARES, SIZES, quantity
+from benchspec.terms.units import quantity
 from benchspec.terms.where import OWN
 
 if TYPE_CHECKING:
-    from jsonschema import FormatChecker
-
     from benchspec.kinds.discovery import Entry
     from benchspec.kinds.registry import Registry
-
-#: benchspec's own JSON-schema formats for strings that hold a number with a unit
-UNITS = {"seconds": DURATIONS, "size": SIZES, "share": SHARES}
 
 Options = dict[str, Any]
 
@@ -104,7 +100,7 @@ def section(definition: Mapping[str, Any], given: Mapping[str, Any] | None) -> O
 
 def converted(fragment: Mapping[str, Any], value: Any) -> Any:
     """A value converted by its schema: quantities to numbers, whole floats to integers, defaults filled in."""
-    fragment = flat(fragment, value)
+    fragment = met(fragment, value)
     if isinstance(value, list):
         return [converted(item_schema(fragment, place), item) for place, item in enumerate(value)]
     if isinstance(value, Mapping):
@@ -114,59 +110,6 @@ def converted(fragment: Mapping[str, Any], value: Any) -> Any:
         return int(value)
     units = UNITS.get(fragment.get("format", ""))
     return quantity(value, units) if units and isinstance(value, str) else value
-
-
-#: what JSON schema has for alternatives
-ALTERNATIVES = ("anyOf", "oneOf")
-
-
-def flat(fragment: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
-    """A schema with the keywords of its parts that a value meets: of alternatives, of the first one that it meets."""
-    met = [next((part for part in fragment.get(word, ()) if _meets(value, part)), None) for word in ALTERNATIVES]
-    parts = [flat(part, value) for part in (*met, *fragment.get("allOf", ())) if part is not None]
-    if not parts:
-        return fragment
-    merged = {key: item for part in (*reversed(parts), fragment) for key, item in part.items()}
-    properties = {key: item for part in (*parts, fragment) for key, item in part.get("properties", {}).items()}
-    return {**merged, "properties": properties}
-
-
-def _meets(value: Any, fragment: Mapping[str, Any]) -> bool:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(fragment, format_checker=formats()).is_valid(value)
-
-
-def formats() -> FormatChecker:
-    """The check of benchspec's own formats of strings: durations, sizes and shares."""
-    from jsonschema import FormatChecker
-
-    checker = FormatChecker(formats=())
-    for name, units in UNITS.items():
-        checker.checks(name, raises=ValueError)(lambda value, units=units: _has_unit(value, units))
-    return checker
-
-
-def _has_unit(value: object, units: dict[str, float]) -> bool:
-    if isinstance(value, str):
-        quantity(value, units)
-    return True
-
-
-def item_schema(fragment: Mapping[str, Any], place: int) -> Mapping[str, Any]:
-    """The schema of a list's item."""
-    first = fragment.get("prefixItems", ())
-    return _schema(first[place] if place < len(first) else fragment.get("items"))
-
-
-def property_schema(fragment: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The schema of a mapping's value."""
-    properties = fragment.get("properties", {})
-    return _schema(properties[key] if key in properties else fragment.get("additionalProperties"))
-
-
-def _schema(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
 
 
 def _defaults(schema: Mapping[str, Any]) -> Options:

@@ -50,7 +50,7 @@ class Shape:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for counts that no network has; whatever integer type they are of, they become `int`."""
-        wrong = [name for name, (least, optional) in _COUNTS.items() if not self._settle(name, least, optional)]
+        wrong = [name for name, (least, optional) in COUNTS.items() if not self._settle(name, least, optional)]
         if wrong:
             said = "; ".join(f"{name} is {_shown(getattr(self, name))}" for name in wrong)
             raise ValueError(f"no network has such a Shape: {said}")
@@ -83,7 +83,7 @@ class Shape:
 
 
 #: the counts of a `Shape` -> the least that they can be, and whether they may be None
-_COUNTS: Mapping[str, tuple[int, bool]] = {
+COUNTS: Mapping[str, tuple[int, bool]] = {
     **dict.fromkeys(("layers", "hidden", "parameters"), (1, False)),
     **dict.fromkeys(("heads", "ffn", "vocabulary", "lookup_parameters"), (0, False)),
     **dict.fromkeys(("positions", "active_parameters", "block_parameters"), (1, True)),

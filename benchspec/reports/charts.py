@@ -11,6 +11,7 @@ from benchspec.reports.columns import axis_paths, by_experiment
 from benchspec.results.regression import fit_line
 from benchspec.results.result import Result
 from benchspec.results.results import Results
+from benchspec.results.scripts import told_apart
 from benchspec.results.verdicts import Verdict
 from benchspec.terms.harmless import one_line
 from benchspec.terms.metrics import METRICS
@@ -81,7 +82,7 @@ def charts(results: Results, metric: str = "train_runtime") -> list[Chart]:
     titles = results.run.get("experiments", {})
     found = [
         _chart(name, titles.get(name, {}).get("title") or name, group, results, metric)
-        for name, group in by_experiment(results.by_case()).items()
+        for name, group in by_experiment(told_apart(results.by_case(), results.run)).items()
     ]
     return [chart for chart in found if any(series.marks for series in chart.series)]
 

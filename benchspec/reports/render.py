@@ -12,9 +12,10 @@ from benchspec.kinds.discovery import Entry
 from benchspec.kinds.faults import explained, returned
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
+from benchspec.kinds.report_files import report_files
 from benchspec.results.results import Results
 from benchspec.terms.errors import BenchspecError, PluginError, RunError
-from benchspec.terms.layout import REPORT, of_its_own, report_problem, write_whole
+from benchspec.terms.layout import REPORT, report_problem, write_whole
 
 T = TypeVar("T")
 #: each file that reports have written -> the reporter
@@ -31,11 +32,13 @@ def printed(
     """
     failed: list[str] = []
     written = {} if written is None else written
+    own: Sequence[str | Mapping[str, Any]] = results.run.get("report", ["table"])
     # The files of a run are of all of its experiments.
-    own = results.run.get("report", ["table"]) if results.experiment is None else ["table"]
-    for value in names or own:
+    whole = results.experiment is None
+    for value in names or (own if whole else ["table"]):
+        file = report_files(registry, [*own, value])[-1]
         try:
-            yield from _one(registry, results, value, written, keep=not names and results.experiment is None)
+            yield from _one(registry, results, value, file, written, keep=not names and whole)
         except BenchspecError as error:
             failed.append(str(error))
     if failed:
@@ -68,19 +71,22 @@ def _reporter(registry: Registry, value: str | Mapping[str, Any]) -> tuple[_Who,
 
 
 def _one(
-    registry: Registry, results: Results, value: str | Mapping[str, Any], written: Written, *, keep: bool
+    registry: Registry,
+    results: Results,
+    value: str | Mapping[str, Any],
+    file: str | None,
+    written: Written,
+    *,
+    keep: bool,
 ) -> Iterator[str]:
-    """The text of a reporter, if it is to be printed; otherwise it is saved, whatever `keep` says."""
+    """The text of a reporter, if it is to be printed; otherwise it is saved in `file`, whatever `keep` says."""
     who, reporter, path = _reporter(registry, value)
     text = _text(who, reporter, results)
     if text and path is None and reporter.printed:
         yield text
     if text and (keep or not reporter.printed):
-        file = _target(who, results.folder, path or _file_of_report(who, reporter))
-        if path is None and written.get(file, str(who)) != str(who):
-            # As of two reporters that leave the suffix at its default.
-            file = _target(who, results.folder, of_its_own(file.name, who.name))
-        _write_all(who, {file: text.encode()}, written)
+        target = _target(who, results.folder, file or _file_of_report(who, reporter))
+        _write_all(who, {target: text.encode()}, written)
     _write_all(who, _files(who, reporter, results), written)
 
 
@@ -122,9 +128,14 @@ def _files(who: _Who, reporter: Reporter, results: Results) -> dict[Path, bytes]
             raise PluginError(f"{who} failed: `files` must give bytes for '{path}', not {type(content).__name__}")
     for target in targets:
         # Whatever reports the spec names now: the next `report` may write another one there.
-        if target.parent == results.folder.resolve() and target.stem.casefold() == REPORT:
+        if target.parent == results.folder.resolve() and _is_report(target):
             raise PluginError(f"{who} failed: `files` must not have '{target.name}', which is the name of a report")
     return targets
+
+
+def _is_report(file: Path) -> bool:
+    stem = file.stem.casefold()
+    return stem == REPORT or stem.startswith(f"{REPORT}-")
 
 
 def _write_all(who: _Who, files: Mapping[Path, bytes], written: Written) -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from benchspec.kinds.values import COUNTS
 from benchspec.terms.harmless import clipped
 from benchspec.terms.outcomes import INNER_PHASES, OUTCOMES, PHASES
 from benchspec.terms.strict import DEEPEST, is_shallow
@@ -98,8 +99,8 @@ _PHASE = Need("a phase", lambda value: isinstance(value, str) and value in (*PHA
 _OUTCOME = Need("an outcome", lambda value: isinstance(value, str) and value in OUTCOMES and value != "ok")
 _SHAPE = ("layers", "hidden", "parameters", "lookup_parameters")
 _SHARE = ("learning", "reached", "layers")
-#: counts of a shape or a share that may be absent
-_OPTIONAL = ("active_parameters", "query_width", "added")
+#: counts of a shape or a share that may be absent; earlier versions left out more of them
+_OPTIONAL = (*COUNTS, "added")
 
 
 def _counts(names: Sequence[str]) -> Need:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchspec.kinds.options import flat, item_schema, kind_of, property_schema
+from benchspec.kinds.option_schema import item_schema, met, property_schema
+from benchspec.kinds.options import kind_of
 from benchspec.kinds.registry import Registry
 from benchspec.spec.document import Node
 
@@ -50,7 +51,7 @@ def _option(registry: Registry, fragment: Mapping[str, Any], node: Node, leaf: L
     """An option's value with `leaf` applied to its scalars; `fragment` is its schema."""
     if (kind := kind_of(fragment)) and node.value is not None:
         return _plugin(registry, kind, node, leaf)
-    fragment = flat(fragment, node.plain())
+    fragment = met(fragment, node.plain())
     if isinstance(node.value, list):
         items = enumerate(node.value)
         return [_option(registry, item_schema(fragment, place), item, leaf) for place, item in items]

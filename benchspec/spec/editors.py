@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchspec.kinds.bases import CASE_KINDS, KINDS, SECTIONS
-from benchspec.kinds.options import UNITS, kind_of
+from benchspec.kinds.option_schema import UNITS
+from benchspec.kinds.options import kind_of
 from benchspec.kinds.registry import Registry
 from benchspec.spec import schema
 from benchspec.terms.units import DURATIONS, SHARES, SIZES

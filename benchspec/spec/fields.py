@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from benchspec.kinds.bases import CASE_KINDS, SECTIONS, Backend, Launcher, Method, Model, Plugin, Recipe
 from benchspec.kinds.checks import is_count
-from benchspec.kinds.faults import explained, returned, wrong
+from benchspec.kinds.faults import explained, returned, shape_of, share_of, wrong
 from benchspec.kinds.options import as_given, completed, section
 from benchspec.kinds.registry import Registry
-from benchspec.kinds.values import Facts, Shape, Share
+from benchspec.kinds.values import Facts
 from benchspec.spec import choices, document, mistakes, schema
 from benchspec.spec.document import Node
 from benchspec.spec.spec import Spec
@@ -105,8 +105,8 @@ def complete(spec: Spec, fields: Node, missing: Missing) -> Fields:
     found = Fields(_given(spec.registry, fields))
     definitions = spec.schema["$defs"]
     for kind in CASE_KINDS:
-        default = definitions["fields"]["properties"][kind].get("default")
-        node = fields.get(kind) or (document.bare(spec.registry.own(kind, default)) if default else None)
+        default = spec.default_plugins.get(kind)
+        node = fields.get(kind) or (document.bare(default) if default else None)
         if node:
             found.values[kind] = completed(spec.registry, kind, choices.with_absolute_paths(spec.registry, kind, node))
             nodes = choices.missing_files(spec.registry, kind, node)
@@ -265,13 +265,13 @@ def _misshapen(
     """Problems of a model's shape: it is too short for what is asked of it, or the method is not for it."""
     lengths = _lengths(values, method)
     try:
-        shape = returned(model.shape, model.shape(), (Shape, type(None)), "a Shape or None")
+        shape = shape_of(model)
     except Exception as error:
         yield _refusal(spec, fields, values, "model", error)
         return
     if shape and method:
         try:
-            returned(method.share, method.share(shape), (Share, type(None)), "a Share or None")
+            share_of(method, shape)
         except Exception as error:
             yield _refusal(spec, fields, values, "method", error)
     for path, length in lengths.items():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchspec.kinds.bases import CASE_KINDS, KINDS, Plugin
 from benchspec.kinds.discovery import Entry
-from benchspec.kinds.options import UNITS, formats
+from benchspec.kinds.option_schema import validating
 from benchspec.kinds.registry import Registry
 from benchspec.terms import schemas
 from benchspec.terms.metrics import METRICS
-from benchspec.terms.units import quantity
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -37,41 +36,8 @@ def compose(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
 
 def validator(schema: Mapping[str, Any], definition: str | None = None) -> Draft202012Validator:
     """A validator for a composed schema, or for one of its definitions."""
-    from jsonschema import Draft202012Validator, validators
-
     part = {"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"} if definition else schema
-    checks = {name: _on_quantities(Draft202012Validator.VALIDATORS[name]) for name in _BOUNDS}
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-    extend: Any = validators.extend
-    found: Draft202012Validator = extend(Draft202012Validator, checks, type_checker=types)(
-        part, format_checker=formats()
-    )
-    return found
-
-
-_BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
-
-
-def _is_integer(checker: object, value: object) -> bool:
-    """As in JSON schema, where 1.0 is an integer too; but not 1e300, which no field can mean."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) <= 2**53
-    return whole or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _on_quantities(check: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
-    """A bound that also holds for text such as `0 s`, in the unit that the schema's format says."""
-
-    def checked(validator: Any, bound: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        units = UNITS.get(schema.get("format", ""))
-        if units and isinstance(value, str):
-            try:
-                value = quantity(value, units)
-            except ValueError:
-                # The check of the format says so.
-                return
-        yield from check(validator, bound, value, schema) or ()
-
-    return checked
+    return validating(part)
 
 
 def options(entry: Entry, check_required: bool) -> dict[str, Any]:

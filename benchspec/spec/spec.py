@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from os.path import normpath
 from pathlib import Path
 from typing import Any, cast
 
-from benchspec.kinds.bases import CASE_KINDS, Hardware, Reporter
+from benchspec.kinds.bases import CASE_KINDS, Hardware
 from benchspec.kinds.faults import defined_at, explained, wrong
 from benchspec.kinds.options import completed
 from benchspec.kinds.registry import Registry
+from benchspec.kinds.report_files import report_files
 from benchspec.kinds.values import FIGURES, Fact, Facts
 from benchspec.spec import choices, document, mistakes, references, schema
 from benchspec.spec.document import Node
@@ -20,7 +20,7 @@ from benchspec.spec.packs import with_packs
 from benchspec.spec.references import Reference
 from benchspec.spec.sources import included, with_sets
 from benchspec.terms.errors import PluginError, Problem, SpecError, first
-from benchspec.terms.layout import REPORT, of_its_own, report_problem
+from benchspec.terms.layout import report_problem
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,6 +53,11 @@ class Spec:
     def experiments(self) -> dict[str, Node]:
         found: dict[str, Node] = self.node.at(["experiments"]).value
         return found
+
+    @cached_property
+    def default_plugins(self) -> dict[str, str]:
+        """kind -> the plugin that a spec which names none of it has; the default of some kinds depends on others."""
+        return _default_plugins(self.registry, self.schema)
 
     @cached_property
     def report(self) -> list[Any]:
@@ -88,8 +93,7 @@ class Spec:
     @cached_property
     def hardware_options(self) -> dict[str, Any]:
         """The spec's hardware as `{name, option…}`, with every option."""
-        default = self.registry.own("hardware", self.schema["properties"]["hardware"]["default"])
-        node = self.hardware or document.bare(default)
+        node = self.hardware or document.bare(self.default_plugins["hardware"])
         return completed(self.registry, "hardware", choices.with_absolute_paths(self.registry, "hardware", node))
 
     def plain(self) -> dict[str, Any]:
@@ -128,7 +132,6 @@ def check(
 
 
 def _default_plugins(registry: Registry, composed: Mapping[str, Any]) -> dict[str, str]:
-    """kind -> the plugin that a spec which names none of it has; kinds whose default depends on others have none."""
     fragments = {**composed["$defs"]["fields"]["properties"], "hardware": composed["properties"]["hardware"]}
     defaults = {kind: fragments[kind].get("default") for kind in (*CASE_KINDS, "hardware")}
     return {kind: registry.own(kind, name) for kind, name in defaults.items() if name}
@@ -190,40 +193,21 @@ _SMALLEST = 1e-100
 
 def _report_problems(spec: Spec) -> Iterator[Problem]:
     """Report paths that would overwrite something else or lie outside the run directory."""
-    entries = (spec.node.get("report") or document.bare([])).value
+    entries: list[Node] = (spec.node.get("report") or document.bare([])).value
+    values = [choices.with_absolute_paths(spec.registry, "reporter", entry) for entry in entries]
+    files = zip(entries, report_files(spec.registry, values), strict=True)
     taken: list[str] = []
-    names: dict[str, str] = {}
     # Those without a path first: where theirs lies, they do not say.
-    for entry in sorted(entries, key=lambda entry: entry.get("path") is not None):
+    for entry, file in sorted(files, key=lambda pair: pair[0].get("path") is not None):
         path = entry.get("path")
         if path and (problem := report_problem(path.value)):
             yield path.problem(problem)
             continue
-        found = normpath(path.value) if path else _own_file(spec.registry, entry)
-        if found is None:
+        if file is None:
             continue
-        if path is None and found in taken and names[found] != choices.name_of(entry):
-            found = of_its_own(found, choices.name_of(entry))
-        names[found] = choices.name_of(entry)
-        if other := next((each for each in taken if _overlap(found, each)), None):
+        if other := next((each for each in taken if _overlap(file, each)), None):
             yield (path or entry).problem(f"another report has the path '{other}'; give one of them another `path`")
-        taken.append(found)
-
-
-def _own_file(registry: Registry, entry: Node) -> str | None:
-    """The file of a report for which the spec gives no path; None of a reporter that may have files alone."""
-    value = choices.with_absolute_paths(registry, "reporter", entry)
-    try:
-        reporter = cast(Reporter, registry.create("reporter", completed(registry, "reporter", value)))
-        suffix = str(reporter.suffix)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # a reporter may even leave the process
-        # `run` says before its first case what is wrong with it.
-        return None
-    cls = type(reporter)
-    says = suffix != Reporter.suffix or any("suffix" in vars(base) for base in cls.__mro__ if base is not Reporter)
-    return f"{REPORT}{suffix}" if says or cls.files is Reporter.files else None
+        taken.append(file)
 
 
 def _overlap(one: str, other: str) -> bool:

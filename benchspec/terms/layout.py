@@ -120,11 +120,6 @@ def report_problem(path: str) -> str | None:
     return None
 
 
-def of_its_own(file: str, reporter: str) -> str:
-    """The file of a report whose name another reporter's has already: `report-acme.txt`."""
-    return f"{REPORT}-{reporter.rpartition(':')[2]}{file.removeprefix(REPORT)}"
-
-
 def write_json(file: Path, value: Any) -> None:
     """Write a JSON file atomically."""
     write_whole(file, _encoded(value))

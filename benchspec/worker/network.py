@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from benchspec.kinds.faults import returned
+from benchspec.kinds.faults import returned, shape_of, share_of
 from benchspec.kinds.values import Share
 from benchspec.terms.attention import ON_GPUS
 from benchspec.terms.errors import BenchspecError
@@ -102,11 +102,11 @@ def _describe(job: Rank, network: Any, model: Model, method: Method, size: int) 
 
     parameters = {name: job.backend.numel(parameter) for name, parameter in network.named_parameters()}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    shape = model.shape()
+    shape = shape_of(model)
     warning = _other_size(model, shape, size) if shape else None
     # FLOPs from a wrong size would be wrong in silence.
     shape = job.shape = None if warning else shape
-    share = returned(method.share, method.share(shape), (Share, type(None)), "a Share or None") if shape else None
+    share = share_of(method, shape) if shape else None
     job.log.add(
         "model",
         parameters=sum(parameters.values()),

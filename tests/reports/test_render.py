@@ -195,6 +195,19 @@ def test_two_reporters_with_one_suffix_have_a_file_each(tmp_path):
     assert files(tmp_path) == {"report.log": b"1 result.", "report-other.log": b"another"}
 
 
+def test_a_report_has_the_same_file_however_it_is_asked_for(tmp_path):
+    hidden = other(printed=False)
+    assert reports(tmp_path, report=["acme", "other"], others=[hidden]) == ["1 result."]
+    kept = files(tmp_path)
+    assert reports(tmp_path, report=["acme", "other"], others=[hidden], names=["other"]) == []
+    assert files(tmp_path) == kept and set(kept) == {"report.log", "report-other.log"}
+
+
+def test_a_report_that_fails_leaves_its_file_to_no_other(tmp_path):
+    texts, _ = both(tmp_path, "acme", "other", classes=(reporter(render=lambda self, results: 1), other()))
+    assert texts == ["another"] and set(files(tmp_path)) == {"report-other.log"}
+
+
 def test_a_report_does_not_overwrite_another_and_is_shown_all_the_same(tmp_path):
     texts, said = both(tmp_path, "acme", "acme")
     assert texts == ["1 result."] * 2
@@ -214,7 +227,7 @@ def test_the_files_of_a_reporter_do_not_overwrite_a_report_or_another_s_files(tm
     assert "the reporter 'other' of" in said and "'good.svg' is already written by the reporter 'acme'" in said
 
 
-@pytest.mark.parametrize("path", ["report.md", "Report.TXT", "report", "x/../report.csv"])
+@pytest.mark.parametrize("path", ["report.md", "Report.TXT", "report", "x/../report.csv", "report-x.txt"])
 def test_no_file_has_the_name_of_a_report_not_even_one_that_is_not_of_the_spec(tmp_path, path):
     plots = reporter(render=lambda self, results: "", files=lambda self, results: {path: b""})
     with pytest.raises(PluginError, match=r"`files` must not have '.*', which is the name of a report"):
