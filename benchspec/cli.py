@@ -158,11 +158,11 @@ def run(
     return _exit_code(results, strict)
 
 
-@cli.command()
+@cli.command(short_help="Check specs.")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=completing("spec_files"))
 @arguments.printed("text", "json")
 def validate(specs: Sequence[str], form: str) -> int:
-    """Check specs. Everything that is wrong with them is reported at once."""
+    """Check specs and report everything that is wrong with them."""
     from benchspec.cases.check import validated
     from benchspec.kinds.registry import Registry
 
@@ -176,14 +176,14 @@ def validate(specs: Sequence[str], form: str) -> int:
     return 2 if any(problem.severity == "error" for problem in problems) else 0
 
 
-@cli.command()
+@cli.command(short_help="Show the cases without running any.")
 @SPEC
 @arguments.only("Show")
 @arguments.out(", to show which cases are done", offered="runs")
 @SET
 @FORMAT
 def plan(spec: str, only: Sequence[str], out: str | None, sets: Sequence[str], form: str) -> None:
-    """Show the cases without running any. Also what each will need, and which are done already."""
+    """Show the cases, what each will need, and which are done already, without running any."""
     from pathlib import Path
 
     from benchspec.cases import costs, plans
@@ -235,7 +235,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
     return _exit_code(results, strict)
 
 
-@cli.command()
+@cli.command(short_help="Compare the cases of two run directories.")
 @arguments.run_dir("base")
 @arguments.run_dir("head")
 @arguments.METRIC
@@ -249,7 +249,7 @@ def report(run_dir: str, reporters: Sequence[str], experiment: str | None, openi
 @arguments.COMPARISON
 @arguments.strict(_OF_CASES)
 def compare(base: str, head: str, metric: str, threshold: float, across: Sequence[str], form: str, strict: bool) -> int:
-    """Compare the cases of two run directories. BASE is from before a change, HEAD from after it.
+    """Compare the cases of two run directories: BASE before a change, HEAD after it.
 
     Each case of both is the same, better, worse, undecided (too few launches to say) or not comparable. Exit code 1 if
     any is worse, 4 if none is comparable.
@@ -266,7 +266,7 @@ def compare(base: str, head: str, metric: str, threshold: float, across: Sequenc
     return _code_of(found, strict)
 
 
-@cli.command()
+@cli.command(short_help="Run a spec in two environments and compare them.")
 @SPEC
 @click.option("--base", required=True, metavar="PYTHON", help="The interpreter of the environment before the change.")
 @click.option("--head", required=True, metavar="PYTHON", help="The interpreter of the environment after it.")
@@ -291,7 +291,7 @@ def ab(
     form: str,
     strict: bool,
 ) -> int:
-    """Run a spec in two environments and compare them. They take turns; then it is as `compare --across libraries`.
+    """Run a spec under two Python environments in turns, then compare them, as `compare --across libraries` does.
 
     The run directories are DIR/base and DIR/head. What looks worse is launched as often again before it is called
     worse. Run the same command again to go on after an interruption.
@@ -321,7 +321,7 @@ def ab(
     return _code_of(found, strict)
 
 
-@cli.command()
+@cli.command(short_help="Export results for another tool.")
 @arguments.run_dir("run_dir", "RUN")
 @click.option(
     "--to",
@@ -332,7 +332,7 @@ def ab(
 )
 @arguments.folder("--out", "Where to write.  [default: RUN/export]")
 def export(run_dir: str, target: str, out: str | None) -> None:
-    """Export results for another tool. Exporting again replaces what was exported."""
+    """Export the results of a run directory for another tool. Exporting again replaces what was exported."""
     from pathlib import Path
 
     from benchspec.reports.exports.export import export as exporting
@@ -342,13 +342,13 @@ def export(run_dir: str, target: str, out: str | None) -> None:
     output.warn(exporting(Results.load(run_dir), target, Path(out) if out else None))
 
 
-@cli.command()
+@cli.command(short_help="Show a metric over many runs.")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", shell_complete=completing("runs"))
 @arguments.METRIC
 @click.option("--figure", metavar="FILE", help="Draw it too, into this file: .svg or .png.")
 @FORMAT
 def history(folders: Sequence[str], metric: str, figure: str | None, form: str) -> None:
-    """Show a metric over many runs. The oldest comes first, and changes are marked.
+    """Show a metric over many runs, oldest first, and where it changed.
 
     Each DIR is a run directory or a folder of run directories. Runs that cannot be compared, such as those of another
     machine, are series of their own. Changes are marked if ruptures is installed.
@@ -374,11 +374,11 @@ def history(folders: Sequence[str], metric: str, figure: str | None, form: str) 
             output.warn([f"it shows {len(charts)} of {len(series)} series, those with the most runs"])
 
 
-@cli.command()
+@cli.command(short_help="Make the reports in Markdown files anew.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE.md...", shell_complete=completing("pages"))
 @click.option("--write", is_flag=True, help="Bring the reports up to date.")
 def verify(files: Sequence[str], write: bool) -> int:
-    """Make the reports in Markdown files anew. They stand between benchspec's markers; what differs is said.
+    """Make the reports between benchspec's markers in Markdown files anew, and say what differs.
 
     Exit code 1 if anything does, and --write is not given.
     """
@@ -392,11 +392,11 @@ def verify(files: Sequence[str], write: bool) -> int:
     return int(differing and not write)
 
 
-@cli.command()
+@cli.command(short_help="List the installed plugins.")
 @click.argument("name", required=False, metavar="[NAME]", shell_complete=completing("plugins"))
 @FORMAT
 def plugins(name: str | None, form: str) -> int:
-    """List the installed plugins. Also what did not load (then the exit code is 1), and with a NAME, its options."""
+    """List the installed plugins and what did not load (then the exit code is 1); with a NAME, its options."""
     from benchspec.kinds import details, listing
     from benchspec.kinds.registry import Registry
 
@@ -410,10 +410,10 @@ def plugins(name: str | None, form: str) -> int:
     return int(bool(registry.broken) and not name)
 
 
-@cli.command()
+@cli.command(short_help="Print a JSON schema.")
 @click.argument("name", type=click.Choice(["spec", "result", "event"]), default="spec", required=False)
 def schema(name: str) -> None:
-    """Print a JSON schema. The one for specs includes the options of every installed plugin."""
+    """Print a JSON schema; the one for specs includes the options of every installed plugin."""
     from benchspec.kinds.registry import Registry
     from benchspec.spec.editors import for_editors
     from benchspec.terms import schemas
@@ -422,11 +422,11 @@ def schema(name: str) -> None:
     output.show(json_text(found, indent=2))
 
 
-@cli.command()
+@cli.command(short_help="Show this machine and what is missing to run.")
 @click.option("--measure", is_flag=True, help="Measure what one device can do at most; takes a few seconds.")
 @FORMAT
 def machine(measure: bool, form: str) -> None:
-    """Show this machine and what is missing to run."""
+    """Show this machine's hardware and libraries, and what is missing to run."""
     from benchspec.machine import ceilings, describe, missing, text
 
     facts = describe.describe()

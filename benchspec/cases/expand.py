@@ -6,21 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchspec.cases import axes
 from benchspec.cases.case import Case
 from benchspec.cases.ids import case_ids, digest
-from benchspec.cases.matrix import Combination, combinations, unknown_excludes
+from benchspec.cases.matrix import Combination, combinations
 from benchspec.cases.training import missing_to_train
 from benchspec.cases.trials import EXPECTED, Trial, trials
-from benchspec.kinds.bases import CASE_KINDS, Plugin
+from benchspec.kinds.bases import Plugin
 from benchspec.kinds.options import section
 from benchspec.spec import document
 from benchspec.spec.document import Node
 from benchspec.spec.fields import REQUIRED, FieldCheck, Fields, Missing, complete
 from benchspec.spec.schema import validator
 from benchspec.spec.spec import Spec
-from benchspec.spec.yaml12 import MAX_DEPTH
-from benchspec.terms.errors import MAX_PROBLEMS, Problem, SpecError, distinct, first, suggest
-from benchspec.terms.harmless import clipped
+from benchspec.terms.errors import MAX_PROBLEMS, Problem, SpecError, distinct, first
 from benchspec.terms.where import matches
 
 if TYPE_CHECKING:
@@ -91,20 +90,11 @@ def _passes(form: Draft202012Validator, node: Node | None) -> bool:
 def _expand_experiment(
     spec: Spec, name: str, node: Node, check: FieldCheck, missing: Missing, found: Expansion
 ) -> None:
-    base, matrix = _base(spec, node), node.get("matrix")
+    base = _base(spec, node)
+    combined, whole = _combined(node.get("matrix"), found)
     # A field that is misspelt is told, and not that it is missing too.
     written = [*node.value, *(defaults.value if (defaults := spec.node.get("defaults")) else ())]
-    whole = all(key in spec.schema["$defs"]["experiment"]["properties"] for key in written)
-    if matrix and (wrong := [*_unknown_axes(spec, matrix), *unknown_excludes(matrix)]):
-        found.problems += wrong
-        matrix, whole = _known_axes(spec, matrix), False
-        try:
-            combined = combinations(matrix) if matrix else [{}]
-        except SpecError:
-            # Too many without what is wrong in it.
-            return
-    else:
-        combined = combinations(matrix) if matrix else [{}]
+    whole = whole and all(key in spec.schema["$defs"]["experiment"]["properties"] for key in written)
     drafts: list[Draft] = []
     for combination in combined:
         fields = _assigned(spec, base, combination)
@@ -114,6 +104,21 @@ def _expand_experiment(
             of_case = _trials(spec, combination, fields)
             drafts += [Draft(*trial, complete(spec, trial.fields, missing)) for trial in of_case]
     _add_cases(name, node, drafts, found)
+
+
+def _combined(matrix: Node | None, found: Expansion) -> tuple[list[Combination], bool]:
+    """A matrix's combinations, and whether they are whole: where it has mistakes, they are of the other axes alone."""
+    if matrix is None:
+        return [{}], True
+    if not (wrong := axes.problems(matrix)):
+        return combinations(matrix), True
+    found.problems += wrong
+    usable = axes.usable(matrix)
+    try:
+        return combinations(usable) if usable else [{}], False
+    except SpecError:
+        # Too many, without its `exclude`.
+        return [], False
 
 
 def _trials(spec: Spec, combination: Combination, fields: Node) -> list[Trial]:
@@ -181,52 +186,6 @@ def _assigned(spec: Spec, base: Node, combination: Combination) -> Node:
             base = document.assign(base, [parts[0]], replace(value, value={"name": replace(value, value=default)}))
         base = document.assign(base, parts, value)
     return base
-
-
-def _unknown_axes(spec: Spec, matrix: Node) -> list[Problem]:
-    """Problems of axes, and of values of `include`, whose paths lead to no field of a case."""
-    known = _axis_fields(spec)
-    included = matrix.get("include")
-    return [
-        node.problem(_unknown_axis(path, known), at_key=True)
-        for entries in [_axes(matrix), *(entry.value for entry in (included.value if included else []))]
-        for path, node in entries.items()
-        if not _is_axis(path, known)
-    ]
-
-
-def _known_axes(spec: Spec, matrix: Node) -> Node | None:
-    """A matrix of the axes alone that lead to fields, whose values can still be checked; None if there are none."""
-    known = _axis_fields(spec)
-    axes = {path: node for path, node in _axes(matrix).items() if _is_axis(path, known)}
-    return replace(matrix, value=axes) if axes else None
-
-
-def _axis_fields(spec: Spec) -> list[str]:
-    return [key for key in spec.schema["$defs"]["fields"]["properties"] if key != "repeats"]
-
-
-def _axes(matrix: Node) -> dict[str, Node]:
-    return {path: node for path, node in matrix.value.items() if path not in ("include", "exclude")}
-
-
-def _is_axis(path: str, known: Sequence[str]) -> bool:
-    return path.split(".")[0] in known and path.count(".") < MAX_DEPTH and not _is_below_name(path)
-
-
-def _is_below_name(path: str) -> bool:
-    """Whether a path goes on after the name of a plugin, which is a text."""
-    kind, *rest = path.split(".")
-    return kind in CASE_KINDS and "name" in rest[:-1]
-
-
-def _unknown_axis(path: str, known: list[str]) -> str:
-    shown = clipped(path)
-    if _is_below_name(path):
-        return f"unknown axis path '{shown}': a name has no fields of its own; an option's path is KIND.OPTION"
-    if path == "repeats":
-        return "'repeats' makes no other case: write it beside 'matrix', or under defaults"
-    return f"unknown axis path '{shown}' (a path starts with one of {', '.join(known)}){suggest(path, known)}"
 
 
 def _expected(expectations: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,8 +11,7 @@ from operator import and_, or_
 from typing import Any
 
 from benchspec.spec.document import Node
-from benchspec.terms.errors import Problem, SpecError, suggest
-from benchspec.terms.harmless import clipped
+from benchspec.terms.errors import SpecError
 from benchspec.terms.units import plain
 from benchspec.terms.where import OWN, agrees
 
@@ -26,16 +25,16 @@ MAX_COMBINATIONS = 10 * MAX_PER_MATRIX
 
 def combinations(matrix: Node) -> list[Combination]:
     """A matrix's combinations of values, by the rules of GitHub Actions."""
-    axes = {path: _values(node) for path, node in matrix.value.items() if path not in ("include", "exclude")}
+    axes = {path: _values(node) for path, node in axes_of(matrix).items()}
     count = math.prod(map(len, axes.values())) if axes else 0
-    excluded, included = (_entries(matrix, key) for key in ("exclude", "include"))
+    excluded, included = (entries(matrix, key) for key in ("exclude", "include"))
     if count > (MAX_COMBINATIONS if excluded else MAX_PER_MATRIX):
         raise SpecError([matrix.problem(_too_many(count, before_exclude=bool(excluded)))])
     grid = _Grid(axes)
     left = grid.all & ~reduce(or_, (grid.matching(entry.value) for entry in excluded), 0)
     if (kept := left.bit_count()) > MAX_PER_MATRIX:
         raise SpecError([matrix.problem(_too_many(kept))])
-    found = _with_included(grid, left, [_along(axes, entry.value) for entry in included])
+    found = _with_included(grid, left, [_by_axes(axes, entry.value) for entry in included])
     if not found:
         raise SpecError([matrix.problem("the matrix is empty: everything is excluded", at_key=True)])
     if len(found) > MAX_PER_MATRIX:
@@ -45,8 +44,13 @@ def combinations(matrix: Node) -> list[Combination]:
 
 def idle_excludes(matrix: Node) -> list[Node]:
     """The entries of a valid matrix's `exclude` that no combination agrees with."""
-    grid = _Grid({path: _values(node) for path, node in matrix.value.items() if path not in ("include", "exclude")})
-    return [entry for entry in _entries(matrix, "exclude") if not grid.matching(entry.value)]
+    grid = _Grid({path: _values(node) for path, node in axes_of(matrix).items()})
+    return [entry for entry in entries(matrix, "exclude") if not grid.matching(entry.value)]
+
+
+def axes_of(matrix: Node) -> dict[str, Node]:
+    """A matrix's axes: dotted path -> values."""
+    return {path: node for path, node in matrix.value.items() if path not in ("include", "exclude")}
 
 
 def _too_many(count: int, before_exclude: bool = False) -> str:
@@ -141,12 +145,12 @@ def _with_included(grid: _Grid, left: int, entries: list[Combination]) -> list[C
     return [*extended.values(), *alone]
 
 
-def _along(axes: Mapping[str, list[Node]], entry: Mapping[str, Node]) -> Combination:
+def _by_axes(axes: Mapping[str, list[Node]], entry: Mapping[str, Node]) -> Combination:
     """An entry of `include` with a field within which there are axes by its parts, as they are: `train.seed`."""
     found: Combination = {}
     for path, node in entry.items():
         if isinstance(node.value, dict) and any(axis.startswith(f"{path}.") for axis in axes):
-            found |= _along(axes, {f"{path}.{key}": part for key, part in node.value.items()})
+            found |= _by_axes(axes, {f"{path}.{key}": part for key, part in node.value.items()})
         else:
             found[path] = node
     return found
@@ -156,24 +160,10 @@ def _bits(number: int) -> list[int]:
     return [index for index, bit in enumerate(bin(number)[:1:-1]) if bit == "1"]
 
 
-def _entries(matrix: Node, key: str) -> list[Node]:
+def entries(matrix: Node, key: str) -> list[Node]:
+    """The entries of a matrix's `include` or `exclude`."""
     node = matrix.get(key)
     return list(node.value) if node else []
-
-
-def unknown_excludes(matrix: Node) -> list[Problem]:
-    """Problems of paths in a matrix's `exclude` that are none of its axes, each path once."""
-    axes = [path for path in matrix.value if path not in ("include", "exclude")]
-    unknown: dict[str, Node] = {}
-    for entry in _entries(matrix, "exclude"):
-        for path, node in entry.value.items():
-            if path not in axes:
-                unknown.setdefault(path, node)
-    known = clipped(", ".join(axes), 500)
-    return [
-        node.problem(f"'{clipped(path)}' is not an axis of this matrix ({known}){suggest(path, axes)}", at_key=True)
-        for path, node in unknown.items()
-    ]
 
 
 def _values(axis: Node) -> list[Node]:
