@@ -135,7 +135,7 @@ def _prepared(job: Rank, dataset: Dataset, recipe: Recipe, invocation: str) -> t
 
 
 def _other_size(dataset: Dataset, rows: int) -> str | None:
-    """A warning if a data set has not as many rows as it said when the case was planned; None if it has."""
+    """A warning if a data set has not as many rows as its `size` says, by which cases are planned; None if it has."""
     said = whole(dataset.size, dataset.size())
     if said in (None, rows):
         return None

@@ -33,10 +33,10 @@ class Steps:
 
 
 def check_step(step: int, loss: float, grad_norm: float | None, loss_tokens: int) -> None:
-    """Raise `RuntimeError` if a step's loss or gradient is not finite: what it did to the model stays, or was nothing.
+    """Raise `RuntimeError` if a step's loss or gradient is not finite.
 
-    DeepSpeed leaves out the update of a gradient that is not finite. Without a labelled token, because
-    `train.max_length` cut off every answer, a loss is 0 / 0.
+    Its update is already applied, or DeepSpeed has left it out: no later step makes good either. Without a labelled
+    token, because `train.max_length` cut off every answer, a loss is 0 / 0.
     """
     if not math.isfinite(loss):
         advice = "; this rank had no answer within train.max_length: raise train.max_length or train.batch_size"

@@ -1,11 +1,13 @@
 """Spec -> cases: defaults, an experiment's own fields, and its matrix over both."""
 
 import pytest
+from plugged import beside
 from small import SMALL, mistakes
 
-from benchspec import SpecError
+from benchspec import SpecError, load, plan
 from benchspec.cases.check import check as checked
 from benchspec.cases.expand import expand
+from benchspec.kinds.registry import Registry
 from benchspec.spec.spec import check
 
 
@@ -103,6 +105,15 @@ def test_an_expectation_that_the_schema_refuses_hides_no_mistake_of_the_cases(wr
     spec, problems = check(write(text))
     assert len(problems) == 2, "the model and the expectation"
     assert expand(spec).cases == []
+
+
+def test_an_option_is_one_of_the_default_plugin_however_it_is_given(write):
+    """Also where another package has a plugin of the default's name."""
+    torchrun = Registry.load().find("launcher", "torchrun").cls
+    registry = beside(type("Other", (torchrun,), {"__doc__": "Another.", "presets": {}}))
+    (by_axis,) = plan(load(write(SMALL + "    matrix: {launcher.processes: [2]}\n"), registry=registry))
+    (by_set,) = plan(load(write(SMALL), ["defaults.launcher.processes=2"], registry=registry))
+    assert by_axis.launcher == by_set.launcher and by_axis.launcher["name"] == "benchspec:torchrun"
 
 
 def test_all_mistakes_of_a_matrix_are_told_at_once(write):

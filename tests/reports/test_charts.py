@@ -66,6 +66,15 @@ def test_a_second_axis_makes_groups_and_a_numeric_one_lies_across():
     ]
 
 
+def test_cases_of_scripts_of_ones_own_have_a_place_each():
+    """As tables have a column of the settings in which they differ."""
+    cases = [result(case=f"m-{size}", axes={"model": "m"}) for size in (4, 8)]
+    settings = {case.full_name: {"train.batch_size": size} for case, size in zip(cases, (4, 8), strict=True)}
+    found = chart(*cases, settings=settings)
+    assert found.x_label == "train.batch_size"
+    assert [[mark.x for mark in series.marks] for series in found.series] == [[4, 8]]
+
+
 def test_what_was_not_measured_says_so():
     found = chart(result(basis={"train_runtime": "projected"}))
     assert found.series[0].marks[0].basis == "projected"
