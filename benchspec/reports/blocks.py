@@ -133,7 +133,12 @@ def _line(here: str, there: str, heads: Sequence[str]) -> Iterator[str]:
         return
     for head, one, other in zip_longest(heads, *cells, fillvalue=""):
         if one != other:
-            yield f"{cells[1][0]}, {head}: found {_quoted(one)}, expected {_quoted(other)}"
+            yield f"{_row(heads, cells[1])}, {head}: found {_quoted(one)}, expected {_quoted(other)}"
+
+
+def _row(heads: Sequence[str], cells: Sequence[str]) -> str:
+    """What a row is of: the cells before that of the outcome, else the first."""
+    return ", ".join(cells[: heads.index("outcome") if "outcome" in heads[1:] else 1])
 
 
 def _cells(line: str) -> list[str]:

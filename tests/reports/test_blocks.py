@@ -68,6 +68,12 @@ def test_a_cell_that_differs_is_named_by_its_row_and_heading():
     assert told([*TABLE[:2], "| opt-6.7b | 285 |"]) == [(13, "opt-6.7b, rows/s: found '285', expected '185'")]
 
 
+def test_a_row_is_named_by_all_that_tells_its_case_apart():
+    table = ["| model | backend | outcome | rows/s |", "|---|---|---|---:|", "| opt-tiny | fsdp | ok | 185 |"]
+    here = [*table[:2], "| opt-tiny | fsdp | ok | 99 |"]
+    assert told(here, table) == [(13, "opt-tiny, fsdp, rows/s: found '99', expected '185'")]
+
+
 def test_the_width_of_a_table_is_no_difference_but_a_row_more_is():
     assert told([TABLE[0], "|:---|---:|", TABLE[2]]) == []
     assert told([*TABLE, "| more | 1 |"]) == [(14, "found '| more | 1 |', expected nothing")]
