@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple, cast
@@ -133,6 +133,13 @@ def _crowded(processes: int, gpus: int, cores: float) -> str | None:
     if not gpus and processes > cores:
         return f"{processes} processes on {cores:g} core{'' if cores == 1 else 's'}: this machine has no GPU"
     return None
+
+
+def crowded_here(expansion: Expansion, cases: Iterable[Case], gpus: int) -> str | None:
+    """Says that this machine, which need not be the spec's, has fewer GPUs or cores than a case has processes on it."""
+    launchers = [cast(Launcher, expansion.plugins[case.key]["launcher"]) for case in cases]
+    here = [launcher.processes() // (launcher.hosts() or 1) for launcher in launchers if not launcher.elsewhere]
+    return _crowded(max(here, default=0), gpus, 0 if gpus else usable_cores())
 
 
 def ineffective_sets(spec: Spec, cases: Sequence[Case]) -> Iterator[Problem]:

@@ -149,7 +149,8 @@ def _by_axes(axes: Mapping[str, list[Node]], entry: Mapping[str, Node]) -> Combi
     """An entry of `include` with a field within which there are axes by its parts, as they are: `train.seed`."""
     found: Combination = {}
     for path, node in entry.items():
-        if isinstance(node.value, dict) and any(axis.startswith(f"{path}.") for axis in axes):
+        within = path not in axes and any(axis.startswith(f"{path}.") for axis in axes)
+        if within and isinstance(node.value, dict):
             found |= _by_axes(axes, {f"{path}.{key}": part for key, part in node.value.items()})
         else:
             found[path] = node

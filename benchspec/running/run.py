@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchspec.cases.case import Case, Launch
-from benchspec.cases.check import unobtainable
+from benchspec.cases.check import crowded_here, unobtainable
 from benchspec.cases.expand import Expansion, expand
 from benchspec.kinds.checks import is_count
 from benchspec.machine import describe
@@ -123,6 +123,10 @@ def _run_in(folder: Path, spec: Spec, expansion: Expansion, cases: Sequence[Case
     write(machine)
     for text in agenda.notes(changed, pending):
         progress.note(text)
+    gpus = len(found["accelerators"])
+    # Of the machine that a spec names, `check` warns.
+    if spec.facts.accelerators != gpus and (crowded := crowded_here(expansion, _cases(pending), gpus)):
+        progress.note(f"warning: {crowded}")
     _run_all(current, pending, cases)
     if current.there:
         machine = {**machine, **runfile.machine_there(spec, current.there)}

@@ -5,7 +5,7 @@ from plugged import beside
 from small import REFERENCE, SMALL, replaced
 
 from benchspec import Dataset, SpecError, load, plan
-from benchspec.cases.check import check, missing, unobtainable, unused_references, warnings
+from benchspec.cases.check import check, crowded_here, missing, unobtainable, unused_references, warnings
 from benchspec.cases.needs import needed
 
 
@@ -145,6 +145,16 @@ def test_more_processes_than_cores_get_a_warning_where_there_is_no_gpu(write, mo
     assert line == "8: experiments.one.launcher: 3 processes on 2 cores: this machine has no GPU"
     assert warned(write, text, "hardware=xe9680-h100") == []
     assert warned(write, text, "hardware=cpu", "experiments.one.launcher.processes=2") == []
+
+
+@pytest.mark.parametrize(
+    ("gpus", "said"), [(0, "8 processes on 2 cores"), (4, "8 processes on a machine with 4 GPUs"), (8, None)]
+)
+def test_a_machine_that_a_spec_names_may_have_more_than_this_one(write, monkeypatch, gpus, said):
+    monkeypatch.setattr("benchspec.cases.check.usable_cores", lambda: 2)
+    _, expansion, _ = check(write(SMALL), ["hardware=xe9680-h100"])
+    found = crowded_here(expansion, expansion.cases, gpus)
+    assert found is None if said is None else found.startswith(said)
 
 
 def test_more_processes_than_gpus_get_a_warning(write):

@@ -74,6 +74,11 @@ def test_exclude_matches_what_is_written_otherwise(axis, excluded):
     assert combined(f"{{a: {axis}, exclude: [{{a: {excluded}}}]}}") == [{"a": "2 h"}]
 
 
+def test_a_plugin_in_include_that_is_an_axis_itself_stays_whole():
+    text = "{model: [{name: a}, {name: b}], model.layers: [1], include: [{model: {name: a, layers: 1}, x: 2}]}"
+    assert [found.get("x") for found in combined(text)] == [None, None, 2]
+
+
 def test_two_texts_are_the_same_only_as_they_are_written():
     assert combined("{a: [1d, 24h, 86400], exclude: [{a: 1d}]}") == [{"a": "24h"}]
 
