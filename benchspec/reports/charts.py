@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from benchspec.reports.cells import axis_texts, field_text
 from benchspec.reports.columns import axis_paths, by_experiment
+from benchspec.results.launches import Launches
 from benchspec.results.regression import fit_line
 from benchspec.results.result import Result
 from benchspec.results.results import Results
@@ -31,6 +32,8 @@ class Mark:
     basis: Basis
     #: how a case that failed ended
     outcome: str = ""
+    #: the lowest and the highest of several launches, or the 95% interval of what was not measured
+    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,17 @@ def _sortable(marks: Sequence[Mark]) -> bool:
 def _mark(result: Result, x: Any, metric: str, scale: float) -> Mark | None:
     if metric in result.numbers:
         basis: Any = result.basis.get(metric, "measured")
-        return Mark(x, result.numbers[metric] / scale, basis)
+        low, high = _ends(result, metric)
+        ends = None if low == high else (low / scale, high / scale)
+        return Mark(x, result.numbers[metric] / scale, basis, ends=ends)
     return Mark(x, None, "failed", result.outcome) if result.outcome != "ok" else None
+
+
+def _ends(result: Result, metric: str) -> tuple[float, float]:
+    if isinstance(result, Launches):
+        return result.range(metric)
+    low, high = result.intervals.get(metric, (0.0, 0.0)) if metric in result.basis else (0.0, 0.0)
+    return low, high
 
 
 def _published(

@@ -75,9 +75,16 @@ def test_cases_of_scripts_of_ones_own_have_a_place_each():
     assert [[mark.x for mark in series.marks] for series in found.series] == [[4, 8]]
 
 
-def test_what_was_not_measured_says_so():
-    found = chart(result(basis={"train_runtime": "projected"}))
-    assert found.series[0].marks[0].basis == "projected"
+def test_what_was_not_measured_says_so_and_has_its_interval():
+    (series,) = chart(result(basis={"train_runtime": "projected"}, intervals={"train_runtime": [600.0, 900.0]})).series
+    assert (series.marks[0].basis, series.marks[0].ends) == ("projected", (10.0, 15.0))
+
+
+def test_several_launches_are_their_median_with_the_range():
+    found = [result(launch=n, metrics={"train_runtime": 60.0 * n}) for n in (10, 11, 14)]
+    (series,) = chart(*found).series
+    assert [(mark.y, mark.ends) for mark in series.marks] == [(11.0, (10.0, 14.0))]
+    assert chart(result()).series[0].marks[0].ends is None
 
 
 def test_published_values_stand_at_the_place_of_their_case_by_source():

@@ -109,6 +109,8 @@ def _draw_points(axes: Axes, series: Series, number: int) -> None:
         face = colour if basis == "measured" else "white"
         points = [(float(mark.x), mark.y) for mark in marks]
         axes.plot(*zip(*points, strict=True), marker, mfc=face, mec=colour, ms=7, label=label, linestyle="none")
+        for mark in marks:
+            _draw_ends(axes, mark, float(mark.x))
 
 
 def _named(basis: str, marks: Sequence[Mark]) -> str:
@@ -160,6 +162,13 @@ def _draw_series_of_bars(axes: Axes, series: Series, number: int, xs: Sequence[f
             x, mark.y, width * 0.92, label=label, hatch=hatch, edgecolor=colour if hollow else INK,
             facecolor="white" if hollow else colour, linestyle="--" if hollow else "-", linewidth=0.8, zorder=2,
         )  # fmt: skip
+        _draw_ends(axes, mark, x)
+
+
+def _draw_ends(axes: Axes, mark: Mark, x: float) -> None:
+    """A thin line with ends, from the lowest to the highest."""
+    if mark.ends:
+        axes.plot([x, x], mark.ends, "-_", color=INK, linewidth=1, ms=6, mew=1, zorder=3)
 
 
 def _words(outcome: str) -> str:
