@@ -120,7 +120,12 @@ class Rank:
             self._prove_arithmetic()
         losses = {"loss": proof.finite(loss), "grad_norm": proof.finite(grad_norm)}
         self.log.add("step", step=self.steps.count, **counts, **computed, **losses)
-        proof.check_step(self.steps.count, loss, grad_norm, loss_tokens)
+        try:
+            proof.check_step(self.steps.count, loss, grad_norm, loss_tokens)
+        except RuntimeError:
+            # Whether the model learns is told of the training as a whole.
+            self._end(self.open[-1])
+            raise
         if self.open[-1] == FIRST_STEP:
             self._end(FIRST_STEP)
             self.begin(STEADY)

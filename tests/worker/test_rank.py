@@ -51,8 +51,10 @@ def test_a_step_belongs_to_training(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_is_null_in_the_log(tmp_path):
+    job = rank(tmp_path)
     with pytest.raises(RuntimeError, match="the loss of step 1 was not finite"):
-        train(rank(tmp_path), losses=(float("nan"),))
+        train(job, losses=(float("nan"),))
+    assert job.open == ["train"], "the phase in which it failed"
     (step,) = logged(tmp_path, "step")
     assert step["loss"] is None
 
