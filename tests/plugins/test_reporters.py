@@ -125,6 +125,13 @@ def test_a_table_has_at_most_seven_columns():
     assert headings[0].count("|") == 8
 
 
+def test_names_stay_whole_and_words_go_on_in_the_next_line():
+    name = "opt-6.7b-batch_size-4-gradient_accumulation-8-max_length-2048-learning_rate-0.001-precision-bf16-1f9c2a"
+    axes = {"train.seed": "a remark of some words, longer than most"}
+    text = table(result(case=name, axes=axes), result(axes=axes))
+    assert name in text and "longer than most" not in text
+
+
 def test_a_terminal_s_table_names_what_has_no_room_in_it():
     text = table(result(), oom())
     assert "measured too, shown by --format markdown, html and csv: tokens/s, step p50, peak host memory\n" in text

@@ -76,9 +76,14 @@ def _answers(columns: Sequence[Column]) -> str:
 
 def _table(columns: Sequence[Column]) -> str:
     rows = list(zip(*(column.cells for column in columns), strict=True))
-    long = [place for place, column in enumerate(columns) if max(map(len, column.cells), default=0) > LONG]
+    # Names stay whole, to be copied, and so does the last column, which pushes nothing aside.
+    long = [place for place, column in enumerate(columns[:-1]) if any(map(_is_long, column.cells))]
     right = [place for place, column in enumerate(columns) if column.right]
     return fitted(rows, [fold(column) for column in columns], WIDTH, long, right)
+
+
+def _is_long(cell: str) -> bool:
+    return len(cell) > LONG and " " in cell
 
 
 def fold(column: Column) -> str:
