@@ -179,4 +179,6 @@ def _reason(error: BaseException, point: EntryPoint) -> str:
     if isinstance(error, PluginError):
         return str(error)
     # Where its value is no path of a module, it has no attribute `module`.
-    return explained(error, [point.value.partition(":")[0].partition(".")[0].strip()])
+    said = explained(error, [point.value.partition(":")[0].partition(".")[0].strip()])
+    made = isinstance(error, TypeError) and "required positional argument: 'options'" in str(error)
+    return f"{said}; benchspec_register returns classes, and no instances" if made else said

@@ -36,7 +36,9 @@ def parting(sides: Sides) -> str | None:
     if step is None:
         return None
     one, other = ours[0][step], theirs[steps.index(step)][step]
-    return f"the losses part at step {step + 1}: {one:.6g} in base, {other:.6g} in head, more than {tolerance:g} apart"
+    said = f"the losses part at step {step + 1}: {one:.6g} in base, {other:.6g} in head, more than {tolerance:g} apart"
+    # Nothing was learnt before it.
+    return said if step else f"{said}: the weights or the rows that they began with differ"
 
 
 def first_losses(attempt: Path) -> Losses | None:

@@ -44,6 +44,10 @@ def test_it_is_said_in_words(tmp_path):
     assert parted(tmp_path, (5.0, 5.4, 4.8)) == said
 
 
+def test_losses_that_part_at_once_began_apart(tmp_path):
+    assert parted(tmp_path, (5.5, 4.9, 4.8)).endswith("apart: the weights or the rows that they began with differ")
+
+
 def test_without_the_evidence_it_is_not_known(tmp_path):
     runs = [run_dir(tmp_path / name, [1.0]) for name in ("b", "h")]
     next((tmp_path / "h").rglob("rank-0.jsonl")).unlink()
