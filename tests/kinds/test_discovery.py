@@ -58,7 +58,10 @@ def test_a_hook_that_returns_no_list_is_reported_with_file_and_line(installed, b
 
 
 def test_a_hook_that_makes_instances_is_told_to_return_classes(installed):
-    installed("maker", "from benchspec import Reporter, hookimpl\n\n@hookimpl\ndef benchspec_register():\n    return [Reporter()]\n")
+    installed(
+        "maker",
+        "from benchspec import Reporter, hookimpl\n\n@hookimpl\ndef benchspec_register():\n    return [Reporter()]\n",
+    )
     (broken,) = [each for each in Registry.load().broken if each.origin.module == "maker"]
     assert broken.reason.endswith("maker.py:5); benchspec_register returns classes, and no instances")
 
