@@ -16,14 +16,15 @@ UNITS = {"seconds": DURATIONS, "size": SIZES, "share": SHARES}
 
 #: what JSON schema has for alternatives
 ALTERNATIVES = ("anyOf", "oneOf")
+_PARTS = {*ALTERNATIVES, "allOf"}
 
 
 def met(fragment: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
     """A schema with the keywords of its parts that a value meets: of alternatives, of the first one that it meets."""
+    if fragment.keys().isdisjoint(_PARTS):
+        return fragment
     chosen = [next((part for part in fragment.get(word, ()) if _meets(value, part)), None) for word in ALTERNATIVES]
     parts = [met(part, value) for part in (*chosen, *fragment.get("allOf", ())) if part is not None]
-    if not parts:
-        return fragment
     merged = {key: item for part in (*reversed(parts), fragment) for key, item in part.items()}
     properties = {key: item for part in (*parts, fragment) for key, item in part.get("properties", {}).items()}
     return {**merged, "properties": properties}

@@ -65,9 +65,10 @@ class Shape:
         count = getattr(self, name)
         if count is None:
             return optional
-        if isinstance(count, bool) or not isinstance(count, Integral):
-            return False
-        object.__setattr__(self, name, int(count))
+        if type(count) is not int:
+            if isinstance(count, bool) or not isinstance(count, Integral):
+                return False
+            object.__setattr__(self, name, int(count))
         return least <= int(count) < MOST
 
     @property

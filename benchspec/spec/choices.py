@@ -51,7 +51,7 @@ def _option(registry: Registry, fragment: Mapping[str, Any], node: Node, leaf: L
     """An option's value with `leaf` applied to its scalars; `fragment` is its schema."""
     if (kind := kind_of(fragment)) and node.value is not None:
         return _plugin(registry, kind, node, leaf)
-    fragment = met(fragment, node.plain())
+    fragment = met(fragment, node.plain() if isinstance(node.value, dict | list) else node.value)
     if isinstance(node.value, list):
         items = enumerate(node.value)
         return [_option(registry, item_schema(fragment, place), item, leaf) for place, item in items]
