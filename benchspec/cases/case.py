@@ -102,9 +102,8 @@ def read_case(folder: Path) -> Told:
     data = json.loads((folder / CASE).read_text(encoding="utf-8"))
     if not isinstance(data, dict):
         raise TypeError(f"{CASE} holds no mapping")
-    beside = {"invocation": data.pop("invocation"), "launch": data.pop("launch", 1)}
-    profiled = data.pop("profiled", False)
-    return Told(Case.from_json(data), **beside, profiled=profiled)
+    invocation, launch, profiled = data.pop("invocation"), data.pop("launch", 1), data.pop("profiled", False)
+    return Told(Case.from_json(data), invocation, launch, profiled)
 
 
 class Launch(NamedTuple):

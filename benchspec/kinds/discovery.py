@@ -117,10 +117,11 @@ def discover(points: Iterable[EntryPoint] | None = None) -> tuple[list[Entry], l
             broken.append(Broken(origin, _reason(error, point)))
             continue
         for cls in classes:
-            if isinstance(cls, type) and (origin.project, cls) in known:
-                # Two modules of a package may hand on the same class.
-                continue
-            known.add((origin.project, cls))
+            # Two modules of a package may hand on the same class; what is no class need not be hashable.
+            if isinstance(cls, type):
+                if (origin.project, cls) in known:
+                    continue
+                known.add((origin.project, cls))
             if problem := next(problems(cls), None):
                 broken.append(Broken(origin, problem))
             else:

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 UNITS = {"seconds": DURATIONS, "size": SIZES, "share": SHARES}
 
 #: what JSON schema has for alternatives
-ALTERNATIVES = ("anyOf", "oneOf")
-_PARTS = {*ALTERNATIVES, "allOf"}
+_ALTERNATIVES = ("anyOf", "oneOf")
+_PARTS = {*_ALTERNATIVES, "allOf"}
 
 
 def met(fragment: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
     """A schema with the keywords of its parts that a value meets: of alternatives, of the first one that it meets."""
     if fragment.keys().isdisjoint(_PARTS):
         return fragment
-    chosen = [next((part for part in fragment.get(word, ()) if _meets(value, part)), None) for word in ALTERNATIVES]
+    chosen = [next((part for part in fragment.get(word, ()) if _meets(value, part)), None) for word in _ALTERNATIVES]
     parts = [met(part, value) for part in (*chosen, *fragment.get("allOf", ())) if part is not None]
     merged = {key: item for part in (*reversed(parts), fragment) for key, item in part.items()}
     properties = {key: item for part in (*parts, fragment) for key, item in part.get("properties", {}).items()}
@@ -50,7 +50,7 @@ def _validator_class() -> type[Draft202012Validator]:
     return found
 
 
-_BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+_BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf")
 
 
 def _is_integer(checker: object, value: object) -> bool:

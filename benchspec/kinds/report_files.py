@@ -18,17 +18,19 @@ def report_files(registry: Registry, reports: Sequence[str | Mapping[str, Any]])
     Where the report of another reporter has that name already, it is `report-NAME`. None for a reporter that seems to
     have further files alone, and for one that does not work.
     """
+    #: the file -> the first reporter that has it
     taken: dict[str, str] = {}
     found: list[str | None] = []
     for report in reports:
         name, path = (report, None) if isinstance(report, str) else (str(report["name"]), report.get("path"))
-        suffix = None if path else _suffix(registry, report)
-        file = normpath(path) if path else None if suffix is None else f"{REPORT}{suffix}"
-        if file and not path and taken.get(file, name) != name:
-            file = f"{REPORT}-{name.rpartition(':')[2]}{suffix}"
-        if file and not path:
-            taken[file] = name
-        found.append(file)
+        if path:
+            found.append(normpath(path))
+        elif (suffix := _suffix(registry, report)) is None:
+            found.append(None)
+        elif taken.setdefault(f"{REPORT}{suffix}", name) == name:
+            found.append(f"{REPORT}{suffix}")
+        else:
+            found.append(f"{REPORT}-{name.rpartition(':')[2]}{suffix}")
     return found
 
 

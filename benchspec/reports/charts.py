@@ -151,17 +151,14 @@ def _sortable(marks: Sequence[Mark]) -> bool:
 def _mark(result: Result, x: Any, metric: str, scale: float) -> Mark | None:
     if metric in result.numbers:
         basis: Any = result.basis.get(metric, "measured")
-        low, high = _ends(result, metric)
-        ends = None if low == high else (low / scale, high / scale)
-        return Mark(x, result.numbers[metric] / scale, basis, ends=ends)
+        return Mark(x, result.numbers[metric] / scale, basis, ends=_ends(result, metric, scale))
     return Mark(x, None, "failed", result.outcome) if result.outcome != "ok" else None
 
 
-def _ends(result: Result, metric: str) -> tuple[float, float]:
-    if isinstance(result, Launches):
-        return result.range(metric)
-    low, high = result.intervals.get(metric, (0.0, 0.0)) if metric in result.basis else (0.0, 0.0)
-    return low, high
+def _ends(result: Result, metric: str, scale: float) -> tuple[float, float] | None:
+    known = result.intervals.get(metric) if metric in result.basis else None
+    found = result.range(metric) if isinstance(result, Launches) else known
+    return (found[0] / scale, found[1] / scale) if found and found[0] != found[1] else None
 
 
 def _published(

@@ -82,10 +82,7 @@ def _warnings(group: Sequence[Result]) -> list[str]:
     for result in group:
         for warning in result.warnings:
             cases.setdefault(warning, []).append(result.case)
-    return [
-        f"{'every case' if len(names) == len(group) > 1 else ', '.join(names)}: warning: {brief(warning)}"
-        for warning, names in cases.items()
-    ]
+    return [f"{_named(group, names)}: warning: {brief(warning)}" for warning, names in cases.items()]
 
 
 def _uneven(group: Sequence[Result]) -> list[str]:

@@ -35,8 +35,9 @@ def printed(
     own: Sequence[str | Mapping[str, Any]] = results.run.get("report", ["table"])
     # The files of a run are of all of its experiments.
     whole = results.experiment is None
-    for value in names or (own if whole else ["table"]):
-        file = report_files(registry, [*own, value])[-1]
+    asked = names or (own if whole else ["table"])
+    files = report_files(registry, [*own, *asked])[len(own) :]
+    for value, file in zip(asked, files, strict=True):
         try:
             yield from _one(registry, results, value, file, written, keep=not names and whole)
         except BenchspecError as error:

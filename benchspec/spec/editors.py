@@ -15,7 +15,7 @@ from benchspec.kinds.option_schema import UNITS
 from benchspec.kinds.options import kind_of
 from benchspec.kinds.registry import Registry
 from benchspec.spec import schema
-from benchspec.terms.units import DURATIONS, SHARES, SIZES
+from benchspec.terms.units import DURATIONS, SIZES, example
 
 Fragment = dict[str, Any]
 
@@ -134,8 +134,7 @@ def _explicit(value: Any) -> Any:
     types = value.get("type")
     names = [types] if isinstance(types, str) else types if isinstance(types, list) else []
     if (units := UNITS.get(str(value.get("format", "")))) and "string" in names:
-        example = "15 min" if units is DURATIONS else "2%" if units is SHARES else "80 GiB"
-        said = f"Expected a number with a unit such as {example} (units: {', '.join(units)})"
+        said = f"Expected a number with a unit such as {example(units)} (units: {', '.join(units)})"
         found |= {"pattern": f"^({_of_units(units)}|{_GROUPED})$", "patternErrorMessage": said}
     elif {"integer", "number"} & set(names) and "string" not in names:
         said = f"Expected {' or '.join(names)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 from benchspec.terms.harmless import clipped
@@ -30,14 +31,18 @@ def quantity(text: str, units: dict[str, float] | dict[str, int]) -> float:
     match = _QUANTITY.fullmatch(text)
     known = {unit.lower(): factor for unit, factor in units.items()}
     if match is None or match[2].lower() not in known:
-        example = "'15 min'" if units is DURATIONS else "'2%'" if units is SHARES else "'80 GiB'"
         found = f"'{clipped(text)}'"
-        raise ValueError(f"{found} is not a number with a unit such as {example} (units: {', '.join(units)})")
+        raise ValueError(f"{found} is not a number with a unit such as '{example(units)}' (units: {', '.join(units)})")
     # As floats, 70 * 0.01 is not 0.7, and 4.35 * 3600 not 15660.
     value = float(Decimal(match[1]) * Decimal(str(known[match[2].lower()]))) if float(match[1]) < LARGEST else math.inf
     if value >= LARGEST:
         raise ValueError(f"'{clipped(text)}' is too large for a number")
     return int(value) if value.is_integer() else value
+
+
+def example(units: Mapping[str, float]) -> str:
+    """A number with one of these units, for messages."""
+    return "15 min" if units is DURATIONS else "2%" if units is SHARES else "80 GiB"
 
 
 def plain(value: object) -> object:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchspec.cases.case import read_case
 from benchspec.kinds.bases import Method, Model, Recipe
+from benchspec.kinds.faults import shape_of
 from benchspec.kinds.generation import Batch, Prompt, answer, check_lengths
 from benchspec.kinds.registry import Registry
 from benchspec.machine.process import die_with_starter
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def check(job: Rank, model: Model, templates: Mapping[str, str] | None) -> None:
     """Raise `BenchspecError` if a prompt is too long for the model, as far as that is known before it is built."""
     assert job.case.query is not None
-    shape = model.shape()
+    shape = shape_of(model)
     if shape and shape.positions:
         asked = prompts(job.case.query, templates)
         check_lengths(job.tokenizer, asked, job.case.query["max_new_tokens"], shape.positions)

@@ -89,6 +89,7 @@ def of(base, **attributes):
 @pytest.mark.parametrize(
     ("cls", "reason"),
     [
+        ({"rows": 1}, "benchspec_register returned {'rows': 1}, which is not a subclass"),
         (int, "benchspec_register returned <class 'int'>, which is not a subclass of Dataset, Model"),
         ("rows", "benchspec_register returned 'rows', which is not a subclass"),
         (dataset(None), "the class has no 'name'"),

@@ -57,6 +57,12 @@ def test_a_hook_that_returns_no_list_is_reported_with_file_and_line(installed, b
     assert f"({site / 'hooked.py'}:" in broken.reason
 
 
+def test_what_a_hook_returns_that_is_no_class_harms_no_other(module):
+    registry = Registry.load([module("odd", {"rows": 1}, dataset("made"))])
+    assert registry.names("dataset") == ["made"]
+    assert "returned {'rows': 1}, which is not a subclass" in registry.broken[0].reason
+
+
 def test_a_hook_that_makes_instances_is_told_to_return_classes(installed):
     installed(
         "maker",
